@@ -1,0 +1,46 @@
+"use strict";
+
+// Sources are transformed by swc as they are loaded; so are the dependencies that ship as ES modules only, which
+// jest can't `require` on every Node version that we support.
+const swc = [
+  "@swc/jest",
+  {
+    jsc: { parser: { syntax: "typescript", decorators: true }, target: "es2022" },
+    module: { type: "commonjs" },
+    sourceMaps: "inline",
+  },
+];
+const esModulesOnly = [
+  "@noble",
+  "@scure",
+  "canonicalize",
+  "commander",
+  "zod",
+  "fast-check",
+  "pure-rand",
+  "p-retry",
+  "env-paths",
+];
+const shared = {
+  rootDir: __dirname,
+  testEnvironment: "node",
+  transform: { "^.+\\.(ts|js|mjs)$": swc },
+  transformIgnorePatterns: [`/node_modules/(?!(${esModulesOnly.join("|")})/)`, "/dist/"],
+  moduleNameMapper: { "^@dcx/(protocol|exchange|datacenter|provider|cli)$": "<rootDir>/$1/src/index.ts" },
+  modulePathIgnorePatterns: ["/dist/", "/.cache/"],
+};
+
+module.exports = {
+  reporters: [
+    "default",
+    ["jest-junit", { outputDirectory: "reports", outputName: process.env.JEST_REPORT ?? "junit.xml" }],
+  ],
+  projects: [
+    {
+      ...shared,
+      displayName: "unit",
+      testMatch: ["<rootDir>/{protocol,exchange,datacenter,provider,cli}/src/**/*.spec.ts"],
+    },
+    { ...shared, displayName: "end-to-end", testMatch: ["<rootDir>/tests/**/*.spec.ts"] },
+  ],
+};
