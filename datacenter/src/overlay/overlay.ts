@@ -1,0 +1,124 @@
+import type { ConnectionStatus } from "@dcx/protocol";
+import type { InstanceNetwork } from "../runtime/runtime";
+
+/** A workload's end of a tunnel. A certificate names it by `workloadUri`. */
+export interface WorkloadIdentity {
+  /** Account address of the datacenter. */
+  readonly datacenter: string;
+  /** Text id of the lease. */
+  readonly lease: string;
+  readonly workload: string;
+}
+
+/** The other end of a tunnel: who it has to be, and under which roots its certificate has to be. */
+export interface PeerIdentity extends WorkloadIdentity {
+  /** PEM of the datacenter's root certificates as the chain has them, now valid ones only. */
+  readonly roots: readonly string[];
+}
+
+export interface TargetPeer extends PeerIdentity {
+  /** host:port of its agent's overlay, in order of preference. */
+  readonly addresses: readonly string[];
+}
+
+/** This datacenter runs the workload that opens connections. */
+export interface WantedSource {
+  /** `<tenant>/<sequence>/connections/<name>`; with the chain's id it names the tunnel (SNI). */
+  readonly connection: string;
+  /** The local workload. Its lease is part of its certificate. */
+  readonly source: { readonly lease: string; readonly workload: string };
+  /** Ids of its local instances: in each one the overlay listens on `address`:`port`. */
+  readonly instances: readonly string[];
+  /** Loopback address inside the instance that the target's name resolves to (see `connectionAddress`). */
+  readonly address: string;
+  /** The port that the workload sees: the connection's. */
+  readonly port: number;
+  /** Where the target workload runs: one, or two while a lease is being replaced. Empty: not known yet. */
+  readonly targets: readonly TargetPeer[];
+}
+
+/** This datacenter runs the workload that connections lead to. */
+export interface WantedTarget {
+  readonly connection: string;
+  readonly target: { readonly lease: string; readonly workload: string };
+  /** Ids of the local instances that are ready. */
+  readonly instances: readonly string[];
+  /** The port that the workload listens on. */
+  readonly port: number;
+  /** Everybody who may connect: one workload, or with `from: infrastructure` each of that infrastructure's. */
+  readonly sources: readonly PeerIdentity[];
+}
+
+/** A global connection to a local workload. */
+export interface WantedIngress {
+  readonly connection: string;
+  /** Ids of the local instances that are ready. */
+  readonly instances: readonly string[];
+  readonly port: number;
+}
+
+/** All that this datacenter's overlay is to carry. What is not named is not carried. */
+export interface WantedConnections {
+  readonly sources: readonly WantedSource[];
+  readonly targets: readonly WantedTarget[];
+  readonly ingresses: readonly WantedIngress[];
+}
+
+/** A leaf certificate for one workload, under the datacenter's root. */
+export interface Leaf {
+  readonly certificate: string;
+  readonly privateKey: string;
+}
+
+/** Makes a P-256 leaf with this single URI SAN and validity, for server and client, under the datacenter's root. */
+export type LeafIssuer = (request: {
+  readonly uri: string;
+  readonly notBefore: Date;
+  readonly notAfter: Date;
+}) => Promise<Leaf>;
+
+export interface OverlayLogger {
+  debug(details: object, message: string): void;
+  info(details: object, message: string): void;
+  warn(details: object, message: string): void;
+}
+
+export interface OverlayOptions {
+  /** Where other agents' tunnels arrive. Port 0: a free one, kept in `home` for the next start. */
+  readonly listen: { readonly host: string; readonly port: number };
+  /** Host that others reach it by. Absent: `listen.host`. */
+  readonly advertise?: string;
+  /** Where global connections are reached; `host` is in the address that tenants get. */
+  readonly ingress: { readonly listen: string; readonly host?: string };
+  /** Folder of its own: remembers ports. */
+  readonly home: string;
+  readonly chainId: string;
+  /** Account address of this datacenter. */
+  readonly datacenter: string;
+  readonly issue: LeafIssuer;
+  /** Seconds that a leaf is valid; it is renewed at half of that. Absent: 24 hours. */
+  readonly leafLifetime?: number;
+  /** `Runtime.network`. */
+  readonly network: (instance: string) => Promise<InstanceNetwork>;
+  readonly logger: OverlayLogger;
+}
+
+/** Key of `Overlay.status()`. A connection can have both ends in one datacenter. */
+export type ConnectionKey = `${ConnectionStatus["role"]} ${string}`;
+
+export interface Overlay {
+  /** host:port for `ConnectionParameters.addresses`. */
+  readonly address: string;
+  /** Makes it so; idempotent. What is no longer wanted is cut at once, established flows included. */
+  apply(wanted: WantedConnections): void;
+  /**
+   * By `source <connection>`, `target <connection>` and `ingress <connection>`. With several local source workloads
+   * of one connection (`from: infrastructure`) a source is established when all are.
+   */
+  status(): ReadonlyMap<ConnectionKey, ConnectionStatus>;
+  /** PEM of the certificate that this workload's end shows now, for `ConnectionParameters`. */
+  certificate(lease: string, workload: string): Promise<string>;
+  /** Called whenever something changed that `status` shows. Returns how to stop being called. */
+  subscribe(listener: () => void): () => void;
+  close(): Promise<void>;
+}
