@@ -1,0 +1,2 @@
+export { proofType } from "./proof";
+export { type CommittedBlock, type PreparedBlock, StateDatabase, type StateDatabaseOptions } from "./state-database";

@@ -1,0 +1,166 @@
+import type { CommitmentProof } from "cosmjs-types/cosmos/ics23/v1/proofs";
+import { type Database, open, type RootDatabase } from "lmdb";
+import type { KeyValueReader, RangeOptions } from "../state/store";
+import { BoundedCache } from "./bounded-cache";
+import { keyBytes, keyString } from "./keys";
+import { Page } from "./page";
+import { proveKey } from "./proof";
+import { emptyRoot, type TreeUpdate, updateTree } from "./tree";
+
+/** The block that the committed state is the outcome of. */
+export interface CommittedBlock {
+  readonly height: bigint;
+  readonly appHash: Uint8Array;
+}
+
+/** Changes that are worked out but not written: the committed state is as it was. */
+export interface PreparedBlock {
+  readonly height: bigint;
+  readonly appHash: Buffer;
+  readonly changes: readonly (readonly [key: string, value: Uint8Array | undefined])[];
+  readonly tree: TreeUpdate;
+}
+
+export interface StateDatabaseOptions {
+  readonly path: string;
+  /** Most decoded pages of the tree kept in memory, about 2 KiB each. */
+  readonly cachedPages?: number;
+  /** Most state values kept in memory. */
+  readonly cachedValues?: number;
+}
+
+const absent = Symbol("absent");
+const heightKey = Buffer.from("height");
+const appHashKey = Buffer.from("app-hash");
+
+/**
+ * The committed state: entries, tree and height, changed together by one transaction a block. It only ever shows the
+ * last committed block; what a block in progress wrote is in a branch above it.
+ */
+export class StateDatabase implements KeyValueReader {
+  private readonly environment: RootDatabase<Buffer, Buffer>;
+  private readonly entries: Database<Buffer, Buffer>;
+  private readonly pages: Database<Buffer, Buffer>;
+  private readonly meta: Database<Buffer, Buffer>;
+  private readonly pageCache: BoundedCache<string, Page>;
+  private readonly valueCache: BoundedCache<string, Buffer | typeof absent>;
+  private committed: CommittedBlock | undefined;
+
+  constructor(options: StateDatabaseOptions) {
+    this.environment = open<Buffer, Buffer>({
+      path: options.path,
+      encoding: "binary",
+      keyEncoding: "binary",
+      maxDbs: 4,
+      // A commit has returned only when it is on the disk.
+      overlappingSync: false,
+    });
+    const binary = { encoding: "binary", keyEncoding: "binary" } as const;
+    this.entries = this.environment.openDB("entries", binary);
+    this.pages = this.environment.openDB("pages", binary);
+    this.meta = this.environment.openDB("meta", binary);
+    this.pageCache = new BoundedCache(options.cachedPages ?? 20_000);
+    this.valueCache = new BoundedCache(options.cachedValues ?? 50_000);
+    const height = this.meta.get(heightKey);
+    const appHash = this.meta.get(appHashKey);
+    if (height !== undefined && appHash !== undefined) {
+      this.committed = { height: height.readBigUInt64BE(), appHash };
+    }
+  }
+
+  /** Height and app hash of the last commit; undefined before the first. */
+  get last(): CommittedBlock | undefined {
+    return this.committed;
+  }
+
+  get(key: string): Uint8Array | undefined {
+    const cached = this.valueCache.get(key);
+    if (cached !== undefined) return cached === absent ? undefined : cached;
+    const value = this.entries.get(keyBytes(key));
+    this.valueCache.set(key, value ?? absent);
+    return value;
+  }
+
+  *range(start: string, end: string, options: RangeOptions = {}): Iterable<readonly [string, Uint8Array]> {
+    if (start >= end || options.limit === 0) return;
+    const limit = options.limit === undefined ? {} : { limit: options.limit };
+    const bounds =
+      options.reverse === true
+        ? { start: keyBytes(end), exclusiveStart: true, end: keyBytes(start), inclusiveEnd: true, reverse: true }
+        : { start: keyBytes(start), end: keyBytes(end) };
+    for (const { key, value } of this.entries.getRange({ ...bounds, ...limit })) yield [keyString(key), value];
+  }
+
+  page(path: string): Page | undefined {
+    const cached = this.pageCache.get(path);
+    if (cached !== undefined) return cached;
+    const bytes = this.pages.get(pageKey(path));
+    if (bytes === undefined) return undefined;
+    const page = Page.decode(bytes);
+    this.pageCache.set(path, page);
+    return page;
+  }
+
+  /** Works out the app hash that these changes (undefined: delete) lead to. Writes nothing. */
+  prepare(height: bigint, changes: Iterable<readonly [key: string, value: Uint8Array | undefined]>): PreparedBlock {
+    const list = [...changes];
+    for (const [key, value] of list) {
+      if (value?.length === 0) {
+        throw new Error(`the state entry ${JSON.stringify(key)} has an empty value, which ics23 can't prove`);
+      }
+    }
+    const tree = updateTree(this, list);
+    return { height, appHash: tree.root, changes: list, tree };
+  }
+
+  /** Makes the prepared changes the committed state, on the disk, all or nothing. */
+  commit(prepared: PreparedBlock): void {
+    const height = Buffer.alloc(8);
+    height.writeBigUInt64BE(prepared.height);
+    this.environment.transactionSync(() => {
+      for (const [key, value] of prepared.changes) {
+        if (value === undefined) this.entries.removeSync(keyBytes(key));
+        else this.entries.putSync(keyBytes(key), asBuffer(value));
+      }
+      for (const [path, page] of prepared.tree.pages) {
+        if (page === undefined) this.pages.removeSync(pageKey(path));
+        else this.pages.putSync(pageKey(path), page.encode());
+      }
+      this.meta.putSync(heightKey, height);
+      this.meta.putSync(appHashKey, prepared.appHash);
+    });
+    this.environment.resetReadTxn();
+    // After the write: what throws above leaves memory as it was.
+    for (const [key, value] of prepared.changes) {
+      this.valueCache.set(key, value === undefined ? absent : asBuffer(value));
+    }
+    for (const [path, page] of prepared.tree.pages) {
+      if (page === undefined) this.pageCache.delete(path);
+      else this.pageCache.set(path, page);
+    }
+    this.committed = { height: prepared.height, appHash: prepared.appHash };
+  }
+
+  /** An ics23 proof against the committed app hash that the key has its value, or is not there. */
+  prove(key: string): CommitmentProof {
+    return proveKey(this, (one) => this.get(one), key);
+  }
+
+  /** Root of the committed tree, worked out from its pages. */
+  root(): Uint8Array {
+    return this.page("")?.root() ?? emptyRoot;
+  }
+
+  async close(): Promise<void> {
+    await this.environment.close();
+  }
+}
+
+// LMDB has no empty keys, and the root's path is empty.
+function pageKey(path: string): Buffer {
+  return Buffer.from(`/${path}`, "latin1");
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
