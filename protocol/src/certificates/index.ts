@@ -1,0 +1,7 @@
+export {
+  createRootProof,
+  MAX_CERTIFICATE_BYTES,
+  type RootClaim,
+  rootCertificateProblem,
+  rootProofPayload,
+} from "./root-proof";

@@ -1,0 +1,7 @@
+export { formatCpu, MAX_CPU, parseCpu } from "./cpu";
+export { MAX_UINT64 } from "./decimal";
+export { formatDuration, MAX_DURATION, parseDuration } from "./duration";
+export { QuantityError } from "./error";
+export * from "./rate";
+export { formatSize, parseSize } from "./size";
+export { formatTokens, MICRO, parseTokens } from "./tokens";
