@@ -26,7 +26,11 @@ const shared = {
   testEnvironment: "node",
   transform: { "^.+\\.(ts|js|mjs)$": swc },
   transformIgnorePatterns: [`/node_modules/(?!(${esModulesOnly.join("|")})/)`, "/dist/"],
-  moduleNameMapper: { "^@dcx/(protocol|exchange|datacenter|provider|cli)$": "<rootDir>/$1/src/index.ts" },
+  moduleNameMapper: {
+    // A lazy import() needs the extension that the compiled file will have.
+    "^(\\.{1,2}/.*)\\.js$": "$1",
+    "^@dcx/(protocol|exchange|datacenter|provider|cli)$": "<rootDir>/$1/src/index.ts",
+  },
   modulePathIgnorePatterns: ["/dist/", "/.cache/"],
 };
 

@@ -28,14 +28,14 @@ import {
 
 export interface PageRequest {
   /** next_key of the page before; empty: from the start. */
-  key: Buffer;
+  key: Uint8Array;
   /** Most items; 0: the default of 100; at most 1000. */
   limit: number;
 }
 
 export interface PageResponse {
   /** Empty: the last page. */
-  nextKey: Buffer;
+  nextKey: Uint8Array;
 }
 
 export interface QueryParametersRequest {
@@ -55,7 +55,7 @@ export interface QueryDeploymentRequest {
 
 export interface QueryDeploymentByTokenRequest {
   tenant: string;
-  clientToken: Buffer;
+  clientToken: Uint8Array;
 }
 
 export interface OrderWithFulfillments {
@@ -175,7 +175,7 @@ export interface QueryTotalsResponse {
 }
 
 function createBasePageRequest(): PageRequest {
-  return { key: Buffer.alloc(0), limit: 0 };
+  return { key: new Uint8Array(0), limit: 0 };
 }
 
 export const PageRequest: MessageFns<PageRequest> = {
@@ -207,7 +207,7 @@ export const PageRequest: MessageFns<PageRequest> = {
               break;
             }
 
-            message.key = Buffer.from(reader.bytes());
+            message.key = reader.bytes();
             continue;
           }
           case 2: {
@@ -232,7 +232,7 @@ export const PageRequest: MessageFns<PageRequest> = {
 
   fromJSON(object: any): PageRequest {
     return {
-      key: isSet(object.key) ? Buffer.from(bytesFromBase64(object.key)) : Buffer.alloc(0),
+      key: isSet(object.key) ? bytesFromBase64(object.key) : new Uint8Array(0),
       limit: isSet(object.limit) ? globalThis.Number(object.limit) : 0,
     };
   },
@@ -253,14 +253,14 @@ export const PageRequest: MessageFns<PageRequest> = {
   },
   fromPartial(object: DeepPartial<PageRequest>): PageRequest {
     const message = createBasePageRequest();
-    message.key = object.key ?? Buffer.alloc(0);
+    message.key = object.key ?? new Uint8Array(0);
     message.limit = object.limit ?? 0;
     return message;
   },
 };
 
 function createBasePageResponse(): PageResponse {
-  return { nextKey: Buffer.alloc(0) };
+  return { nextKey: new Uint8Array(0) };
 }
 
 export const PageResponse: MessageFns<PageResponse> = {
@@ -289,7 +289,7 @@ export const PageResponse: MessageFns<PageResponse> = {
               break;
             }
 
-            message.nextKey = Buffer.from(reader.bytes());
+            message.nextKey = reader.bytes();
             continue;
           }
         }
@@ -307,10 +307,10 @@ export const PageResponse: MessageFns<PageResponse> = {
   fromJSON(object: any): PageResponse {
     return {
       nextKey: isSet(object.nextKey)
-        ? Buffer.from(bytesFromBase64(object.nextKey))
+        ? bytesFromBase64(object.nextKey)
         : isSet(object.next_key)
-        ? Buffer.from(bytesFromBase64(object.next_key))
-        : Buffer.alloc(0),
+        ? bytesFromBase64(object.next_key)
+        : new Uint8Array(0),
     };
   },
 
@@ -327,7 +327,7 @@ export const PageResponse: MessageFns<PageResponse> = {
   },
   fromPartial(object: DeepPartial<PageResponse>): PageResponse {
     const message = createBasePageResponse();
-    message.nextKey = object.nextKey ?? Buffer.alloc(0);
+    message.nextKey = object.nextKey ?? new Uint8Array(0);
     return message;
   },
 };
@@ -598,7 +598,7 @@ export const QueryDeploymentRequest: MessageFns<QueryDeploymentRequest> = {
 };
 
 function createBaseQueryDeploymentByTokenRequest(): QueryDeploymentByTokenRequest {
-  return { tenant: "", clientToken: Buffer.alloc(0) };
+  return { tenant: "", clientToken: new Uint8Array(0) };
 }
 
 export const QueryDeploymentByTokenRequest: MessageFns<QueryDeploymentByTokenRequest> = {
@@ -638,7 +638,7 @@ export const QueryDeploymentByTokenRequest: MessageFns<QueryDeploymentByTokenReq
               break;
             }
 
-            message.clientToken = Buffer.from(reader.bytes());
+            message.clientToken = reader.bytes();
             continue;
           }
         }
@@ -657,10 +657,10 @@ export const QueryDeploymentByTokenRequest: MessageFns<QueryDeploymentByTokenReq
     return {
       tenant: isSet(object.tenant) ? globalThis.String(object.tenant) : "",
       clientToken: isSet(object.clientToken)
-        ? Buffer.from(bytesFromBase64(object.clientToken))
+        ? bytesFromBase64(object.clientToken)
         : isSet(object.client_token)
-        ? Buffer.from(bytesFromBase64(object.client_token))
-        : Buffer.alloc(0),
+        ? bytesFromBase64(object.client_token)
+        : new Uint8Array(0),
     };
   },
 
@@ -681,7 +681,7 @@ export const QueryDeploymentByTokenRequest: MessageFns<QueryDeploymentByTokenReq
   fromPartial(object: DeepPartial<QueryDeploymentByTokenRequest>): QueryDeploymentByTokenRequest {
     const message = createBaseQueryDeploymentByTokenRequest();
     message.tenant = object.tenant ?? "";
-    message.clientToken = object.clientToken ?? Buffer.alloc(0);
+    message.clientToken = object.clientToken ?? new Uint8Array(0);
     return message;
   },
 };
@@ -2599,11 +2599,28 @@ interface Rpc {
 }
 
 function bytesFromBase64(b64: string): Uint8Array {
-  return Uint8Array.from(globalThis.Buffer.from(b64, "base64"));
+  if ((globalThis as any).Buffer) {
+    return Uint8Array.from((globalThis as any).Buffer.from(b64, "base64"));
+  } else {
+    const bin = globalThis.atob(b64);
+    const arr = new Uint8Array(bin.length);
+    for (let i = 0; i < bin.length; ++i) {
+      arr[i] = bin.charCodeAt(i);
+    }
+    return arr;
+  }
 }
 
 function base64FromBytes(arr: Uint8Array): string {
-  return globalThis.Buffer.from(arr).toString("base64");
+  if ((globalThis as any).Buffer) {
+    return (globalThis as any).Buffer.from(arr).toString("base64");
+  } else {
+    const bin: string[] = [];
+    arr.forEach((byte) => {
+      bin.push(globalThis.String.fromCharCode(byte));
+    });
+    return globalThis.btoa(bin.join(""));
+  }
 }
 
 type Builtin = Date | Function | Uint8Array | string | number | boolean | bigint | undefined;

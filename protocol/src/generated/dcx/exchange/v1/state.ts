@@ -80,7 +80,7 @@ export function timerKindToJSON(object: TimerKind): string {
 export interface AccountRecord {
   address: string;
   /** secp256k1, compressed, 33 bytes; empty: not seen yet. */
-  publicKey: Buffer;
+  publicKey: Uint8Array;
   accountNumber: bigint;
   sequence: bigint;
   /** Micro-units. */
@@ -143,7 +143,7 @@ export interface ExclusionRecord {
 }
 
 function createBaseAccountRecord(): AccountRecord {
-  return { address: "", publicKey: Buffer.alloc(0), accountNumber: 0n, sequence: 0n, balance: 0n };
+  return { address: "", publicKey: new Uint8Array(0), accountNumber: 0n, sequence: 0n, balance: 0n };
 }
 
 export const AccountRecord: MessageFns<AccountRecord> = {
@@ -201,7 +201,7 @@ export const AccountRecord: MessageFns<AccountRecord> = {
               break;
             }
 
-            message.publicKey = Buffer.from(reader.bytes());
+            message.publicKey = reader.bytes();
             continue;
           }
           case 3: {
@@ -244,10 +244,10 @@ export const AccountRecord: MessageFns<AccountRecord> = {
     return {
       address: isSet(object.address) ? globalThis.String(object.address) : "",
       publicKey: isSet(object.publicKey)
-        ? Buffer.from(bytesFromBase64(object.publicKey))
+        ? bytesFromBase64(object.publicKey)
         : isSet(object.public_key)
-        ? Buffer.from(bytesFromBase64(object.public_key))
-        : Buffer.alloc(0),
+        ? bytesFromBase64(object.public_key)
+        : new Uint8Array(0),
       accountNumber: isSet(object.accountNumber)
         ? BigInt(object.accountNumber)
         : isSet(object.account_number)
@@ -284,7 +284,7 @@ export const AccountRecord: MessageFns<AccountRecord> = {
   fromPartial(object: DeepPartial<AccountRecord>): AccountRecord {
     const message = createBaseAccountRecord();
     message.address = object.address ?? "";
-    message.publicKey = object.publicKey ?? Buffer.alloc(0);
+    message.publicKey = object.publicKey ?? new Uint8Array(0);
     message.accountNumber = (object.accountNumber !== undefined && object.accountNumber !== null)
       ? BigInt(object.accountNumber)
       : 0n;
@@ -1133,11 +1133,28 @@ export const ExclusionRecord: MessageFns<ExclusionRecord> = {
 };
 
 function bytesFromBase64(b64: string): Uint8Array {
-  return Uint8Array.from(globalThis.Buffer.from(b64, "base64"));
+  if ((globalThis as any).Buffer) {
+    return Uint8Array.from((globalThis as any).Buffer.from(b64, "base64"));
+  } else {
+    const bin = globalThis.atob(b64);
+    const arr = new Uint8Array(bin.length);
+    for (let i = 0; i < bin.length; ++i) {
+      arr[i] = bin.charCodeAt(i);
+    }
+    return arr;
+  }
 }
 
 function base64FromBytes(arr: Uint8Array): string {
-  return globalThis.Buffer.from(arr).toString("base64");
+  if ((globalThis as any).Buffer) {
+    return (globalThis as any).Buffer.from(arr).toString("base64");
+  } else {
+    const bin: string[] = [];
+    arr.forEach((byte) => {
+      bin.push(globalThis.String.fromCharCode(byte));
+    });
+    return globalThis.btoa(bin.join(""));
+  }
 }
 
 type Builtin = Date | Function | Uint8Array | string | number | boolean | bigint | undefined;

@@ -75,12 +75,12 @@ export interface MsgSubmitDeployment {
   tenant: string;
   infrastructures: Infrastructure[];
   waitDuration: bigint;
-  version: Buffer;
+  version: Uint8Array;
   manifestEntries: number;
   /** 32 bytes, public: the manifest's salt is derived from it. */
-  nonce: Buffer;
+  nonce: Uint8Array;
   /** 32 bytes. With the token of an active deployment of this tenant nothing is created and every other field ignored. */
-  clientToken: Buffer;
+  clientToken: Uint8Array;
   managers: Manager[];
 }
 
@@ -93,7 +93,7 @@ export interface MsgSubmitDeploymentResponse {
 }
 
 export interface ManifestVersion {
-  version: Buffer;
+  version: Uint8Array;
   entries: number;
 }
 
@@ -193,7 +193,7 @@ export interface LeaseConfirmation {
     | OrderId
     | undefined;
   /** The version that serves there, if any. */
-  version: Buffer;
+  version: Uint8Array;
 }
 
 export interface MsgSubmitLeaseConfirmation {
@@ -233,10 +233,10 @@ function createBaseMsgSubmitDeployment(): MsgSubmitDeployment {
     tenant: "",
     infrastructures: [],
     waitDuration: 0n,
-    version: Buffer.alloc(0),
+    version: new Uint8Array(0),
     manifestEntries: 0,
-    nonce: Buffer.alloc(0),
-    clientToken: Buffer.alloc(0),
+    nonce: new Uint8Array(0),
+    clientToken: new Uint8Array(0),
     managers: [],
   };
 }
@@ -315,7 +315,7 @@ export const MsgSubmitDeployment: MessageFns<MsgSubmitDeployment> = {
               break;
             }
 
-            message.version = Buffer.from(reader.bytes());
+            message.version = reader.bytes();
             continue;
           }
           case 5: {
@@ -331,7 +331,7 @@ export const MsgSubmitDeployment: MessageFns<MsgSubmitDeployment> = {
               break;
             }
 
-            message.nonce = Buffer.from(reader.bytes());
+            message.nonce = reader.bytes();
             continue;
           }
           case 7: {
@@ -339,7 +339,7 @@ export const MsgSubmitDeployment: MessageFns<MsgSubmitDeployment> = {
               break;
             }
 
-            message.clientToken = Buffer.from(reader.bytes());
+            message.clientToken = reader.bytes();
             continue;
           }
           case 8: {
@@ -373,18 +373,18 @@ export const MsgSubmitDeployment: MessageFns<MsgSubmitDeployment> = {
         : isSet(object.wait_duration)
         ? BigInt(object.wait_duration)
         : 0n,
-      version: isSet(object.version) ? Buffer.from(bytesFromBase64(object.version)) : Buffer.alloc(0),
+      version: isSet(object.version) ? bytesFromBase64(object.version) : new Uint8Array(0),
       manifestEntries: isSet(object.manifestEntries)
         ? globalThis.Number(object.manifestEntries)
         : isSet(object.manifest_entries)
         ? globalThis.Number(object.manifest_entries)
         : 0,
-      nonce: isSet(object.nonce) ? Buffer.from(bytesFromBase64(object.nonce)) : Buffer.alloc(0),
+      nonce: isSet(object.nonce) ? bytesFromBase64(object.nonce) : new Uint8Array(0),
       clientToken: isSet(object.clientToken)
-        ? Buffer.from(bytesFromBase64(object.clientToken))
+        ? bytesFromBase64(object.clientToken)
         : isSet(object.client_token)
-        ? Buffer.from(bytesFromBase64(object.client_token))
-        : Buffer.alloc(0),
+        ? bytesFromBase64(object.client_token)
+        : new Uint8Array(0),
       managers: globalThis.Array.isArray(object?.managers)
         ? object.managers.map((e: any) => Manager.fromJSON(e))
         : [],
@@ -430,10 +430,10 @@ export const MsgSubmitDeployment: MessageFns<MsgSubmitDeployment> = {
     message.waitDuration = (object.waitDuration !== undefined && object.waitDuration !== null)
       ? BigInt(object.waitDuration)
       : 0n;
-    message.version = object.version ?? Buffer.alloc(0);
+    message.version = object.version ?? new Uint8Array(0);
     message.manifestEntries = object.manifestEntries ?? 0;
-    message.nonce = object.nonce ?? Buffer.alloc(0);
-    message.clientToken = object.clientToken ?? Buffer.alloc(0);
+    message.nonce = object.nonce ?? new Uint8Array(0);
+    message.clientToken = object.clientToken ?? new Uint8Array(0);
     message.managers = object.managers?.map((e) => Manager.fromPartial(e)) || [];
     return message;
   },
@@ -565,7 +565,7 @@ export const MsgSubmitDeploymentResponse: MessageFns<MsgSubmitDeploymentResponse
 };
 
 function createBaseManifestVersion(): ManifestVersion {
-  return { version: Buffer.alloc(0), entries: 0 };
+  return { version: new Uint8Array(0), entries: 0 };
 }
 
 export const ManifestVersion: MessageFns<ManifestVersion> = {
@@ -597,7 +597,7 @@ export const ManifestVersion: MessageFns<ManifestVersion> = {
               break;
             }
 
-            message.version = Buffer.from(reader.bytes());
+            message.version = reader.bytes();
             continue;
           }
           case 2: {
@@ -622,7 +622,7 @@ export const ManifestVersion: MessageFns<ManifestVersion> = {
 
   fromJSON(object: any): ManifestVersion {
     return {
-      version: isSet(object.version) ? Buffer.from(bytesFromBase64(object.version)) : Buffer.alloc(0),
+      version: isSet(object.version) ? bytesFromBase64(object.version) : new Uint8Array(0),
       entries: isSet(object.entries) ? globalThis.Number(object.entries) : 0,
     };
   },
@@ -643,7 +643,7 @@ export const ManifestVersion: MessageFns<ManifestVersion> = {
   },
   fromPartial(object: DeepPartial<ManifestVersion>): ManifestVersion {
     const message = createBaseManifestVersion();
-    message.version = object.version ?? Buffer.alloc(0);
+    message.version = object.version ?? new Uint8Array(0);
     message.entries = object.entries ?? 0;
     return message;
   },
@@ -2064,7 +2064,7 @@ export const MsgGiveNoticeResponse: MessageFns<MsgGiveNoticeResponse> = {
 };
 
 function createBaseLeaseConfirmation(): LeaseConfirmation {
-  return { lease: undefined, version: Buffer.alloc(0) };
+  return { lease: undefined, version: new Uint8Array(0) };
 }
 
 export const LeaseConfirmation: MessageFns<LeaseConfirmation> = {
@@ -2104,7 +2104,7 @@ export const LeaseConfirmation: MessageFns<LeaseConfirmation> = {
               break;
             }
 
-            message.version = Buffer.from(reader.bytes());
+            message.version = reader.bytes();
             continue;
           }
         }
@@ -2122,7 +2122,7 @@ export const LeaseConfirmation: MessageFns<LeaseConfirmation> = {
   fromJSON(object: any): LeaseConfirmation {
     return {
       lease: isSet(object.lease) ? OrderId.fromJSON(object.lease) : undefined,
-      version: isSet(object.version) ? Buffer.from(bytesFromBase64(object.version)) : Buffer.alloc(0),
+      version: isSet(object.version) ? bytesFromBase64(object.version) : new Uint8Array(0),
     };
   },
 
@@ -2145,7 +2145,7 @@ export const LeaseConfirmation: MessageFns<LeaseConfirmation> = {
     message.lease = (object.lease !== undefined && object.lease !== null)
       ? OrderId.fromPartial(object.lease)
       : undefined;
-    message.version = object.version ?? Buffer.alloc(0);
+    message.version = object.version ?? new Uint8Array(0);
     return message;
   },
 };
@@ -2762,11 +2762,28 @@ interface Rpc {
 }
 
 function bytesFromBase64(b64: string): Uint8Array {
-  return Uint8Array.from(globalThis.Buffer.from(b64, "base64"));
+  if ((globalThis as any).Buffer) {
+    return Uint8Array.from((globalThis as any).Buffer.from(b64, "base64"));
+  } else {
+    const bin = globalThis.atob(b64);
+    const arr = new Uint8Array(bin.length);
+    for (let i = 0; i < bin.length; ++i) {
+      arr[i] = bin.charCodeAt(i);
+    }
+    return arr;
+  }
 }
 
 function base64FromBytes(arr: Uint8Array): string {
-  return globalThis.Buffer.from(arr).toString("base64");
+  if ((globalThis as any).Buffer) {
+    return (globalThis as any).Buffer.from(arr).toString("base64");
+  } else {
+    const bin: string[] = [];
+    arr.forEach((byte) => {
+      bin.push(globalThis.String.fromCharCode(byte));
+    });
+    return globalThis.btoa(bin.join(""));
+  }
 }
 
 type Builtin = Date | Function | Uint8Array | string | number | boolean | bigint | undefined;

@@ -416,7 +416,7 @@ export interface Manager {
 export interface Change {
   by: string;
   /** SHA-256 of the transaction. */
-  transaction: Buffer;
+  transaction: Uint8Array;
   height: bigint;
 }
 
@@ -428,12 +428,12 @@ export interface Deployment {
   /** Blocks that an order waits before it is matched. */
   waitDuration: bigint;
   /** SHA-256 of the canonical manifest. */
-  version: Buffer;
+  version: Uint8Array;
   /** Workloads and connections in that manifest. */
   manifestEntries: number;
   revision: bigint;
-  clientToken: Buffer;
-  nonce: Buffer;
+  clientToken: Uint8Array;
+  nonce: Uint8Array;
   incarnation: bigint;
   managers: Manager[];
   createdHeight: bigint;
@@ -498,7 +498,7 @@ export interface Lease {
   /** The interest accumulator A at the start: micro-units per micro-unit of collateral scaled by 10^18, in decimal. */
   interestStart: string;
   /** The version that serves there as last confirmed. Empty: none yet. */
-  confirmedVersion: Buffer;
+  confirmedVersion: Uint8Array;
   /** Height at which the notice period ends; 0: no notice. */
   noticeEndHeight: bigint;
   /** Generation of the active lease that this one replaces; 0: none. */
@@ -510,9 +510,9 @@ export interface Lease {
 /** A root under which a datacenter issues the certificates of its agent and its workloads. */
 export interface RootCertificate {
   /** X.509, DER. */
-  certificate: Buffer;
+  certificate: Uint8Array;
   /** ECDSA P-256 with SHA-256 (IEEE P1363) by the certificate's key over rootProofPayload(chain, datacenter). */
-  proof: Buffer;
+  proof: Uint8Array;
   /** Last height at which it counts; 0: no end. Only the older of two has one. */
   endHeight: bigint;
 }
@@ -1865,7 +1865,7 @@ export const Manager: MessageFns<Manager> = {
 };
 
 function createBaseChange(): Change {
-  return { by: "", transaction: Buffer.alloc(0), height: 0n };
+  return { by: "", transaction: new Uint8Array(0), height: 0n };
 }
 
 export const Change: MessageFns<Change> = {
@@ -1911,7 +1911,7 @@ export const Change: MessageFns<Change> = {
               break;
             }
 
-            message.transaction = Buffer.from(reader.bytes());
+            message.transaction = reader.bytes();
             continue;
           }
           case 3: {
@@ -1937,7 +1937,7 @@ export const Change: MessageFns<Change> = {
   fromJSON(object: any): Change {
     return {
       by: isSet(object.by) ? globalThis.String(object.by) : "",
-      transaction: isSet(object.transaction) ? Buffer.from(bytesFromBase64(object.transaction)) : Buffer.alloc(0),
+      transaction: isSet(object.transaction) ? bytesFromBase64(object.transaction) : new Uint8Array(0),
       height: isSet(object.height) ? BigInt(object.height) : 0n,
     };
   },
@@ -1962,7 +1962,7 @@ export const Change: MessageFns<Change> = {
   fromPartial(object: DeepPartial<Change>): Change {
     const message = createBaseChange();
     message.by = object.by ?? "";
-    message.transaction = object.transaction ?? Buffer.alloc(0);
+    message.transaction = object.transaction ?? new Uint8Array(0);
     message.height = (object.height !== undefined && object.height !== null) ? BigInt(object.height) : 0n;
     return message;
   },
@@ -1974,11 +1974,11 @@ function createBaseDeployment(): Deployment {
     state: 0,
     infrastructures: [],
     waitDuration: 0n,
-    version: Buffer.alloc(0),
+    version: new Uint8Array(0),
     manifestEntries: 0,
     revision: 0n,
-    clientToken: Buffer.alloc(0),
-    nonce: Buffer.alloc(0),
+    clientToken: new Uint8Array(0),
+    nonce: new Uint8Array(0),
     incarnation: 0n,
     managers: [],
     createdHeight: 0n,
@@ -2099,7 +2099,7 @@ export const Deployment: MessageFns<Deployment> = {
               break;
             }
 
-            message.version = Buffer.from(reader.bytes());
+            message.version = reader.bytes();
             continue;
           }
           case 6: {
@@ -2123,7 +2123,7 @@ export const Deployment: MessageFns<Deployment> = {
               break;
             }
 
-            message.clientToken = Buffer.from(reader.bytes());
+            message.clientToken = reader.bytes();
             continue;
           }
           case 9: {
@@ -2131,7 +2131,7 @@ export const Deployment: MessageFns<Deployment> = {
               break;
             }
 
-            message.nonce = Buffer.from(reader.bytes());
+            message.nonce = reader.bytes();
             continue;
           }
           case 10: {
@@ -2198,7 +2198,7 @@ export const Deployment: MessageFns<Deployment> = {
         : isSet(object.wait_duration)
         ? BigInt(object.wait_duration)
         : 0n,
-      version: isSet(object.version) ? Buffer.from(bytesFromBase64(object.version)) : Buffer.alloc(0),
+      version: isSet(object.version) ? bytesFromBase64(object.version) : new Uint8Array(0),
       manifestEntries: isSet(object.manifestEntries)
         ? globalThis.Number(object.manifestEntries)
         : isSet(object.manifest_entries)
@@ -2206,11 +2206,11 @@ export const Deployment: MessageFns<Deployment> = {
         : 0,
       revision: isSet(object.revision) ? BigInt(object.revision) : 0n,
       clientToken: isSet(object.clientToken)
-        ? Buffer.from(bytesFromBase64(object.clientToken))
+        ? bytesFromBase64(object.clientToken)
         : isSet(object.client_token)
-        ? Buffer.from(bytesFromBase64(object.client_token))
-        : Buffer.alloc(0),
-      nonce: isSet(object.nonce) ? Buffer.from(bytesFromBase64(object.nonce)) : Buffer.alloc(0),
+        ? bytesFromBase64(object.client_token)
+        : new Uint8Array(0),
+      nonce: isSet(object.nonce) ? bytesFromBase64(object.nonce) : new Uint8Array(0),
       incarnation: isSet(object.incarnation) ? BigInt(object.incarnation) : 0n,
       managers: globalThis.Array.isArray(object?.managers)
         ? object.managers.map((e: any) => Manager.fromJSON(e))
@@ -2291,11 +2291,11 @@ export const Deployment: MessageFns<Deployment> = {
     message.waitDuration = (object.waitDuration !== undefined && object.waitDuration !== null)
       ? BigInt(object.waitDuration)
       : 0n;
-    message.version = object.version ?? Buffer.alloc(0);
+    message.version = object.version ?? new Uint8Array(0);
     message.manifestEntries = object.manifestEntries ?? 0;
     message.revision = (object.revision !== undefined && object.revision !== null) ? BigInt(object.revision) : 0n;
-    message.clientToken = object.clientToken ?? Buffer.alloc(0);
-    message.nonce = object.nonce ?? Buffer.alloc(0);
+    message.clientToken = object.clientToken ?? new Uint8Array(0);
+    message.nonce = object.nonce ?? new Uint8Array(0);
     message.incarnation = (object.incarnation !== undefined && object.incarnation !== null)
       ? BigInt(object.incarnation)
       : 0n;
@@ -2802,7 +2802,7 @@ function createBaseLease(): Lease {
     interestPaid: 0n,
     deposit: 0n,
     interestStart: "",
-    confirmedVersion: Buffer.alloc(0),
+    confirmedVersion: new Uint8Array(0),
     noticeEndHeight: 0n,
     replacesGeneration: 0,
     handoverDeadline: 0n,
@@ -3083,7 +3083,7 @@ export const Lease: MessageFns<Lease> = {
               break;
             }
 
-            message.confirmedVersion = Buffer.from(reader.bytes());
+            message.confirmedVersion = reader.bytes();
             continue;
           }
           case 21: {
@@ -3188,10 +3188,10 @@ export const Lease: MessageFns<Lease> = {
         ? globalThis.String(object.interest_start)
         : "",
       confirmedVersion: isSet(object.confirmedVersion)
-        ? Buffer.from(bytesFromBase64(object.confirmedVersion))
+        ? bytesFromBase64(object.confirmedVersion)
         : isSet(object.confirmed_version)
-        ? Buffer.from(bytesFromBase64(object.confirmed_version))
-        : Buffer.alloc(0),
+        ? bytesFromBase64(object.confirmed_version)
+        : new Uint8Array(0),
       noticeEndHeight: isSet(object.noticeEndHeight)
         ? BigInt(object.noticeEndHeight)
         : isSet(object.notice_end_height)
@@ -3320,7 +3320,7 @@ export const Lease: MessageFns<Lease> = {
       : 0n;
     message.deposit = (object.deposit !== undefined && object.deposit !== null) ? BigInt(object.deposit) : 0n;
     message.interestStart = object.interestStart ?? "";
-    message.confirmedVersion = object.confirmedVersion ?? Buffer.alloc(0);
+    message.confirmedVersion = object.confirmedVersion ?? new Uint8Array(0);
     message.noticeEndHeight = (object.noticeEndHeight !== undefined && object.noticeEndHeight !== null)
       ? BigInt(object.noticeEndHeight)
       : 0n;
@@ -3333,7 +3333,7 @@ export const Lease: MessageFns<Lease> = {
 };
 
 function createBaseRootCertificate(): RootCertificate {
-  return { certificate: Buffer.alloc(0), proof: Buffer.alloc(0), endHeight: 0n };
+  return { certificate: new Uint8Array(0), proof: new Uint8Array(0), endHeight: 0n };
 }
 
 export const RootCertificate: MessageFns<RootCertificate> = {
@@ -3371,7 +3371,7 @@ export const RootCertificate: MessageFns<RootCertificate> = {
               break;
             }
 
-            message.certificate = Buffer.from(reader.bytes());
+            message.certificate = reader.bytes();
             continue;
           }
           case 2: {
@@ -3379,7 +3379,7 @@ export const RootCertificate: MessageFns<RootCertificate> = {
               break;
             }
 
-            message.proof = Buffer.from(reader.bytes());
+            message.proof = reader.bytes();
             continue;
           }
           case 3: {
@@ -3404,8 +3404,8 @@ export const RootCertificate: MessageFns<RootCertificate> = {
 
   fromJSON(object: any): RootCertificate {
     return {
-      certificate: isSet(object.certificate) ? Buffer.from(bytesFromBase64(object.certificate)) : Buffer.alloc(0),
-      proof: isSet(object.proof) ? Buffer.from(bytesFromBase64(object.proof)) : Buffer.alloc(0),
+      certificate: isSet(object.certificate) ? bytesFromBase64(object.certificate) : new Uint8Array(0),
+      proof: isSet(object.proof) ? bytesFromBase64(object.proof) : new Uint8Array(0),
       endHeight: isSet(object.endHeight)
         ? BigInt(object.endHeight)
         : isSet(object.end_height)
@@ -3433,8 +3433,8 @@ export const RootCertificate: MessageFns<RootCertificate> = {
   },
   fromPartial(object: DeepPartial<RootCertificate>): RootCertificate {
     const message = createBaseRootCertificate();
-    message.certificate = object.certificate ?? Buffer.alloc(0);
-    message.proof = object.proof ?? Buffer.alloc(0);
+    message.certificate = object.certificate ?? new Uint8Array(0);
+    message.proof = object.proof ?? new Uint8Array(0);
     message.endHeight = (object.endHeight !== undefined && object.endHeight !== null) ? BigInt(object.endHeight) : 0n;
     return message;
   },
@@ -4479,11 +4479,28 @@ export const Genesis: MessageFns<Genesis> = {
 };
 
 function bytesFromBase64(b64: string): Uint8Array {
-  return Uint8Array.from(globalThis.Buffer.from(b64, "base64"));
+  if ((globalThis as any).Buffer) {
+    return Uint8Array.from((globalThis as any).Buffer.from(b64, "base64"));
+  } else {
+    const bin = globalThis.atob(b64);
+    const arr = new Uint8Array(bin.length);
+    for (let i = 0; i < bin.length; ++i) {
+      arr[i] = bin.charCodeAt(i);
+    }
+    return arr;
+  }
 }
 
 function base64FromBytes(arr: Uint8Array): string {
-  return globalThis.Buffer.from(arr).toString("base64");
+  if ((globalThis as any).Buffer) {
+    return (globalThis as any).Buffer.from(arr).toString("base64");
+  } else {
+    const bin: string[] = [];
+    arr.forEach((byte) => {
+      bin.push(globalThis.String.fromCharCode(byte));
+    });
+    return globalThis.btoa(bin.join(""));
+  }
 }
 
 type Builtin = Date | Function | Uint8Array | string | number | boolean | bigint | undefined;

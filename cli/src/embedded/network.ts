@@ -1,0 +1,220 @@
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { defaultGenesis } from "@dcx/exchange";
+import {
+  type EmbeddedDatacenter,
+  type EmbeddedNetwork,
+  type EmbeddedPaths,
+  Genesis,
+  readEmbeddedNetwork,
+  readHistory,
+} from "@dcx/protocol";
+import { z } from "zod";
+import { endProcess, startDetached } from "../processes/detached";
+import { isRunning } from "../processes/identity";
+import { version } from "../version";
+import { writeJson } from "./files";
+import { readOrCreateKey } from "./keys";
+import { withNetworkLock } from "./lock";
+import {
+  type DatacenterPlan,
+  datacenterConfiguration,
+  datacenterPlans,
+  embeddedDefaults,
+  type IsolationChoice,
+  newChainId,
+} from "./plan";
+
+/** Milliseconds that a process of the network may take to be ready, or to end when asked. */
+const startTimeout = 60_000;
+const stopGrace = 15_000;
+
+export interface StartOptions {
+  readonly isolation: IsolationChoice;
+  readonly progress: (message: string) => void;
+}
+
+export interface NetworkStatus {
+  /** "absent": none was started, or it was reset. */
+  readonly state: "running" | "degraded" | "stopped" | "absent";
+  readonly network: EmbeddedNetwork | undefined;
+  /** By process: "node" and the datacenters' names. */
+  readonly processes: Readonly<Record<string, "running" | "stopped">>;
+}
+
+const NodeReady = z.object({ rpcUrl: z.string(), chainId: z.string() });
+const DatacenterReady = z.object({ address: z.string(), agentUrl: z.string() });
+
+/**
+ * Starts what does not run of the user's embedded network, making a new one (keys, genesis with a random chain id,
+ * two datacenters) where there is none. What runs already is left alone, so doing it twice does nothing.
+ */
+export async function startNetwork(paths: EmbeddedPaths, options: StartOptions): Promise<EmbeddedNetwork> {
+  return withNetworkLock(paths.home, async () => {
+    const existing = readEmbeddedNetwork(paths);
+    if (existing !== undefined && statusOf(existing).state === "running") {
+      return existing;
+    }
+    const plans = datacenterPlans(paths);
+    const tenant = await readOrCreateKey(paths.tenantKey, embeddedDefaults.addressPrefix);
+    const keys = await Promise.all(plans.map((plan) => readOrCreateKey(plan.keyFile, embeddedDefaults.addressPrefix)));
+    mkdirSync(paths.images, { recursive: true });
+
+    const node = await startNode(paths, existing, options, [
+      { address: tenant.address, balance: embeddedDefaults.tenantBalance },
+      ...keys.map(({ address }) => ({ address, balance: embeddedDefaults.datacenterBalance })),
+    ]);
+    const datacenters = await Promise.all(
+      plans.map((plan) =>
+        startDatacenterOf(plan, existing, options, {
+          rpcUrl: node.rpcUrl,
+          tenant: tenant.address,
+          isolation: options.isolation,
+          images: paths.images,
+        }),
+      ),
+    );
+    const network: EmbeddedNetwork = {
+      schema: 1,
+      version,
+      chainId: node.chainId,
+      rpcUrl: node.rpcUrl,
+      node: node.record,
+      datacenters,
+    };
+    writeJson(paths.descriptor, network);
+    return network;
+  });
+}
+
+/** Ends the network's processes and keeps all state. Workloads end with their datacenters' agents being told to stop. */
+export async function stopNetwork(paths: EmbeddedPaths, progress: (message: string) => void): Promise<NetworkStatus> {
+  return withNetworkLock(paths.home, async () => {
+    const network = readEmbeddedNetwork(paths);
+    if (network !== undefined) {
+      await stopProcesses(network, progress);
+    }
+    return networkStatus(paths);
+  });
+}
+
+/**
+ * Ends the network and removes it with everything on it: chain, keys, workloads, volumes. Its chain id is
+ * remembered, so that stacks which still name it find their resources gone instead of an unknown chain.
+ */
+export async function resetNetwork(paths: EmbeddedPaths, progress: (message: string) => void): Promise<void> {
+  await withNetworkLock(paths.home, async () => {
+    const network = readEmbeddedNetwork(paths);
+    if (network === undefined) {
+      return;
+    }
+    await purgeWorkloads(paths, network, progress);
+    await stopProcesses(network, progress);
+    const history = readHistory(paths);
+    writeJson(paths.history, { schema: 1, reset: [...new Set([...history.reset, network.chainId])] });
+    progress("removing its files");
+    for (const folder of ["node", "datacenters", "keys", "logs"]) {
+      rmSync(join(paths.home, folder), { recursive: true, force: true });
+    }
+    rmSync(paths.descriptor, { force: true });
+  });
+}
+
+export function networkStatus(paths: EmbeddedPaths): NetworkStatus {
+  const network = readEmbeddedNetwork(paths);
+  return network === undefined ? { state: "absent", network, processes: {} } : statusOf(network);
+}
+
+function statusOf(network: EmbeddedNetwork): NetworkStatus {
+  const processes = Object.fromEntries(
+    [{ name: "node", process: network.node }, ...network.datacenters].map(
+      ({ name, process }) => [name, isRunning(process) ? "running" : "stopped"] as const,
+    ),
+  );
+  const running = Object.values(processes).filter((state) => state === "running").length;
+  const all = Object.keys(processes).length;
+  return { state: running === all ? "running" : running === 0 ? "stopped" : "degraded", network, processes };
+}
+
+async function startNode(
+  paths: EmbeddedPaths,
+  existing: EmbeddedNetwork | undefined,
+  { progress }: StartOptions,
+  accounts: readonly { address: string; balance: bigint }[],
+): Promise<{ record: EmbeddedNetwork["node"]; rpcUrl: string; chainId: string }> {
+  if (existing !== undefined && isRunning(existing.node)) {
+    return { record: existing.node, rpcUrl: existing.rpcUrl, chainId: existing.chainId };
+  }
+  const home = join(paths.home, "node");
+  const genesisFile = join(paths.home, "node", "genesis.json");
+  if (!existsSync(genesisFile)) {
+    progress("making a new exchange");
+    const genesis = defaultGenesis({
+      chainId: newChainId(),
+      denomination: embeddedDefaults.denomination,
+      addressPrefix: embeddedDefaults.addressPrefix,
+      accounts,
+    });
+    writeJson(genesisFile, Genesis.toJSON(genesis));
+  }
+  progress("starting the exchange's node");
+  // The port of the last time, so that what is configured with this address goes on working.
+  const port = existing === undefined ? "0" : new URL(existing.rpcUrl).port;
+  const started = await startDetached(
+    {
+      arguments: ["node", "start", "--home", home, "--genesis", genesisFile, "--port", port],
+      logFile: join(paths.logs, "node.log"),
+      title: "the exchange's node",
+      timeout: startTimeout,
+    },
+    (message) => NodeReady.parse(message),
+  );
+  return { record: started.record, ...started.ready };
+}
+
+async function startDatacenterOf(
+  plan: DatacenterPlan,
+  existing: EmbeddedNetwork | undefined,
+  { progress }: StartOptions,
+  network: Parameters<typeof datacenterConfiguration>[1],
+): Promise<EmbeddedDatacenter> {
+  const before = existing?.datacenters.find(({ name }) => name === plan.name);
+  if (before !== undefined && isRunning(before.process)) {
+    return before;
+  }
+  progress(`starting datacenter ${plan.name} in ${plan.region}`);
+  writeJson(plan.configurationFile, datacenterConfiguration(plan, network));
+  const started = await startDetached(
+    {
+      arguments: ["datacenter", "start", "--config", plan.configurationFile],
+      logFile: plan.logFile,
+      title: `datacenter ${plan.name}`,
+      timeout: startTimeout,
+    },
+    (message) => DatacenterReady.parse(message),
+  );
+  return { name: plan.name, region: plan.region, address: started.ready.address, process: started.record };
+}
+
+async function stopProcesses(network: EmbeddedNetwork, progress: (message: string) => void): Promise<void> {
+  progress("stopping the datacenters");
+  await Promise.all(network.datacenters.map(({ process }) => endProcess(process, stopGrace)));
+  progress("stopping the exchange's node");
+  await endProcess(network.node, stopGrace);
+}
+
+/** Agents leave workloads running when they end; a network that is removed must not. */
+async function purgeWorkloads(
+  paths: EmbeddedPaths,
+  network: EmbeddedNetwork,
+  progress: (message: string) => void,
+): Promise<void> {
+  const { purgeDatacenter, readDatacenterConfiguration } = await import("@dcx/datacenter");
+  progress("removing workloads");
+  await Promise.all(network.datacenters.map(({ process }) => endProcess(process, stopGrace)));
+  for (const plan of datacenterPlans(paths)) {
+    if (existsSync(plan.configurationFile)) {
+      await purgeDatacenter(readDatacenterConfiguration(readFileSync(plan.configurationFile, "utf8")));
+    }
+  }
+}
