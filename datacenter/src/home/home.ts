@@ -56,10 +56,14 @@ function readOrCreateKey(file: string): Buffer {
       closeSync(descriptor);
     }
   } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+    if (codeOf(error) !== "EEXIST") throw error;
     const key = readFileSync(file);
     if (key.length !== 32)
       throw new Error(`${file} must hold 32 bytes but holds ${key.length}; restore it from a copy`);
     return key;
   }
+}
+
+function codeOf(error: unknown): unknown {
+  return typeof error === "object" && error !== null && "code" in error ? error.code : undefined;
 }

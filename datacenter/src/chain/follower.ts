@@ -1,0 +1,331 @@
+import {
+  type Datacenter,
+  DeploymentState,
+  deploymentKey,
+  type ExchangeBlock,
+  type ExchangeEvent,
+  type ExchangeQueryClient,
+  type Fulfillment,
+  FulfillmentState,
+  fulfillmentKey,
+  type Lease,
+  LeaseState,
+  type Order,
+  type OrderId,
+  OrderState,
+  orderKey,
+  pages,
+  parseDeploymentKey,
+  parseOrderKey,
+  type QueryDeploymentResponse,
+  type QueryParametersResponse,
+} from "@dcx/protocol";
+import type { Logger } from "pino";
+import { type ChainView, infrastructureKey, type ViewChange } from "./view";
+
+/** Requests to the node at a time. */
+const concurrency = 8;
+
+/** Blocks and time that the newest state may be behind before nobody is served by it. */
+const freshBlocks = 5n;
+const freshMilliseconds = 10_000;
+
+interface MutableView extends ChainView {
+  height: bigint;
+  parameters: QueryParametersResponse;
+  record: Datacenter | undefined;
+  readonly orders: Map<string, Order>;
+  readonly fulfillments: Map<string, Fulfillment>;
+  readonly leases: Map<string, Lease>;
+  readonly broken: Map<string, bigint>;
+  readonly deployments: Map<string, QueryDeploymentResponse>;
+}
+
+/** Ids that the events of a block name. */
+interface Touched {
+  readonly orders: Set<string>;
+  readonly ownOrders: Set<string>;
+  readonly deployments: Set<string>;
+  record: boolean;
+}
+
+export interface FollowerOptions {
+  readonly query: ExchangeQueryClient;
+  readonly datacenter: string;
+  readonly region: string;
+  readonly logger: Logger;
+  /** Called after the first snapshot, and after each block that was followed. */
+  readonly onChange: (view: ChainView, change: ViewChange) => void;
+}
+
+/**
+ * Keeps a `ChainView`: a snapshot by paged queries, afterwards only what the events of each block name. When blocks
+ * were missed it takes a new snapshot; until that is complete the old view stays.
+ *
+ * PERF: a block costs what it changed; the snapshot is linear in open orders.
+ */
+export class ChainFollower {
+  #view: MutableView | undefined;
+  #heardAt = Number.NEGATIVE_INFINITY;
+  readonly #options: FollowerOptions;
+
+  constructor(options: FollowerOptions) {
+    this.#options = options;
+  }
+
+  /** Undefined before the first snapshot. */
+  get view(): ChainView | undefined {
+    return this.#view;
+  }
+
+  /** Follows until the signal aborts; never throws. What fails is tried again with back-off. */
+  async run(signal: AbortSignal): Promise<void> {
+    let delay = 250;
+    while (!signal.aborted) {
+      try {
+        const snapshot = await this.#snapshot(signal);
+        this.#view = snapshot;
+        this.#heardAt = performance.now();
+        this.#options.onChange(snapshot, { orders: new Set(snapshot.orders.keys()), everything: true });
+        delay = 250;
+        await this.#follow(snapshot, signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        this.#options.logger.warn({ err: error }, "the exchange can't be followed; workloads go on, trying again");
+        await pause(delay, signal);
+        delay = Math.min(delay * 2, 10_000);
+      }
+    }
+  }
+
+  /**
+   * Whether the view is no older than a few blocks. Where no block came lately it asks the node whether there is one:
+   * an idle chain need not make any.
+   */
+  async isFresh(): Promise<boolean> {
+    const view = this.#view;
+    if (view === undefined) return false;
+    const patience = Math.max(
+      freshMilliseconds,
+      Number(freshBlocks * (view.parameters.parameters?.blockInterval ?? 0n)),
+    );
+    if (performance.now() - this.#heardAt <= patience) return true;
+    try {
+      const status = await this.#options.query.status({ signal: AbortSignal.timeout(3_000) });
+      if (status.catchingUp || status.height > view.height + freshBlocks) return false;
+      this.#heardAt = performance.now();
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Reads again what belongs to a deployment, as after an own transaction whose outcome surprises. */
+  async refresh(deployment: string, signal: AbortSignal): Promise<void> {
+    if (this.#view !== undefined) await this.#loadDeployment(this.#view, deployment, signal);
+  }
+
+  /** Notes an own confirmation, which names no event of its own. */
+  noteConfirmation(lease: string, height: bigint, version: Uint8Array): void {
+    const known = this.#view?.leases.get(lease);
+    if (known === undefined) return;
+    this.#view?.leases.set(lease, {
+      ...known,
+      lastConfirmedHeight: height,
+      confirmedVersion: Buffer.from(version),
+    });
+  }
+
+  async #follow(view: MutableView, signal: AbortSignal): Promise<void> {
+    for await (const block of this.#options.query.blocks(signal, view.height + 1n)) {
+      if (!block.complete) {
+        this.#options.logger.info({ height: block.height }, "blocks were missed; reading the state again");
+        return;
+      }
+      await this.#apply(view, block, signal);
+    }
+  }
+
+  async #apply(view: MutableView, block: ExchangeBlock, signal: AbortSignal): Promise<void> {
+    const touched = this.#touched(view, block.events);
+    if (touched.record) view.record = await this.#loadRecord(signal);
+    // A lease appears before its fulfillment goes, so that nothing sold looks free in between.
+    await eachOf([...touched.deployments], (deployment) => this.#loadDeployment(view, deployment, signal));
+    await eachOf([...touched.ownOrders], (order) => this.#loadOwn(view, order, signal));
+    await eachOf([...touched.orders], (order) => this.#loadOrder(view, order, signal));
+    this.#prune(view);
+    view.height = block.height;
+    this.#heardAt = performance.now();
+    this.#options.onChange(view, { orders: touched.orders, everything: touched.record });
+  }
+
+  #touched(view: MutableView, events: readonly ExchangeEvent[]): Touched {
+    const touched: Touched = { orders: new Set(), ownOrders: new Set(), deployments: new Set(), record: false };
+    for (const event of events) this.#touch(view, touched, event);
+    return touched;
+  }
+
+  #touch(view: MutableView, touched: Touched, event: ExchangeEvent): void {
+    const { datacenter, region } = this.#options;
+    if (event.type === "order" && event.value.order !== undefined) {
+      const key = orderKey(event.value.order);
+      const ours = event.value.region === "" || event.value.region === region;
+      if (event.value.state === OrderState.OPEN && ours) touched.orders.add(key);
+      else {
+        view.orders.delete(key);
+        touched.orders.delete(key);
+      }
+    } else if (event.type === "fulfillment" && event.value.datacenter === datacenter) {
+      if (event.value.fulfillment?.order !== undefined) touched.ownOrders.add(orderKey(event.value.fulfillment.order));
+    } else if (event.type === "lease" && event.value.lease !== undefined) {
+      this.#touchLease(view, touched, event.value.lease, event.value.state, event.value.datacenter);
+    } else if (event.type === "deployment" && event.value.deployment !== undefined) {
+      const key = deploymentKey(event.value.deployment);
+      if (view.deployments.has(key)) touched.deployments.add(key);
+    } else if (event.type === "datacenter") {
+      if (event.value.datacenter === datacenter) touched.record = true;
+      for (const [key, { datacenters }] of view.deployments) {
+        if (datacenters.some(({ address }) => address === event.value.datacenter)) touched.deployments.add(key);
+      }
+    }
+  }
+
+  #touchLease(view: MutableView, touched: Touched, lease: OrderId, state: LeaseState, datacenter: string): void {
+    const deployment = deploymentKey(lease);
+    if (datacenter !== this.#options.datacenter) {
+      if (view.deployments.has(deployment)) touched.deployments.add(deployment);
+      return;
+    }
+    touched.deployments.add(deployment);
+    touched.ownOrders.add(orderKey(lease));
+    if (state !== LeaseState.ACTIVE) view.leases.delete(orderKey(lease));
+    if (state === LeaseState.BROKEN) view.broken.set(infrastructureKey(lease), view.height + 1n);
+  }
+
+  async #snapshot(signal: AbortSignal): Promise<MutableView> {
+    const { query, datacenter, region } = this.#options;
+    // Everything below is read at this height or later, and what later blocks name is read again.
+    const height = await query.height({ signal });
+    const view: MutableView = {
+      height,
+      parameters: await query.parameters({ signal }),
+      record: await this.#loadRecord(signal),
+      orders: new Map(),
+      fulfillments: new Map(),
+      leases: new Map(),
+      broken: new Map(),
+      deployments: new Map(),
+    };
+    const open = pages(
+      (page) => query.orders({ page }, { signal }),
+      (answer) => answer.orders,
+      1000,
+    );
+    for await (const order of open) {
+      const wanted = order.terms?.region ?? "";
+      if (order.id !== undefined && (wanted === "" || wanted === region)) view.orders.set(orderKey(order.id), order);
+    }
+    const own = pages(
+      (page) => query.fulfillments({ datacenter, page }, { signal }),
+      (answer) => answer.fulfillments,
+      1000,
+    );
+    for await (const fulfillment of own) keepFulfillment(view, fulfillment);
+    const leases = pages(
+      (page) => query.leases({ datacenter, page }, { signal }),
+      (answer) => answer.leases,
+      1000,
+    );
+    const deployments = new Set<string>();
+    for await (const lease of leases) if (lease.id !== undefined) deployments.add(deploymentKey(lease.id));
+    await eachOf([...deployments], (deployment) => this.#loadDeployment(view, deployment, signal));
+    const broken = pages(
+      (page) => query.leases({ datacenter, state: LeaseState.BROKEN, page }, { signal }),
+      (answer) => answer.leases,
+      1000,
+    );
+    for await (const lease of broken) if (lease.id !== undefined) noteBroken(view, lease.id, lease.closedHeight);
+    return view;
+  }
+
+  async #loadRecord(signal: AbortSignal): Promise<Datacenter | undefined> {
+    const { query, datacenter } = this.#options;
+    return (await query.datacenters({ address: datacenter }, { signal })).datacenters[0];
+  }
+
+  async #loadOrder(view: MutableView, key: string, signal: AbortSignal): Promise<void> {
+    const { order } = await this.#options.query.order(parseOrderKey(key), { signal });
+    if (order?.state === OrderState.OPEN) view.orders.set(key, order);
+    else view.orders.delete(key);
+  }
+
+  /** The own fulfillments of an order. */
+  async #loadOwn(view: MutableView, key: string, signal: AbortSignal): Promise<void> {
+    const { fulfillments } = await this.#options.query.order(parseOrderKey(key), { signal });
+    for (const known of view.fulfillments.keys()) if (known.startsWith(`${key}/`)) view.fulfillments.delete(known);
+    for (const each of fulfillments) if (each.datacenter === this.#options.datacenter) keepFulfillment(view, each);
+  }
+
+  async #loadDeployment(view: MutableView, key: string, signal: AbortSignal): Promise<void> {
+    const answer = await this.#options.query.deployment(parseDeploymentKey(key), { signal });
+    for (const [lease, { id }] of [...view.leases]) {
+      if (id !== undefined && deploymentKey(id) === key) view.leases.delete(lease);
+    }
+    for (const lease of answer.leases) {
+      if (lease.id === undefined || lease.datacenter !== this.#options.datacenter) continue;
+      if (lease.state === LeaseState.ACTIVE) view.leases.set(orderKey(lease.id), lease);
+      if (lease.state === LeaseState.BROKEN) noteBroken(view, lease.id, lease.closedHeight);
+    }
+    view.deployments.set(key, answer);
+    this.#prune(view);
+  }
+
+  /** Forgets deployments without a lease of ours. */
+  #prune(view: MutableView): void {
+    const held = new Set([...view.leases.values()].flatMap(({ id }) => (id === undefined ? [] : [deploymentKey(id)])));
+    for (const key of [...view.deployments.keys()]) if (!held.has(key)) view.deployments.delete(key);
+  }
+}
+
+/** Whether the chain says that the deployment is over, or knows it no more. */
+export function isOver(answer: QueryDeploymentResponse | undefined): boolean {
+  return answer?.deployment?.state !== DeploymentState.ACTIVE;
+}
+
+function keepFulfillment(view: MutableView, fulfillment: Fulfillment): void {
+  const { id, state } = fulfillment;
+  if (id?.order === undefined) return;
+  const counts =
+    state === FulfillmentState.OPEN || state === FulfillmentState.MATCHED;
+  const key = fulfillmentKey({ order: id.order, index: id.index });
+  if (counts) view.fulfillments.set(key, fulfillment);
+  else view.fulfillments.delete(key);
+}
+
+function noteBroken(view: MutableView, lease: OrderId, height: bigint): void {
+  const key = infrastructureKey(lease);
+  const known = view.broken.get(key) ?? 0n;
+  if (height > known) view.broken.set(key, height);
+}
+
+async function eachOf<T>(items: readonly T[], run: (item: T) => Promise<void>): Promise<void> {
+  const queue = items[Symbol.iterator]();
+  const worker = async (): Promise<void> => {
+    for (const item of queue) await run(item);
+  };
+  await Promise.all(Array.from({ length: Math.min(concurrency, items.length) }, worker));
+}
+
+/** Resolves after so many milliseconds, or when the signal aborts. */
+export function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const end = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", end);
+      resolve();
+    };
+    const timer = setTimeout(end, milliseconds);
+    signal.addEventListener("abort", end, { once: true });
+  });
+}

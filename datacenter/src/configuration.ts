@@ -1,0 +1,179 @@
+import { readFileSync, statSync } from "node:fs";
+import { homedir } from "node:os";
+import { isAbsolute, join, resolve } from "node:path";
+import { parseCpu, parseRate, parseSize, parseTokens } from "@dcx/protocol";
+import { parse as parseYaml } from "yaml";
+import { z } from "zod";
+
+const text = z.string().min(1);
+const amount = z.union([z.string(), z.number()]);
+
+/** A quantity as a person writes it; `parse` throws a sentence that says what may be written. */
+function quantity<T>(parse: (written: string | number) => T) {
+  return amount.transform((written, context): T => {
+    try {
+      return parse(written);
+    } catch (error) {
+      context.addIssue({ code: "custom", message: error instanceof Error ? error.message : String(error) });
+      return z.NEVER;
+    }
+  });
+}
+
+/** A price as written; it becomes a rate once the chain's block interval is known. Any interval shows if it can. */
+const price = amount.superRefine((written, context) => {
+  try {
+    parseRate(written, 1000n);
+  } catch (error) {
+    context.addIssue({ code: "custom", message: error instanceof Error ? error.message : String(error) });
+  }
+});
+
+const HostAndPort = z
+  .string()
+  .regex(/^(\[[0-9a-fA-F:.]+\]|[^:\s]+):\d{1,5}$/, 'write host and port, such as "127.0.0.1:0"')
+  .transform((written) => {
+    const at = written.lastIndexOf(":");
+    return { host: written.slice(0, at).replace(/^\[|\]$/g, ""), port: Number(written.slice(at + 1)) };
+  })
+  .refine(({ port }) => port <= 65535, "a port is at most 65535");
+
+const Pricing = z
+  .strictObject({
+    strategy: z.literal("fixed"),
+    /** For each virtual CPU. */
+    cpu: price.default("0"),
+    /** For each GiB. */
+    memory: price.default("0"),
+    /** For each GiB. */
+    disk: price.default("0"),
+    /** For each piece. */
+    gpu: price.default("0"),
+    /** Least that one compute unit costs. */
+    floor: price.default("0"),
+  })
+  .default({ strategy: "fixed", cpu: "0.10/h", memory: "0.02/h", disk: "0.0002/h", gpu: "1/h", floor: "0.001/h" });
+
+/** Settings of one datacenter's agent. docs/datacenter.md describes each. */
+export const DatacenterConfiguration = z.strictObject({
+  chain: z.strictObject({
+    endpoints: z.array(z.url()).min(1),
+    /** Absent: the chain that the first endpoint answers for, remembered from then on. */
+    chainId: text.optional(),
+  }),
+  /** JSON file of mode 600 with `privateKey` (64 hexadecimal digits) or `mnemonic`. */
+  keyFile: text,
+  home: text,
+  region: text,
+  attributes: z.record(text, z.string()).default({}),
+  capacity: z.strictObject({
+    cpu: quantity(parseCpu),
+    memory: quantity(parseSize),
+    disk: quantity(parseSize),
+    gpu: z
+      .strictObject({
+        count: z.number().int().positive(),
+        vendor: z.string().default(""),
+        model: z.string().default(""),
+      })
+      .optional(),
+  }),
+  pricing: Pricing,
+  listen: z
+    .strictObject({
+      agent: HostAndPort.default({ host: "127.0.0.1", port: 0 }),
+      tunnel: HostAndPort.default({ host: "127.0.0.1", port: 0 }),
+      ingress: z.strictObject({ host: text.default("127.0.0.1") }).default({ host: "127.0.0.1" }),
+    })
+    .default({
+      agent: { host: "127.0.0.1", port: 0 },
+      tunnel: { host: "127.0.0.1", port: 0 },
+      ingress: { host: "127.0.0.1" },
+    }),
+  /** What others reach it by, where that is not what it listens on. */
+  advertise: z
+    .strictObject({
+      agentUrls: z.array(z.url()).optional(),
+      tunnelAddresses: z.array(text).optional(),
+      ingressHost: text.optional(),
+    })
+    .default({}),
+  isolation: z.enum(["auto", "container", "sandbox", "none"]).default("auto"),
+  /** Docker or Podman socket. Absent: the usual places. */
+  containerSocket: text.optional(),
+  /** Folders that hold OCI image layouts, looked at before any registry. */
+  imageLayouts: z.array(text).default([]),
+  /** Most tokens bound in collateral at a time. Absent: what the account holds. */
+  collateralBudget: quantity(parseTokens).optional(),
+  /** Addresses that are served also where isolation or a limit can't be enforced. */
+  trustedTenants: z.array(text).default([]),
+  /** True: takes no new leases. */
+  draining: z.boolean().default(false),
+  logLevel: z.enum(["trace", "debug", "info", "warn", "error", "fatal"]).default("info"),
+});
+export type DatacenterConfiguration = z.infer<typeof DatacenterConfiguration>;
+/** What a file or a caller writes: quantities as text, defaults left out. */
+export type DatacenterConfigurationInput = z.input<typeof DatacenterConfiguration>;
+
+/** A configuration that can't be used. The message names every setting that is wrong, by its path. */
+export class ConfigurationError extends Error {
+  override readonly name = "ConfigurationError";
+}
+
+/** Checks settings that a program hands over. @throws {ConfigurationError} */
+export function parseConfiguration(value: unknown, source = "the datacenter's configuration"): DatacenterConfiguration {
+  const parsed = DatacenterConfiguration.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map(({ path, message }) => `  ${path.join(".") || "(all of it)"}: ${message}`);
+  throw new ConfigurationError(`${source} can't be used:\n${problems.join("\n")}`);
+}
+
+/**
+ * Reads settings from a YAML or JSON file. Relative paths in it count from its folder, `~` is the user's home.
+ * @throws {ConfigurationError}
+ */
+export function readConfiguration(file: string): DatacenterConfiguration {
+  let value: unknown;
+  try {
+    value = parseYaml(readFileSync(file, "utf8"));
+  } catch (cause) {
+    throw new ConfigurationError(`${file} can't be read: ${cause instanceof Error ? cause.message : cause}`, { cause });
+  }
+  const configuration = parseConfiguration(value, file);
+  const place = (path: string): string => {
+    const home = path.replace(/^~(?=\/|$)/, homedir());
+    return isAbsolute(home) ? home : resolve(join(file, ".."), home);
+  };
+  return {
+    ...configuration,
+    keyFile: place(configuration.keyFile),
+    home: place(configuration.home),
+    imageLayouts: configuration.imageLayouts.map(place),
+  };
+}
+
+const KeyFileContent = z.union([
+  z.object({ privateKey: z.string().regex(/^[0-9a-fA-F]{64}$/) }),
+  z.object({ mnemonic: text }),
+]);
+export type KeyFileContent = z.infer<typeof KeyFileContent>;
+
+/**
+ * Reads the datacenter's key. @throws {ConfigurationError} where others may read the file, or it holds no key; the
+ * message never shows what it holds.
+ */
+export function readAccountKey(file: string): KeyFileContent {
+  try {
+    const others = statSync(file).mode & 0o077;
+    if (others !== 0 && process.platform !== "win32") {
+      throw new ConfigurationError(`keyFile ${file} can be read by others: \`chmod 600 ${file}\`, then start again`);
+    }
+    const parsed = KeyFileContent.safeParse(JSON.parse(readFileSync(file, "utf8")));
+    if (parsed.success) return parsed.data;
+  } catch (error) {
+    if (error instanceof ConfigurationError) throw error;
+    const missing = typeof error === "object" && error !== null && "code" in error;
+    if (missing) throw new ConfigurationError(`keyFile ${file} can't be read: ${String(error.code)}`);
+  }
+  throw new ConfigurationError(`keyFile ${file} must be JSON with "privateKey" (64 hexadecimal digits) or "mnemonic"`);
+}
