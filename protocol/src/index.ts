@@ -17,6 +17,6 @@ export * from "./generated/dcx/exchange/v1/state";
 export * from "./generated/dcx/exchange/v1/tx";
 export * from "./generated/dcx/exchange/v1/types";
 export * from "./identifiers";
-export * from "./manifest/types";
+export * from "./manifest";
 export * from "./network/embedded";
 export * from "./quantities";

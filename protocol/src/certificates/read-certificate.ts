@@ -1,5 +1,8 @@
-import "reflect-metadata";
-import { BasicConstraintsExtension, KeyUsageFlags, KeyUsagesExtension, X509Certificate } from "@peculiar/x509";
+/** Loaded at the first certificate: it takes longer than all else that a short command loads. */
+function x509(): typeof import("@peculiar/x509") {
+  require("reflect-metadata");
+  return require("@peculiar/x509");
+}
 
 /** What we need of an X.509 certificate. */
 export interface CertificateFacts {
@@ -19,6 +22,7 @@ export function readCertificate(der: Uint8Array): CertificateFacts | string {
   if (encodedLength(der) !== der.length) {
     return "the certificate is not exactly one DER sequence";
   }
+  const { BasicConstraintsExtension, KeyUsageFlags, KeyUsagesExtension, X509Certificate } = x509();
   try {
     const certificate = new X509Certificate(der);
     const usages = certificate.getExtension(KeyUsagesExtension);
