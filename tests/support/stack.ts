@@ -1,0 +1,137 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import type { EngineEvent } from "@pulumi/pulumi/automation";
+import { LocalWorkspace, type Stack as PulumiStack } from "@pulumi/pulumi/automation";
+import { stringify } from "yaml";
+
+/** What a YAML program declares beside its name and runtime. */
+export interface Program {
+  readonly config?: Readonly<Record<string, unknown>>;
+  readonly variables?: Readonly<Record<string, unknown>>;
+  readonly resources: Readonly<Record<string, unknown>>;
+  readonly outputs?: Readonly<Record<string, unknown>>;
+}
+
+/** What an operation did or would do to one resource. */
+export interface Step {
+  readonly name: string;
+  readonly type: string;
+  readonly operation: string;
+  /** Paths that differ. */
+  readonly diffs: readonly string[];
+}
+
+export interface Outcome {
+  readonly text: string;
+  /** Steps other than "same", without the stack itself. */
+  readonly steps: readonly Step[];
+  /** Messages that the provider left beside resources. */
+  readonly diagnostics: string;
+}
+
+const plugin = { providers: [{ name: "dcx", path: resolve(__dirname, "..", "..", "provider", "bin") }] };
+
+/** A stack of one YAML program under the real engine. */
+export class Stack {
+  private constructor(
+    readonly directory: string,
+    private readonly name: string,
+    private readonly stack: PulumiStack,
+  ) {}
+
+  static async create(
+    name: string,
+    directory: string,
+    program: Program,
+    environment: Readonly<Record<string, string>>,
+  ): Promise<Stack> {
+    mkdirSync(directory, { recursive: true });
+    write(directory, name, program);
+    const stack = await LocalWorkspace.createOrSelectStack(
+      { stackName: "test", workDir: directory },
+      { envVars: { ...environment } },
+    );
+    return new Stack(directory, name, stack);
+  }
+
+  /** Changes the program. */
+  write(program: Program): void {
+    write(this.directory, this.name, program);
+  }
+
+  up(options: { readonly parallel?: number; readonly signal?: AbortSignal } = {}): Promise<Outcome> {
+    return observe((watch) => this.stack.up({ ...watch, ...options, color: "never" }));
+  }
+
+  preview(): Promise<Outcome> {
+    return observe((watch) => this.stack.preview({ ...watch, color: "never" }));
+  }
+
+  refresh(): Promise<Outcome> {
+    return observe((watch) => this.stack.refresh({ ...watch, color: "never" }));
+  }
+
+  destroy(): Promise<Outcome> {
+    return observe((watch) => this.stack.destroy({ ...watch, color: "never" }));
+  }
+
+  cancel(): Promise<void> {
+    return this.stack.cancel();
+  }
+
+  async outputs(): Promise<Readonly<Record<string, unknown>>> {
+    return Object.fromEntries(Object.entries(await this.stack.outputs()).map(([key, { value }]) => [key, value]));
+  }
+
+  /** The state as exported, secrets in clear. */
+  async resources(): Promise<readonly { urn: string; id?: string; outputs?: Record<string, unknown> }[]> {
+    return (await this.stack.exportStack()).deployment.resources ?? [];
+  }
+}
+
+function write(directory: string, name: string, program: Program): void {
+  const text = stringify({
+    name,
+    runtime: "yaml",
+    plugins: plugin,
+    config: { "dcx:network": { value: "embedded" } },
+    ...program,
+  });
+  writeFileSync(join(directory, "Pulumi.yaml"), text);
+}
+
+interface Watch {
+  readonly onOutput: (text: string) => void;
+  readonly onEvent: (event: EngineEvent) => void;
+}
+
+/** Runs an operation and gathers what the engine said. A failure carries the whole text. */
+export async function observe(operation: (watch: Watch) => Promise<unknown>): Promise<Outcome> {
+  const texts: string[] = [];
+  const diagnostics: string[] = [];
+  const steps: Step[] = [];
+  const onEvent = (event: EngineEvent): void => {
+    const metadata = event.resourcePreEvent?.metadata;
+    if (metadata !== undefined && metadata.op !== "same" && metadata.type !== "pulumi:pulumi:Stack") {
+      steps.push({
+        name: metadata.urn.split("::").at(-1) ?? "",
+        type: metadata.type,
+        operation: metadata.op,
+        diffs: Object.keys(metadata.detailedDiff ?? {}).sort(),
+      });
+    }
+    if (event.diagnosticEvent !== undefined && !event.diagnosticEvent.ephemeral) {
+      diagnostics.push(event.diagnosticEvent.message);
+    }
+  };
+  try {
+    await operation({ onOutput: (text) => texts.push(text), onEvent });
+  } catch (error) {
+    throw new Error(`${(error as Error).message}\n${diagnostics.join("\n")}`, { cause: error });
+  }
+  return {
+    text: texts.join(""),
+    steps: steps.filter(({ type }) => !type.startsWith("pulumi:providers:")),
+    diagnostics: diagnostics.join("\n"),
+  };
+}

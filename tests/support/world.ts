@@ -1,0 +1,151 @@
+import { execFile } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { promisify } from "node:util";
+import {
+  type EmbeddedNetwork,
+  type EmbeddedPaths,
+  ExchangeQueryClient,
+  embeddedPaths,
+  readEmbeddedNetwork,
+} from "@dcx/protocol";
+import { type Program, Stack } from "./stack";
+
+const run = promisify(execFile);
+export const root = resolve(__dirname, "..", "..");
+export const dcxCommand = join(root, "cli", "bin", "dcx");
+
+export interface WorldOptions {
+  readonly isolation?: "auto" | "container" | "sandbox" | "none";
+  /** Environment of every process of this world. */
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+/**
+ * A user of their own: a home folder, an embedded network (started by the first create, or by `startNetwork`), a
+ * Pulumi backend. `close` takes all of it down and fails where something of it is left running.
+ */
+export class World {
+  private readonly stacks: Stack[] = [];
+  private query: ExchangeQueryClient | undefined;
+
+  private constructor(
+    readonly home: string,
+    readonly environment: Readonly<Record<string, string>>,
+    private readonly isolation: string,
+  ) {}
+
+  static create(options: WorldOptions = {}): World {
+    const home = mkdtempSync(join(tmpdir(), "dcx-world-"));
+    mkdirSync(join(home, "backend"));
+    mkdirSync(join(home, "dcx"), { recursive: true });
+    symlinkSync(join(root, ".cache", "images"), join(home, "dcx", "images"));
+    return new World(
+      home,
+      {
+        DCX_HOME: join(home, "dcx"),
+        DCX_CLI: dcxCommand,
+        PULUMI_HOME: join(home, "pulumi"),
+        PULUMI_BACKEND_URL: `file://${join(home, "backend")}`,
+        PULUMI_CONFIG_PASSPHRASE: "a passphrase of the tests",
+        PULUMI_SKIP_UPDATE_CHECK: "true",
+        PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
+        ...options.environment,
+      },
+      options.isolation ?? "auto",
+    );
+  }
+
+  get paths(): EmbeddedPaths {
+    return embeddedPaths({ ...process.env, ...this.environment });
+  }
+
+  get network(): EmbeddedNetwork {
+    const network = readEmbeddedNetwork(this.paths);
+    if (network === undefined) {
+      throw new Error("This world has no embedded network.");
+    }
+    return network;
+  }
+
+  async startNetwork(): Promise<EmbeddedNetwork> {
+    await this.dcx("network", "start", "--isolation", this.isolation);
+    return this.network;
+  }
+
+  /** Standard output of a dcx command. Rejects with what it said when it fails. */
+  async dcx(...command: readonly string[]): Promise<string> {
+    const { stdout } = await run(dcxCommand, [...command], {
+      env: { ...process.env, ...this.environment },
+      maxBuffer: 64 * 2 ** 20,
+    });
+    return stdout;
+  }
+
+  async client(): Promise<ExchangeQueryClient> {
+    this.query ??= await ExchangeQueryClient.connect(this.network.rpcUrl);
+    return this.query;
+  }
+
+  /** A stack of a YAML program, in a folder of its own. */
+  async stack(name: string, program: Program): Promise<Stack> {
+    const stack = await Stack.create(name, join(this.home, "programs", name), program, this.environment);
+    this.stacks.push(stack);
+    return stack;
+  }
+
+  /** Processes of the embedded network and of what it runs that are alive now, by their environment and command. */
+  processes(): readonly { readonly pid: number; readonly command: string }[] {
+    const marker = `DCX_HOME=${this.environment["DCX_HOME"]}`;
+    return readdirSync("/proc")
+      .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+      .flatMap((name) => {
+        try {
+          const command = readFileSync(`/proc/${name}/cmdline`, "latin1").replaceAll("\0", " ");
+          const belongs =
+            command.includes(this.home) || readFileSync(`/proc/${name}/environ`, "latin1").includes(marker);
+          return belongs && command !== "" ? [{ pid: Number(name), command }] : [];
+        } catch {
+          return [];
+        }
+      });
+  }
+
+  async close(): Promise<void> {
+    this.query?.close();
+    await this.dcx("network", "reset", "--yes");
+    const left = this.processes();
+    for (const { pid } of left) {
+      process.kill(pid, "SIGKILL");
+    }
+    rmSync(this.home, { recursive: true, force: true });
+    if (left.length > 0) {
+      throw new Error(`Left running:\n${left.map(({ pid, command }) => `  ${pid} ${command}`).join("\n")}`);
+    }
+  }
+}
+
+/** Resolves once `condition` holds; rejects with `what` after `timeout` milliseconds. */
+export async function eventually<Result>(
+  what: string,
+  timeout: number,
+  condition: () => Promise<Result | undefined | false>,
+): Promise<Result> {
+  const deadline = Date.now() + timeout;
+  let last: unknown;
+  for (;;) {
+    try {
+      const result = await condition();
+      if (result !== undefined && result !== false) {
+        return result;
+      }
+    } catch (error) {
+      last = error;
+    }
+    if (Date.now() > deadline) {
+      throw new Error(`Not within ${timeout} ms: ${what}${last === undefined ? "" : ` (${String(last)})`}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
