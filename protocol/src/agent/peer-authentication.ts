@@ -1,4 +1,4 @@
-import type { PeerVerifier } from "../certificates/x509";
+import type { PeerVerifier } from "../certificates/peer-verifier";
 import type { StatementPurpose } from "./statement";
 
 /** What a caller of an agent presented. */

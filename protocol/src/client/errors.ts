@@ -1,3 +1,5 @@
+import type { ExchangeErrorCode } from "../exchange/errors";
+
 /** Every error of the clients of this package. `code` is stable: programs tell errors apart by class or by it. */
 export abstract class ExchangeClientError extends Error {
   abstract readonly code: string;
@@ -72,8 +74,8 @@ export class TransactionFailed extends ExchangeClientError {
     readonly hash: string,
     readonly height: bigint,
     readonly failure: TransactionFailure,
-    /** With codespace "dcx": an ExchangeErrorCode. */
-    readonly exchangeCode?: number,
+    /** With codespace "dcx". */
+    readonly exchangeCode?: ExchangeErrorCode,
   ) {
     super(
       `Transaction ${hash} failed in block ${height}: ${failure.log || "no reason given"} ` +
@@ -88,8 +90,8 @@ export class TransactionRejected extends ExchangeClientError {
 
   constructor(
     readonly failure: TransactionFailure,
-    /** With codespace "dcx": an ExchangeErrorCode. */
-    readonly exchangeCode?: number,
+    /** With codespace "dcx". */
+    readonly exchangeCode?: ExchangeErrorCode,
     /** Absent: refused in simulation, before it was signed. */
     readonly hash?: string,
   ) {

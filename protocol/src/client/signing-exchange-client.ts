@@ -1,14 +1,18 @@
-import type { EncodeObject, OfflineDirectSigner } from "@cosmjs/proto-signing";
+import { createHash } from "node:crypto";
+import type { EncodeObject, OfflineDirectSigner, Registry } from "@cosmjs/proto-signing";
+import type { SigningStargateClient } from "@cosmjs/stargate";
 import type { ExchangeEvent } from "./exchange-events";
-import type { CallOptions, ExchangeQueryClient } from "./exchange-query-client";
-import type { MessageResponse } from "./messages";
+import type { Account, CallOptions, CommittedTransaction, ExchangeQueryClient } from "./exchange-query-client";
+import { createRegistry, decodeMessageResponse, type MessageResponse } from "./messages";
+import { RpcTransactionGateway } from "./rpc-transaction-gateway";
+import { deliverTransaction, rejection, type SequenceAt, type SignedTransaction } from "./transaction-delivery";
 
 export interface SigningClientOptions {
   /** Gas limit = simulated gas × this. Default 1.4. */
   readonly gasFactor?: number;
   /** Blocks after the current one in which a signed transaction can count. Default 60. */
   readonly timeoutBlocks?: number;
-  /** How long a signed transaction is followed while no endpoint answers, in ms. Default 300 000. */
+  /** How long a signed transaction is followed while nothing can be learned, in ms. Default 300 000. */
   readonly patience?: number;
   /** Which account of the signer. Default: its first. */
   readonly address?: string;
@@ -18,6 +22,7 @@ export interface TransactionFee {
   /** Micro-units. */
   readonly amount: bigint;
   readonly denomination: string;
+  /** Gas limit. */
   readonly gas: bigint;
   /** Account that pays in the sender's place. */
   readonly granter?: string;
@@ -35,16 +40,17 @@ export interface SignedPlan {
 
 export interface SubmitOptions {
   /** Aborted before the signature: nothing is sent. After it the transaction is followed to its outcome. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /**
-   * Called after each signature and before anything is sent, awaited: the place to record the hash. What it throws
-   * ends `submit` with nothing sent, at the first signature; at later ones it is thrown after the outcome.
+   * Called after each signature and before that is sent, awaited: the place to record the hash. What it throws at
+   * the first signature ends `submit` with nothing sent; at a later one it ends with that, and the earlier ones
+   * may count.
    */
-  readonly onSigned?: (hash: string, plan: SignedPlan) => void | Promise<void>;
+  readonly onSigned?: ((hash: string, plan: SignedPlan) => void | Promise<void>) | undefined;
   readonly memo?: string;
   /** Pays the fee. */
   readonly feeGranter?: string;
-  /** In place of simulation. */
+  /** Gas limit, in place of simulation. */
   readonly gas?: bigint;
 }
 
@@ -61,33 +67,195 @@ export interface SubmitResult {
   readonly events: readonly ExchangeEvent[];
 }
 
+const mostAttempts = 20;
+const rateScale = 10n ** 18n;
+
 /**
- * Signs and sends for one account, one transaction at a time: calls of `submit` queue up.
+ * Signs and sends for one account, one transaction at a time: calls of `submit` queue up. Two clients with the same
+ * key get along, but wait for one another's blocks.
  *
  * A transaction is signed again with the same sequence at any time, for only one of them can count; with another
  * sequence only when the committed one has passed the first's and none of the first's is found in the blocks up to
  * there (design: "Two pipelines, one key"). So a lost answer, a full or emptied mempool, a node that restarts and
  * a second program with the same key neither lose a transaction nor make it count twice.
  */
-export declare class SigningExchangeClient {
-  static connect(
+export class SigningExchangeClient {
+  private queue: Promise<unknown> = Promise.resolve();
+  /** Of the newest block that holds a transaction of ours: an older state must not be taken for the current one. */
+  private lastHeight = 0n;
+
+  private constructor(
+    readonly query: ExchangeQueryClient,
+    readonly address: string,
+    private readonly publicKey: Uint8Array,
+    private readonly stargate: SigningStargateClient,
+    private readonly registry: Registry,
+    private readonly options: SigningClientOptions,
+  ) {}
+
+  /** Throws when the signer does not hold the account. Asks nothing of the network. */
+  static async connect(
     query: ExchangeQueryClient,
     signer: OfflineDirectSigner,
-    options?: SigningClientOptions,
-  ): Promise<SigningExchangeClient>;
-  readonly address: string;
-  readonly query: ExchangeQueryClient;
+    options: SigningClientOptions = {},
+  ): Promise<SigningExchangeClient> {
+    const [{ SigningStargateClient }, registry, accounts] = await Promise.all([
+      import("@cosmjs/stargate"),
+      createRegistry(),
+      signer.getAccounts(),
+    ]);
+    const account = accounts.find(({ address }) => options.address === undefined || address === options.address);
+    if (account === undefined) {
+      throw new Error(
+        `The signer holds ${accounts.map(({ address }) => address).join(", ") || "no account"}, not ${options.address ?? "any"}: ` +
+          "configure the key of the account that is to sign.",
+      );
+    }
+    const stargate = await SigningStargateClient.offline(signer, { registry });
+    return new SigningExchangeClient(query, account.address, account.pubkey, stargate, registry, options);
+  }
 
   /**
    * Resolves when the transaction is in a committed block and succeeded there. Throws TransactionRejected (never got
    * in), TransactionFailed (in a block, failed), InsufficientFunds, TransactionOutcomeUnknown, NetworkUnreachable
    * (before anything was signed), or the signal's reason (nothing was sent).
    */
-  submit(messages: readonly EncodeObject[], options?: SubmitOptions): Promise<SubmitResult>;
+  submit(messages: readonly EncodeObject[], options: SubmitOptions = {}): Promise<SubmitResult> {
+    const result = this.queue.then(() => this.submitNext(messages, options));
+    this.queue = result.catch(() => undefined);
+    return result;
+  }
 
   /** What `submit` would pay now. Sends nothing and needs no signature. Throws as `submit` does before it signs. */
-  estimateFee(
+  async estimateFee(
     messages: readonly EncodeObject[],
-    options?: CallOptions & { feeGranter?: string },
-  ): Promise<TransactionFee>;
+    options: CallOptions & { readonly feeGranter?: string; readonly memo?: string; readonly gas?: bigint } = {},
+  ): Promise<TransactionFee> {
+    options.signal?.throwIfAborted();
+    const [{ parameters, denomination }, gas] = await Promise.all([
+      this.query.parameters({ signal: options.signal }),
+      options.gas ?? this.simulate(messages, options.memo ?? "", options.signal),
+    ]);
+    const price = BigInt(parameters?.minimumGasPrice || "0");
+    return {
+      amount: (gas * price + rateScale - 1n) / rateScale,
+      denomination,
+      gas,
+      ...(options.feeGranter === undefined ? {} : { granter: options.feeGranter }),
+    };
+  }
+
+  private async submitNext(messages: readonly EncodeObject[], options: SubmitOptions): Promise<SubmitResult> {
+    const { signal } = options;
+    signal?.throwIfAborted();
+    await this.query.waitForHeight(this.lastHeight, { signal });
+    const fee = await this.estimateFee(messages, options);
+    const account = await this.account(signal);
+    const sign = async (at: SequenceAt, attempt: number): Promise<SignedTransaction> => {
+      if (attempt === 1) signal?.throwIfAborted();
+      const timeoutHeight = at.height + BigInt(this.options.timeoutBlocks ?? 60);
+      const bytes = await this.sign(
+        messages,
+        fee,
+        options.memo ?? "",
+        account.accountNumber,
+        at.sequence,
+        timeoutHeight,
+      );
+      const hash = createHash("sha256").update(bytes).digest("hex").toUpperCase();
+      if (attempt === 1) signal?.throwIfAborted();
+      await options.onSigned?.(hash, { messages, sequence: at.sequence, timeoutHeight, fee, attempt });
+      return { bytes, hash, timeoutHeight };
+    };
+    const gateway = new RpcTransactionGateway(this.query, account);
+    const patience = this.options.patience ?? 300_000;
+    const transaction = await deliverTransaction(gateway, sign, {
+      address: this.address,
+      patience,
+      attempts: mostAttempts,
+    });
+    this.lastHeight = transaction.height;
+    return this.result(transaction, fee);
+  }
+
+  private async result(transaction: CommittedTransaction, fee: TransactionFee): Promise<SubmitResult> {
+    const { TxMsgData } = await import("cosmjs-types/cosmos/base/abci/v1beta1/abci");
+    const { hash, height, index, gasUsed, events } = transaction;
+    const responses = TxMsgData.decode(transaction.data).msgResponses.map(({ typeUrl, value }) =>
+      decodeMessageResponse(typeUrl, value),
+    );
+    return { hash, height, index, gasUsed, fee, responses, events };
+  }
+
+  private async account(signal: AbortSignal | undefined): Promise<Omit<Account, "balance">> {
+    const account = await this.query.sequenceOf(this.address, { signal });
+    if (account !== undefined) return account;
+    const log = `chain ${this.query.chainId} knows no account ${this.address}`;
+    throw rejection({ abciCode: 5, codespace: "sdk", log }, this.address);
+  }
+
+  private async sign(
+    messages: readonly EncodeObject[],
+    fee: TransactionFee,
+    memo: string,
+    accountNumber: bigint,
+    sequence: bigint,
+    timeoutHeight: bigint,
+  ): Promise<Uint8Array> {
+    const { TxRaw } = await import("cosmjs-types/cosmos/tx/v1beta1/tx");
+    const amount = fee.amount === 0n ? [] : [{ denom: fee.denomination, amount: fee.amount.toString() }];
+    const stdFee = { amount, gas: fee.gas.toString(), ...(fee.granter === undefined ? {} : { granter: fee.granter }) };
+    const signerData = { accountNumber, sequence: Number(sequence), chainId: this.query.chainId };
+    const raw = await this.stargate.sign(this.address, messages, stdFee, memo, signerData, timeoutHeight);
+    return TxRaw.encode(raw).finish();
+  }
+
+  /** The gas limit that the messages need. Throws what the exchange would refuse them with. */
+  private async simulate(
+    messages: readonly EncodeObject[],
+    memo: string,
+    signal: AbortSignal | undefined,
+  ): Promise<bigint> {
+    const [
+      { AuthInfo, Fee, SignerInfo, TxRaw },
+      { SimulateRequest, SimulateResponse },
+      { SignMode },
+      { encodePubkey },
+    ] = await Promise.all([
+      import("cosmjs-types/cosmos/tx/v1beta1/tx"),
+      import("cosmjs-types/cosmos/tx/v1beta1/service"),
+      import("cosmjs-types/cosmos/tx/signing/v1beta1/signing"),
+      import("@cosmjs/proto-signing"),
+    ]);
+    const account = await this.account(signal);
+    const publicKey = {
+      type: "tendermint/PubKeySecp256k1",
+      value: Buffer.from(this.publicKey).toString("base64"),
+    };
+    const authInfo = AuthInfo.fromPartial({
+      fee: Fee.fromPartial({}),
+      signerInfos: [
+        SignerInfo.fromPartial({
+          publicKey: encodePubkey(publicKey),
+          sequence: account.sequence,
+          modeInfo: { single: { mode: SignMode.SIGN_MODE_UNSPECIFIED } },
+        }),
+      ],
+    });
+    const bodyBytes = this.registry.encodeTxBody({ messages, memo });
+    const txBytes = TxRaw.encode({
+      bodyBytes,
+      authInfoBytes: AuthInfo.encode(authInfo).finish(),
+      signatures: [new Uint8Array()],
+    }).finish();
+    const path = "/cosmos.tx.v1beta1.Service/Simulate";
+    const request = SimulateRequest.encode(SimulateRequest.fromPartial({ txBytes })).finish();
+    const answer = await this.query.abciQuery(path, request, { signal });
+    if (answer.code !== 0) {
+      throw rejection({ abciCode: answer.code, codespace: answer.codespace, log: answer.log }, this.address);
+    }
+    const used = SimulateResponse.decode(answer.value).gasInfo?.gasUsed ?? 0n;
+    const thousandths = BigInt(Math.round((this.options.gasFactor ?? 1.4) * 1000));
+    return (used * thousandths + 999n) / 1000n;
+  }
 }
