@@ -1,0 +1,73 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import type { Isolation } from "@dcx/protocol";
+import { openImageStore } from "../images/store";
+import { programCommand } from "./programs";
+import type { Runtime } from "./runtime";
+import { sandboxMethod, sandboxOwnerOffset } from "./sandbox/sandbox";
+import { SupervisedRuntime } from "./supervised/supervised-runtime";
+
+export interface RuntimeLogger {
+  info(details: object, message: string): void;
+  warn(details: object, message: string): void;
+}
+
+export interface RuntimeOptions {
+  /** "auto": the strongest that there is, but never "none", which has to be said. */
+  readonly isolation: Isolation | "auto";
+  /** Folder of its own. */
+  readonly home: string;
+  /** OCI layouts, or folders of them, that images are looked for in before any registry. */
+  readonly imageLayouts: readonly string[];
+  /** Docker or Podman socket. Absent: DOCKER_HOST, then the usual places. */
+  readonly containerSocket?: string;
+  /** Account address: marks what is this agent's own in a container engine. */
+  readonly datacenter: string;
+  readonly logger: RuntimeLogger;
+  /** Where a bundle has put the runtime's programs. Absent: beside this file. */
+  readonly programs?: string;
+}
+
+/** Opens the runtime of a datacenter. Throws saying what was tried and what to do when there is none. */
+export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
+  mkdirSync(options.home, { recursive: true, mode: 0o700 });
+  const reasons: string[] = [];
+  for (const [isolation, open] of attempts) {
+    if (options.isolation !== isolation && !(options.isolation === "auto" && isolation !== "none")) {
+      continue;
+    }
+    try {
+      const runtime = await open(options);
+      options.logger.info({ isolation, unenforced: runtime.unenforced }, "the runtime is open");
+      return runtime;
+    } catch (error) {
+      reasons.push(`${isolation}: ${error instanceof Error ? error.message : error}`);
+    }
+  }
+  throw new Error(
+    `no isolation for workloads of the kind "${options.isolation}" is to be had on this machine.\n` +
+      `${reasons.map((reason) => `  ${reason}`).join("\n")}\n` +
+      "Start Docker or Podman, or install bubblewrap or util-linux; for workloads of your own only, " +
+      "isolation none runs them as plain processes.",
+  );
+}
+
+const attempts: readonly (readonly [Isolation, (options: RuntimeOptions) => Promise<Runtime>])[] = [
+  ["sandbox", openSandbox],
+];
+
+async function openSandbox(options: RuntimeOptions): Promise<Runtime> {
+  const home = join(options.home, "sandbox");
+  const method = sandboxMethod({ home, networkHelper: programCommand("network-helper", options.programs) });
+  return SupervisedRuntime.open({
+    home,
+    images: await openImageStore({
+      home: join(options.home, "images"),
+      layouts: options.imageLayouts,
+      ...(process.getuid?.() === 0 ? { ownerOffset: sandboxOwnerOffset } : {}),
+    }),
+    method,
+    supervisor: programCommand("supervisor", options.programs),
+    logger: options.logger,
+  });
+}

@@ -1,0 +1,300 @@
+import { once } from "node:events";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Duplex } from "node:stream";
+import { openRuntime } from "./open";
+import type { InstanceSpecification, Runtime } from "./runtime";
+
+const { buildImages } = require("../../../examples/images/build.cjs") as {
+  buildImages(folder: string): Promise<{ layout: string; images: { name: string; digest: string }[] }>;
+};
+
+const image = "dcx.example/two-tier-api:1.0";
+const logger = { info: () => undefined, warn: () => undefined };
+const folder = mkdtempSync(join(tmpdir(), "dcx-runtime-"));
+let layout: string;
+let digest: string;
+
+beforeAll(async () => {
+  const built = await buildImages(join(folder, "layouts"));
+  layout = built.layout;
+  digest = built.images.find(({ name }) => name === image)?.digest ?? "";
+}, 60_000);
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** What this machine offers; the others are named in the test report as skipped. */
+const offered = (
+  [
+    { isolation: "sandbox", there: process.platform === "linux" && process.getuid?.() === 0 },
+    { isolation: "container", there: process.env["DCX_TEST_CONTAINER_SOCKET"] !== undefined },
+  ] as const
+).map((entry) => ({ ...entry, describe: entry.there ? describe : describe.skip }));
+
+for (const { isolation, describe } of offered) {
+  describe(`isolation ${isolation}`, () => {
+    const home = join(folder, isolation);
+    const socket = process.env["DCX_TEST_CONTAINER_SOCKET"];
+    let runtime: Runtime;
+    const open = () =>
+      openRuntime({
+        isolation,
+        home,
+        imageLayouts: [layout],
+        datacenter: `test-${process.pid}`,
+        logger,
+        ...(socket === undefined ? {} : { containerSocket: socket }),
+      });
+    beforeAll(async () => {
+      runtime = await open();
+      await runtime.pull(image);
+    }, 120_000);
+    afterAll(async () => {
+      for (const { id } of await runtime.list()) {
+        await runtime.remove(id);
+      }
+      await runtime.close();
+    }, 60_000);
+
+    it("pulls an image from a layout, by tag and digest, and says which it is", async () => {
+      await expect(runtime.pull(image)).resolves.toBe(digest);
+      await expect(runtime.pull(`dcx.example/two-tier-api@${digest}`)).resolves.toBe(digest);
+    });
+
+    it("answers inside its own network, and logs", async () => {
+      await runtime.start(specification("answers", { environment: { GREETING: "it's me" } }));
+      await expect(get(runtime, "answers", 9000)).resolves.toContain("it's me");
+      await expect(untilLogged(runtime, "answers", /api listens/)).resolves.toMatchObject({ stream: "stdout" });
+      const [instance] = await runtime.list();
+      expect(instance).toMatchObject({ id: "answers", digest: "d", state: { phase: "running", restarts: 0 } });
+    }, 30_000);
+
+    it("runs a command inside and gives its exit code", async () => {
+      const node = ["/usr/local/bin/node", "-e"];
+      await expect(runtime.execute("answers", [...node, "process.exit(7)"], 10_000)).resolves.toBe(7);
+      const asks = 'fetch("http://127.0.0.1:9000").then((r) => process.exit(r.status === 200 ? 0 : 1))';
+      await expect(runtime.execute("answers", [...node, asks], 10_000)).resolves.toBe(0);
+      const began = Date.now();
+      await expect(runtime.execute("answers", [...node, "setInterval(() => 0, 1000)"], 500)).resolves.not.toBe(0);
+      expect(Date.now() - began).toBeLessThan(8_000);
+    }, 30_000);
+
+    it("lets the overlay listen inside, under a name that resolves there", async () => {
+      const network = await runtime.network("answers");
+      const listener = await network.listen("127.77.0.1", 5432, (stream) => {
+        stream.on("error", () => undefined);
+        stream.resume().once("end", () => stream.end("from outside"));
+      });
+      const script = `
+        const socket = require("net").connect({ host: "db", port: 5432, allowHalfOpen: true }, () => socket.end("x"));
+        let text = ""; socket.on("data", (d) => { text += d; });
+        socket.on("end", () => process.exit(text === "from outside" ? 0 : 1)); socket.on("error", () => process.exit(2));`;
+      const ask = () => runtime.execute("answers", ["/usr/local/bin/node", "-e", script], 10_000);
+      await expect(ask()).resolves.toBe(0);
+      await listener.close();
+      await expect(ask()).resolves.toBe(2);
+    }, 30_000);
+
+    it("rejects a dial to a port that nothing listens on", async () => {
+      const network = await runtime.network("answers");
+      await expect(network.dial(9999)).rejects.toThrow(/ECONNREFUSED/);
+    }, 30_000);
+
+    it("keeps the workload from the host's loopback, files, and rights", async () => {
+      const host = createServer((_, response) => response.end("host"));
+      host.listen(0, "127.0.0.1");
+      await once(host, "listening");
+      const { port } = host.address() as AddressInfo;
+      await runtime.start(
+        specification("probe", {
+          command: ["/usr/local/bin/node", "-e"],
+          arguments: [
+            `const fs = require("fs"); const attempt = (f) => { try { return f(); } catch (e) { return e.code; } };
+             const status = fs.readFileSync("/proc/self/status", "utf8");
+             const found = { interfaces: Object.keys(require("os").networkInterfaces()),
+               write: attempt(() => fs.writeFileSync("/usr/x", "")), temporary: attempt(() => fs.writeFileSync("/tmp/x", "")),
+               files: fs.readdirSync("/"), effective: /CapEff:\\s*(\\S+)/.exec(status)[1],
+               noNewPrivileges: /NoNewPrivs:\\s*(\\d)/.exec(status)[1] };
+             const report = (http) => { console.log("found " + JSON.stringify({ ...found, http })); setInterval(() => 0, 1000); };
+             fetch("http://127.0.0.1:${port}").then(() => report("reached"), (e) => report(e.cause.code));`,
+          ],
+        }),
+      );
+      const { line } = await untilLogged(runtime, "probe", /^found /);
+      const found = JSON.parse(line.slice("found ".length));
+      expect(found).toMatchObject({
+        interfaces: ["lo"],
+        write: "EROFS",
+        effective: "0000000000000000",
+        noNewPrivileges: "1",
+        http: "ECONNREFUSED",
+      });
+      expect(found.temporary).toBeUndefined();
+      expect(found.files).not.toContain("work");
+      host.close();
+      await runtime.remove("probe");
+    }, 30_000);
+
+    it("holds the limit on processes and memory where it says that it does", async () => {
+      const eat = "const kept = []; setInterval(() => kept.push(Buffer.alloc(16 << 20, 1)), 5)";
+      await runtime.start(
+        specification("eats", {
+          command: ["/usr/local/bin/node", "-e", eat],
+          limits: { ...limits, memory: 96n << 20n },
+        }),
+      );
+      if (!runtime.unenforced.includes("memory")) {
+        await until(async () => {
+          const { state } = await observed(runtime, "eats");
+          return state.phase === "exited" && /memory/.test(state.message);
+        });
+      }
+      await runtime.remove("eats");
+    }, 30_000);
+
+    it("starts again what exits, with growing delays, and tells why it exited", async () => {
+      await runtime.start(
+        specification("exits", {
+          command: ["/usr/local/bin/node", "-e", 'console.error("no such thing"); process.exit(3)'],
+        }),
+      );
+      await until(async () => {
+        const { state } = await observed(runtime, "exits");
+        return state.phase === "exited" && state.restarts >= 2;
+      });
+      const { state } = await observed(runtime, "exits");
+      expect(state).toMatchObject({ phase: "exited", exitCode: 3, message: expect.stringContaining("no such thing") });
+      await runtime.remove("exits");
+    }, 30_000);
+
+    it("runs on without its agent and is found again, its network too", async () => {
+      const before = await observed(runtime, "answers");
+      await runtime.close();
+      runtime = await open();
+      expect(await observed(runtime, "answers")).toEqual(before);
+      await expect(get(runtime, "answers", 9000)).resolves.toContain("it's me");
+    }, 30_000);
+
+    it("gives the last lines of the log, follows it, and stops when told", async () => {
+      await runtime.start(
+        specification("counts", {
+          command: ["/usr/local/bin/node", "-e", "let n = 0; setInterval(() => console.log(n++), 50)"],
+        }),
+      );
+      await untilLogged(runtime, "counts", /^5$/);
+      const stop = new AbortController();
+      const lines: string[] = [];
+      for await (const { line } of runtime.logs("counts", { follow: true, tail: 2 }, stop.signal)) {
+        lines.push(line);
+        if (lines.length === 6) {
+          stop.abort();
+        }
+      }
+      const first = Number(lines[0]);
+      expect(lines.slice(0, 6)).toEqual([0, 1, 2, 3, 4, 5].map((n) => String(first + n)));
+      expect(first).toBeGreaterThanOrEqual(4);
+      await runtime.remove("counts");
+    }, 30_000);
+
+    it("keeps a volume over instances", async () => {
+      const volumes = [{ volume: "lease/data", path: "/var/lib/data", size: 1n << 20n }];
+      const write = `require("fs").appendFileSync("/var/lib/data/x", "x"); console.log(require("fs").readFileSync("/var/lib/data/x", "utf8")); setInterval(() => 0, 1000)`;
+      for (const expected of [/^x$/, /^xx$/]) {
+        await runtime.start(specification("keeps", { volumes, command: ["/usr/local/bin/node", "-e", write] }));
+        await untilLogged(runtime, "keeps", expected);
+        await runtime.remove("keeps");
+      }
+      await runtime.removeVolume("lease/data");
+    }, 30_000);
+
+    it("leaves nothing behind", async () => {
+      await runtime.remove("answers");
+      await runtime.remove("answers");
+      expect(await runtime.list()).toEqual([]);
+      if (isolation === "sandbox") {
+        expect(readdirSync(join(home, "sandbox", "instances"))).toEqual([]);
+        expect(readdirSync(join(home, "sandbox", "volumes"))).toEqual([]);
+        expect(readFileSync("/proc/mounts", "utf8")).not.toContain(home);
+        expect(processesNaming(home)).toEqual([]);
+      }
+    }, 30_000);
+
+    it("says what is missing when an image can't be had", async () => {
+      await expect(runtime.pull("127.0.0.1:1/none:1")).rejects.toThrow(/127\.0\.0\.1:1\/none/);
+    }, 30_000);
+  });
+}
+
+const limits = { cpu: 500, memory: 256n << 20n, disk: 16n << 20n, processes: 64 };
+
+function specification(id: string, changes: Partial<InstanceSpecification> = {}): InstanceSpecification {
+  return {
+    id,
+    labels: { deployment: "tenant/1", infrastructure: "west", lease: "tenant/1/west/1", workload: "api", index: 0 },
+    digest: "d",
+    image,
+    environment: {},
+    limits,
+    volumes: [],
+    hosts: { db: "127.77.0.1" },
+    ...changes,
+  };
+}
+
+async function observed(runtime: Runtime, id: string) {
+  const found = (await runtime.list()).find((instance) => instance.id === id);
+  if (found === undefined) {
+    throw new Error(`${id} is not there`);
+  }
+  return found;
+}
+
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  while (!(await condition())) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+async function untilLogged(runtime: Runtime, id: string, pattern: RegExp) {
+  const stop = new AbortController();
+  for await (const line of runtime.logs(id, { follow: true }, stop.signal)) {
+    if (pattern.test(line.line)) {
+      stop.abort();
+      return line;
+    }
+  }
+  throw new Error(`${id} ended without logging ${pattern}`);
+}
+
+/** The answer to a plain HTTP request, tried until something listens. */
+async function get(runtime: Runtime, id: string, port: number): Promise<string> {
+  const network = await runtime.network(id);
+  let stream: Duplex | undefined;
+  await until(async () => {
+    stream = await network.dial(port).catch(() => undefined);
+    return stream !== undefined;
+  });
+  if (stream === undefined) {
+    throw new Error("unreachable");
+  }
+  stream.end("GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+  let text = "";
+  for await (const data of stream) {
+    text += data;
+  }
+  return text;
+}
+
+function processesNaming(text: string): string[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name) && existsSync(`/proc/${name}/cmdline`))
+    .filter((name) => {
+      try {
+        return readFileSync(`/proc/${name}/cmdline`, "utf8").includes(text);
+      } catch {
+        return false;
+      }
+    });
+}

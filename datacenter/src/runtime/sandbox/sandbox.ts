@@ -1,0 +1,247 @@
+import { spawn, spawnSync } from "node:child_process";
+import { chownSync, existsSync, lstatSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { resolveInRoot } from "../../images/root";
+import type { UnpackedImage } from "../../images/store";
+import { commandLine, environmentOf, userOf } from "../command-line";
+import { NamespaceNetwork } from "../namespace-network";
+import { isRunning, type ProcessMark } from "../processes";
+import type { InstanceSpecification, Limit } from "../runtime";
+import { fileName, type MethodLaunch, type State, type SupervisedMethod } from "../supervised/supervised-runtime";
+import { probeControlGroups, removeControlGroups } from "./control-groups";
+import { becomeWorkload, environmentFile, type SandboxMount, type SandboxProcess, sandboxScript } from "./script";
+import { buildStage, findSandboxTools, findTool, loopbackCommand, type SandboxTools } from "./tools";
+
+/** Ids inside a sandbox are these further on outside, when the agent is root: far from any account's. */
+export const sandboxOwnerOffset = 1_900_000_000;
+const idCount = 65_536;
+
+export interface SandboxOptions {
+  /** Folder of its own. */
+  readonly home: string;
+  /** Command line of the network helper. */
+  readonly networkHelper: readonly string[];
+}
+
+/** Names the namespaces that every run gets anew; user and network outlive a run. */
+const runNamespaces = ["--mount", "--pid", "--ipc", "--uts", "--cgroup", "--fork", "--kill-child"];
+const temporaryFolders = ["/tmp", "/run", "/var/tmp"];
+
+/**
+ * Linux namespaces made with util-linux: a user namespace without rights outside, a network with nothing but
+ * loopback, the image read-only as the only files there are. Throws saying why when this machine can't.
+ */
+export function sandboxMethod(options: SandboxOptions): SupervisedMethod {
+  const tools = findSandboxTools();
+  const loopback = loopbackCommand();
+  const rooted = process.getuid?.() === 0;
+  probeNamespaces(tools, rooted);
+  const groups = rooted ? probeControlGroups() : { enforced: [], plan: () => [] };
+  const prlimit = findTool("prlimit");
+  const enforced: readonly Limit[] = [...groups.enforced, ...(prlimit === undefined ? [] : (["processes"] as const))];
+  const stage = join(options.home, "stage");
+  buildStage(stage, tools);
+
+  const enter = (holder: number | string) =>
+    rooted
+      ? [tools.nsenter, `--net=/proc/${holder}/ns/net`]
+      : [tools.nsenter, `--user=/proc/${holder}/ns/user`, `--net=/proc/${holder}/ns/net`, "--preserve-credentials"];
+
+  const plan = async (
+    specification: InstanceSpecification,
+    image: UnpackedImage,
+    folder: string,
+    volumes: string,
+  ): Promise<MethodLaunch> => {
+    const { limits } = specification;
+    const user = rooted ? userOf(image) : undefined;
+    const controlGroups = groups.plan(fileName(`${options.home} ${specification.id}`), limits);
+    const act: SandboxProcess = {
+      workingDirectory: image.workingDirectory,
+      ...(user === undefined ? {} : { user }),
+    };
+    const hostname = `${specification.labels.workload}-${specification.labels.index}`.slice(0, 63);
+    const script = sandboxScript({
+      tools,
+      stage,
+      rootfs: image.rootfs,
+      rooted,
+      hostname,
+      mounts: mountsOf(specification, image.rootfs, folder, volumes, hostname, user),
+      environmentFile: join(folder, "environment"),
+      controlGroups: controlGroups.map((group) => join(group.folder, "cgroup.procs")),
+      process: act,
+    });
+    const environment = environmentOf(specification, image);
+    // Nobody but the agent's user gets into the folder that they are in.
+    await writeFile(join(folder, "environment"), environmentFile({ HOSTNAME: hostname, ...environment }), {
+      mode: 0o644,
+    });
+    await writeFile(join(folder, "setup.sh"), script, { mode: 0o600 });
+    await writeFile(join(folder, "process.json"), JSON.stringify(act), { mode: 0o600 });
+    const processes = String(limits.processes);
+    return {
+      holder: {
+        command: [
+          tools.unshare,
+          "--user",
+          ...(rooted ? [] : ["--map-root-user"]),
+          "--net",
+          tools.sh,
+          "-c",
+          `echo held; exec ${tools.cat}`,
+        ],
+        ...(rooted ? { mapping: { base: sandboxOwnerOffset, count: idCount } } : {}),
+        prepare: [[...enter("{holder}"), ...loopback]],
+      },
+      controlGroups,
+      command: [
+        ...(prlimit === undefined ? [] : [prlimit, `--nproc=${processes}:${processes}`, "--core=0:0"]),
+        ...enter("{holder}"),
+        tools.unshare,
+        ...runNamespaces,
+        tools.sh,
+        join(folder, "setup.sh"),
+        "{holder}",
+      ],
+      arguments: commandLine(specification, image),
+      environment: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
+      folder: "/",
+    };
+  };
+
+  return {
+    isolation: "sandbox",
+    // Volumes are folders; only what is written elsewhere has a bound.
+    unenforced: (["cpu", "memory", "disk", "processes"] as const).filter((limit) => !enforced.includes(limit)),
+    plan,
+    execute: (folder, state, command, timeout) => execute(tools, rooted, folder, state, command, timeout),
+    network: (_, state) =>
+      new NamespaceNetwork(async () => {
+        const { holder, phase } = await state();
+        if (holder === undefined || !isRunning(holder)) {
+          throw new Error(`the instance has no network (it is ${phase})`);
+        }
+        return { key: `${holder.pid} ${holder.startTime}`, enter: enter(holder.pid) };
+      }, options.networkHelper),
+    clear: (found) => removeControlGroups(found),
+  };
+}
+
+/** Makes the places in the unpacked image that something is mounted on. Returns what goes there. */
+function mountsOf(
+  specification: InstanceSpecification,
+  rootfs: string,
+  folder: string,
+  volumes: string,
+  hostname: string,
+  user: { readonly uid: number; readonly gid: number } | undefined,
+): SandboxMount[] {
+  for (const place of ["/dev", "/proc"]) {
+    if (mountPoint(rootfs, place, "folder") !== place) {
+      throw new Error(`in its image ${place} is a link`);
+    }
+  }
+  const hosts = Object.entries({ localhost: "127.0.0.1", [hostname]: "127.0.0.1", ...specification.hosts });
+  const files = {
+    "/etc/hosts": hosts.map(([name, address]) => `${address}\t${name}\n`).join(""),
+    "/etc/resolv.conf": "# there is no name service here\n",
+    "/etc/hostname": `${hostname}\n`,
+  };
+  const mounts: SandboxMount[] = [];
+  for (const [path, text] of Object.entries(files)) {
+    const source = join(folder, path.slice("/etc/".length));
+    writeFileSync(source, text, { mode: 0o644 });
+    mounts.push({ kind: "file", source, target: mountPoint(rootfs, path, "file") });
+  }
+  for (const path of temporaryFolders) {
+    mounts.push({ kind: "temporary", target: mountPoint(rootfs, path, "folder"), size: specification.limits.disk });
+  }
+  for (const { volume, path } of specification.volumes) {
+    const source = join(volumes, fileName(volume));
+    if (user !== undefined && lstatSync(source).uid === 0) {
+      chownSync(source, user.uid + sandboxOwnerOffset, user.gid + sandboxOwnerOffset);
+    }
+    mounts.push({ kind: "volume", source, target: mountPoint(rootfs, path, "folder") });
+  }
+  return mounts;
+}
+
+/** The place below `rootfs` that `path` means there; made, empty, if it is missing. */
+function mountPoint(rootfs: string, path: string, kind: "file" | "folder"): string {
+  const place = resolveInRoot(rootfs, path, "follow");
+  if (place === rootfs) {
+    throw new Error(`nothing can be mounted at ${path}, the image's root`);
+  }
+  if (!existsSync(place)) {
+    const parent = kind === "folder" ? place : join(place, "..");
+    mkdirSync(parent, { recursive: true, mode: 0o755 });
+    if (kind === "file") {
+      writeFileSync(place, "", { mode: 0o644 });
+    }
+  } else if (lstatSync(place).isDirectory() !== (kind === "folder")) {
+    throw new Error(`in its image ${path} is not a ${kind}`);
+  }
+  return place.slice(rootfs.length);
+}
+
+/** Runs a command in the sandbox with the workload's rights and environment. */
+async function execute(
+  tools: SandboxTools,
+  rooted: boolean,
+  folder: string,
+  state: State,
+  command: readonly string[],
+  timeout: number,
+): Promise<number> {
+  const inside: SandboxProcess = JSON.parse(await readFile(join(folder, "process.json"), "utf8"));
+  const pid = innerProcess(state.process);
+  if (state.phase !== "running" || pid === undefined) {
+    throw new Error(`it does not run (it is ${state.phase})`);
+  }
+  const namespaces = ["--user", "--mount", "--pid", "--net", "--ipc", "--uts"];
+  const credentials = rooted ? ["-S", "0", "-G", "0"] : ["--preserve-credentials"];
+  const line = [...namespaces, ...credentials, "--target", String(pid), ...becomeWorkload(inside), ...command];
+  const child = spawn(tools.nsenter, line, { stdio: "ignore", env: {}, cwd: "/", detached: true });
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      if (child.pid !== undefined) {
+        process.kill(-child.pid, "SIGKILL");
+      }
+    }, timeout);
+    child.once("error", reject);
+    child.once("exit", (code) => {
+      clearTimeout(timer);
+      resolve(code ?? 137);
+    });
+  });
+}
+
+/** The workload below the process that waits for it: the first child is process 1 of its namespace. */
+function innerProcess(mark: ProcessMark | undefined): number | undefined {
+  if (mark === undefined || !isRunning(mark)) {
+    return undefined;
+  }
+  return childrenOf(mark.pid)[0];
+}
+
+function childrenOf(pid: number): number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").filter(Boolean).map(Number);
+}
+
+/** Throws with what the system says when it does not let us make namespaces. */
+function probeNamespaces(tools: SandboxTools, rooted: boolean): void {
+  const flags = [...(rooted ? [] : ["--user", "--map-root-user"]), "--net", ...runNamespaces];
+  const test = `${tools.mount} --make-rprivate / && ${tools.mount} -t proc proc /proc && ${tools.mount} -t tmpfs tmpfs /tmp`;
+  const attempts = [
+    [...flags, tools.sh, "-c", test],
+    ["--user", ...(rooted ? [] : ["--map-root-user"]), "--net", tools.sh, "-c", ":"],
+  ];
+  for (const attempt of attempts) {
+    const { status, stderr, error } = spawnSync(tools.unshare, attempt, { encoding: "utf8", timeout: 10_000 });
+    if (status !== 0) {
+      throw new Error(`namespaces can't be made here: ${(error?.message ?? stderr).trim()}`);
+    }
+  }
+}

@@ -1,0 +1,442 @@
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { type FSWatcher, watch } from "node:fs";
+import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Isolation } from "@dcx/protocol";
+import { z } from "zod";
+import type { ImageStore, UnpackedImage } from "../../images/store";
+import { isRunning, ProcessMark, signalProcess } from "../processes";
+import type {
+  InstanceNetwork,
+  InstanceSpecification,
+  Limit,
+  LogOptions,
+  ObservedInstance,
+  ObservedState,
+  Runtime,
+} from "../runtime";
+import { type Line, readLogs } from "./logs";
+import type { ControlGroup, Launch } from "./supervisor";
+
+/** What a supervisor writes. */
+const State = z.object({
+  phase: z.enum(["starting", "running", "exited", "stopped"]),
+  restarts: z.number().int(),
+  startedAt: z.string().optional(),
+  run: z.string().optional(),
+  exitCode: z.number().int().optional(),
+  message: z.string().optional(),
+  supervisor: ProcessMark.optional(),
+  holder: ProcessMark.optional(),
+  process: ProcessMark.optional(),
+});
+export type State = z.infer<typeof State>;
+
+const Labels = z.object({
+  deployment: z.string(),
+  infrastructure: z.string(),
+  lease: z.string(),
+  workload: z.string(),
+  index: z.number().int(),
+});
+
+const Instance = z.object({ id: z.string(), labels: Labels, digest: z.string(), imageDigest: z.string() });
+type Instance = z.infer<typeof Instance>;
+
+/** How one kind of isolation runs what the supervisor keeps running. */
+export interface SupervisedMethod {
+  readonly isolation: Isolation;
+  readonly unenforced: readonly Limit[];
+  /** Writes what it needs into the instance's folder and says what the supervisor is to do. */
+  plan(
+    specification: InstanceSpecification,
+    image: UnpackedImage,
+    folder: string,
+    volumes: string,
+  ): Promise<MethodLaunch>;
+  execute(folder: string, state: State, command: readonly string[], timeout: number): Promise<number>;
+  network(
+    folder: string,
+    state: () => Promise<State>,
+  ): InstanceNetwork & { refresh(): Promise<void>; close(): Promise<void> };
+  /** Ends whatever may be left, besides the processes that the state names. */
+  clear(groups: readonly ControlGroup[]): Promise<void>;
+}
+
+export type MethodLaunch = Pick<
+  Launch,
+  "holder" | "controlGroups" | "command" | "arguments" | "environment" | "folder"
+>;
+
+export interface SupervisedRuntimeOptions {
+  /** Folder of its own. */
+  readonly home: string;
+  readonly images: ImageStore;
+  readonly method: SupervisedMethod;
+  readonly supervisor: readonly string[];
+  readonly logger: { warn(details: object, message: string): void };
+}
+
+// Rarely enough to cost nothing; often enough that a missed notification is no harm.
+const pollInterval = 1000;
+const startPatience = 20_000;
+const launchDefaults = {
+  grace: 10_000,
+  firstDelay: 250,
+  maximumDelay: 30_000,
+  settled: 10_000,
+  logSize: 4 * 1024 * 1024,
+};
+
+/**
+ * A runtime whose instances are kept by a supervisor process each. All that is known of an instance is in its folder,
+ * so a new one of these finds what an earlier one has started.
+ */
+export class SupervisedRuntime implements Runtime {
+  readonly isolation: Isolation;
+  readonly unenforced: readonly Limit[];
+  readonly #options: SupervisedRuntimeOptions;
+  readonly #listeners = new Set<() => void>();
+  readonly #networks = new Map<string, ReturnType<SupervisedMethod["network"]>>();
+  readonly #watchers = new Map<string, FSWatcher>();
+  readonly #busy = new Map<string, Promise<unknown>>();
+  readonly #poll: NodeJS.Timeout;
+  #seen = "";
+
+  private constructor(options: SupervisedRuntimeOptions) {
+    this.#options = options;
+    this.isolation = options.method.isolation;
+    this.unenforced = options.method.unenforced;
+    this.#poll = setInterval(() => this.#look(), pollInterval);
+    this.#poll.unref();
+  }
+
+  /** Finds what runs already and starts again what should (after the machine was restarted, say). */
+  static async open(options: SupervisedRuntimeOptions): Promise<SupervisedRuntime> {
+    await mkdir(join(options.home, "instances"), { recursive: true, mode: 0o700 });
+    await mkdir(join(options.home, "volumes"), { recursive: true, mode: 0o700 });
+    const runtime = new SupervisedRuntime(options);
+    await runtime.#resume();
+    return runtime;
+  }
+
+  async list(): Promise<readonly ObservedInstance[]> {
+    const observed = await Promise.all((await this.#folders()).map((folder) => this.#observe(folder)));
+    return observed.filter((instance) => instance !== undefined);
+  }
+
+  async pull(image: string, credentials?: { readonly username: string; readonly password: string }): Promise<string> {
+    const { digest } = await this.#options.images.pull(image, credentials);
+    return digest;
+  }
+
+  start(specification: InstanceSpecification): Promise<void> {
+    return this.#alone(specification.id, () => this.#start(specification));
+  }
+
+  remove(id: string): Promise<void> {
+    return this.#alone(id, () => this.#remove(id));
+  }
+
+  async removeVolume(volume: string): Promise<void> {
+    await rm(this.#volumeFolder(volume), { recursive: true, force: true });
+  }
+
+  async *logs(id: string, options: LogOptions, signal: AbortSignal): AsyncGenerator<Line> {
+    await this.#instance(id);
+    yield* readLogs(join(this.#folder(id), "log"), options, signal);
+  }
+
+  async execute(id: string, command: readonly string[], timeout: number): Promise<number> {
+    return this.#options.method.execute(this.#folder(id), await this.#stateOf(id), command, timeout);
+  }
+
+  async network(id: string): Promise<InstanceNetwork> {
+    const known = this.#networks.get(id);
+    if (known !== undefined) {
+      return known;
+    }
+    await this.#instance(id);
+    const network = this.#networks.get(id) ?? this.#options.method.network(this.#folder(id), () => this.#stateOf(id));
+    this.#networks.set(id, network);
+    return network;
+  }
+
+  subscribe(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#poll);
+    for (const watcher of this.#watchers.values()) {
+      watcher.close();
+    }
+    this.#watchers.clear();
+    this.#listeners.clear();
+    await Promise.all([...this.#networks.values()].map((network) => network.close()));
+    this.#networks.clear();
+    await Promise.allSettled(this.#busy.values());
+  }
+
+  async #start(specification: InstanceSpecification): Promise<void> {
+    const folder = this.#folder(specification.id);
+    if ((await readJson(join(folder, "instance.json"))) !== undefined) {
+      throw new Error(`instance ${specification.id} is there already`);
+    }
+    const image = await this.#options.images.get(specification.image);
+    // What an earlier start that broke off has left.
+    await rm(folder, { recursive: true, force: true });
+    await mkdir(join(folder, "log"), { recursive: true, mode: 0o700 });
+    try {
+      for (const { volume } of specification.volumes) {
+        await mkdir(this.#volumeFolder(volume), { recursive: true, mode: 0o755 });
+      }
+      const { id, labels, digest } = specification;
+      const planned = await this.#options.method.plan(
+        specification,
+        image,
+        folder,
+        join(this.#options.home, "volumes"),
+      );
+      await writeFile(join(folder, "launch.json"), JSON.stringify({ ...launchDefaults, ...planned }), { mode: 0o600 });
+      const instance: Instance = { id, labels, digest, imageDigest: image.digest };
+      // From here on it is an instance: this file is what makes it one.
+      await writeFile(join(folder, ".instance.json"), JSON.stringify(instance), { mode: 0o600 });
+      await rename(join(folder, ".instance.json"), join(folder, "instance.json"));
+      await this.#supervise(folder);
+    } catch (error) {
+      await this.#remove(specification.id);
+      throw new Error(
+        `instance ${specification.id} can't be started: ${error instanceof Error ? error.message : error}`,
+        { cause: error },
+      );
+    }
+    this.#look();
+  }
+
+  /** Starts the supervisor, detached, and waits for its first sign of life. */
+  async #supervise(folder: string): Promise<void> {
+    const [file = "", ...rest] = this.#options.supervisor;
+    const before = await this.#readState(folder);
+    const child = spawn(file, [...rest, folder], { detached: true, stdio: "ignore", cwd: "/" });
+    let failure: Error | undefined;
+    child.once("error", (error) => {
+      failure = error;
+    });
+    child.once("exit", (code) => {
+      failure ??= new Error(`its supervisor ended with ${code}`);
+    });
+    child.unref();
+    const deadline = Date.now() + startPatience;
+    for (;;) {
+      const state = await this.#readState(folder);
+      if (state?.supervisor !== undefined && state.supervisor.startTime !== before?.supervisor?.startTime) {
+        return;
+      }
+      if (failure !== undefined) {
+        throw failure;
+      }
+      if (Date.now() > deadline) {
+        throw new Error(`its supervisor did not begin within ${startPatience / 1000} s`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+
+  async #remove(id: string): Promise<void> {
+    const folder = this.#folder(id);
+    await this.#networks.get(id)?.close();
+    this.#networks.delete(id);
+    this.#watchers.get(folder)?.close();
+    this.#watchers.delete(folder);
+    await this.#end(folder);
+    await rm(folder, { recursive: true, force: true });
+    this.#look();
+  }
+
+  /** Ends all processes of an instance, whatever state they are in. */
+  async #end(folder: string): Promise<void> {
+    const state = await this.#readState(folder);
+    signalProcess(state?.supervisor, "SIGTERM");
+    const graceful = Date.now() + launchDefaults.grace + 5000;
+    while (isRunning(state?.supervisor)) {
+      if (Date.now() > graceful) {
+        signalProcess(state?.supervisor, "SIGKILL");
+      }
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    const last = await this.#readState(folder);
+    for (const mark of [last?.process, state?.process, last?.holder, state?.holder]) {
+      signalProcess(mark, "SIGKILL");
+    }
+    const launch = z
+      .object({
+        controlGroups: z.array(z.object({ folder: z.string(), settings: z.array(z.tuple([z.string(), z.string()])) })),
+      })
+      .safeParse(await readJson(join(folder, "launch.json")));
+    await this.#options.method.clear(launch.success ? launch.data.controlGroups : []);
+  }
+
+  async #resume(): Promise<void> {
+    for (const folder of await this.#folders()) {
+      const instance = await this.#readInstance(folder);
+      if (instance === undefined) {
+        await this.#end(folder);
+        await rm(folder, { recursive: true, force: true });
+        continue;
+      }
+      const state = await this.#readState(folder);
+      if (!isRunning(state?.supervisor)) {
+        await this.#end(folder);
+        await this.#supervise(folder).catch((error: unknown) =>
+          this.#options.logger.warn({ instance: instance.id, error: String(error) }, "an instance can't be resumed"),
+        );
+      }
+    }
+    this.#look();
+  }
+
+  async #observe(folder: string): Promise<ObservedInstance | undefined> {
+    const instance = await this.#readInstance(folder);
+    if (instance === undefined) {
+      return undefined;
+    }
+    const state = await this.#readState(folder);
+    return {
+      id: instance.id,
+      labels: instance.labels,
+      digest: instance.digest,
+      imageDigest: instance.imageDigest,
+      state: observedState(state),
+      containerId: state?.run ?? "",
+    };
+  }
+
+  /** Looks for changes that no watcher told of, and watches folders that are new. */
+  #look(): void {
+    void this.#compare().catch((error: unknown) =>
+      this.#options.logger.warn({ error: String(error) }, "the instances' folders can't be read"),
+    );
+  }
+
+  async #compare(): Promise<void> {
+    for (const folder of await this.#folders()) {
+      if (!this.#watchers.has(folder)) {
+        this.#watch(folder);
+      }
+    }
+    const seen = JSON.stringify(await this.list());
+    if (seen === this.#seen) {
+      return;
+    }
+    this.#seen = seen;
+    for (const network of this.#networks.values()) {
+      network.refresh().catch(() => undefined);
+    }
+    for (const listener of this.#listeners) {
+      listener();
+    }
+  }
+
+  #watch(folder: string): void {
+    try {
+      const watcher = watch(folder, { persistent: false }, (_, name) => {
+        if (name === "state.json") {
+          this.#look();
+        }
+      });
+      watcher.on("error", () => watcher.close());
+      this.#watchers.set(folder, watcher);
+    } catch {
+      // It went away meanwhile, or there are too many watches: the interval finds changes too.
+    }
+  }
+
+  async #stateOf(id: string): Promise<State> {
+    const state = await this.#readState(this.#folder(id));
+    if (state === undefined) {
+      throw new Error(`instance ${id} is not there`);
+    }
+    return state;
+  }
+
+  async #instance(id: string): Promise<Instance> {
+    const instance = await this.#readInstance(this.#folder(id));
+    if (instance === undefined) {
+      throw new Error(`instance ${id} is not there`);
+    }
+    return instance;
+  }
+
+  async #readInstance(folder: string): Promise<Instance | undefined> {
+    return Instance.optional().parse(await readJson(join(folder, "instance.json")));
+  }
+
+  async #readState(folder: string): Promise<State | undefined> {
+    return State.optional().parse(await readJson(join(folder, "state.json")));
+  }
+
+  async #folders(): Promise<string[]> {
+    const home = join(this.#options.home, "instances");
+    return (await readdir(home)).map((name) => join(home, name));
+  }
+
+  #folder(id: string): string {
+    return join(this.#options.home, "instances", fileName(id));
+  }
+
+  #volumeFolder(volume: string): string {
+    return join(this.#options.home, "volumes", fileName(volume));
+  }
+
+  /** One thing after the other for one instance. */
+  async #alone(id: string, act: () => Promise<void>): Promise<void> {
+    const before = this.#busy.get(id) ?? Promise.resolve();
+    const mine = before.then(act, act);
+    this.#busy.set(id, mine);
+    try {
+      await mine;
+    } finally {
+      if (this.#busy.get(id) === mine) {
+        this.#busy.delete(id);
+      }
+    }
+  }
+}
+
+/** A name for the disk: ids hold slashes and may be long. */
+export function fileName(id: string): string {
+  return createHash("sha256").update(id).digest("hex").slice(0, 32);
+}
+
+function observedState(state: State | undefined): ObservedState {
+  if (state?.supervisor === undefined || !isRunning(state.supervisor)) {
+    return { phase: "failed", message: "its supervisor is gone; it is started again when the agent is" };
+  }
+  switch (state.phase) {
+    case "running":
+      return { phase: "running", startedAt: state.startedAt ?? "", restarts: state.restarts };
+    case "exited":
+      return {
+        phase: "exited",
+        exitCode: state.exitCode ?? 0,
+        message: state.message ?? "",
+        restarts: state.restarts,
+      };
+    case "starting":
+    case "stopped":
+      return { phase: "pulling", message: state.phase };
+  }
+}
+
+async function readJson(path: string): Promise<unknown> {
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch {
+    return undefined;
+  }
+  return JSON.parse(text);
+}
