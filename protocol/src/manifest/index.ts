@@ -1,6 +1,7 @@
 export * from "./canonical";
 export * from "./check";
 export { ManifestError, type ManifestIssue } from "./error";
+export { humanConnection, humanWorkload } from "./human";
 export { type ImageReference, parseImageReference } from "./image";
 export { buildManifest, type ManifestInputs, normalizeConnection, normalizeWorkload } from "./normalize";
 export * from "./patch";

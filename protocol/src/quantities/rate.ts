@@ -85,12 +85,14 @@ export function formatRate(rate: Rate, blockInterval: bigint | number): string {
     ["h", HOUR],
     ["month", MONTH],
   ] as const;
-  const texts = short.map(([period, milliseconds]) => {
+  const texts = short.flatMap(([period, milliseconds]) => {
     const tokens = rate * milliseconds * 10n ** BigInt(SHORT_DECIMALS);
-    const rounded = divideNearest(tokens, RATE_SCALE * MICRO * interval(blockInterval));
-    return `${formatDecimal(rounded, SHORT_DECIMALS, 2)}/${period}`;
+    const scale = RATE_SCALE * MICRO * interval(blockInterval);
+    const rounded = { digits: divideNearest(tokens, scale), scale: SHORT_DECIMALS };
+    const exact = scaleDecimal(rounded, scale, milliseconds).quotient === rate;
+    return exact ? [`${formatDecimal(rounded.digits, SHORT_DECIMALS, 2)}/${period}`] : [];
   });
-  return texts.find((text) => parseRate(text, blockInterval) === rate) ?? formatRatePerBlock(rate);
+  return texts[0] ?? formatRatePerBlock(rate);
 }
 
 /** Prints a rate exactly, in micro-units per block: `20u/block`. */
