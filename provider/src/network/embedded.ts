@@ -1,0 +1,108 @@
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import {
+  type EmbeddedNetwork,
+  type EmbeddedPaths,
+  embeddedPaths,
+  readEmbeddedNetwork,
+  readKeyFile,
+  signerFromPrivateKey,
+  tenantKeyFromPrivateKey,
+  wasReset,
+} from "@dcx/protocol";
+import { NetworkError } from "./driver";
+import type { EndpointSource, ExchangeEndpoint } from "./exchange/endpoint";
+
+/**
+ * The user's own embedded network. Looking for it starts nothing: only `start` does, by the `dcx` command, which holds
+ * the lock and makes the processes that outlive us.
+ */
+export function embeddedEndpoint(environment: NodeJS.ProcessEnv): EndpointSource {
+  const paths = embeddedPaths(environment);
+  return {
+    async locate() {
+      const network = readEmbeddedNetwork(paths);
+      return network === undefined ? undefined : endpointOf(network, paths);
+    },
+    async start(status, signal) {
+      status("embedded network: starting");
+      await startByCommand(environment, status, signal);
+      const network = readEmbeddedNetwork(paths);
+      if (network === undefined) {
+        throw new NetworkError("unreachable", `\`dcx network start\` ended well but left no ${paths.descriptor}.`);
+      }
+      status(`embedded network ${network.chainId}: ${network.datacenters.length} datacenters`);
+      return endpointOf(network, paths);
+    },
+    isGone: (chain) => wasReset(paths, chain),
+  };
+}
+
+async function endpointOf(network: EmbeddedNetwork, paths: EmbeddedPaths): Promise<ExchangeEndpoint> {
+  const { privateKey } = readKeyFile(paths.tenantKey);
+  return {
+    network: "embedded",
+    endpoints: [network.rpcUrl],
+    chainId: network.chainId,
+    signer: await signerFromPrivateKey(privateKey),
+    tenantKey: tenantKeyFromPrivateKey(Buffer.from(privateKey, "hex")),
+  };
+}
+
+/** The `dcx` command: named by DCX_CLI, beside the plugin, or on the PATH. */
+function dcxCommand(environment: NodeJS.ProcessEnv): string {
+  const named = environment["DCX_CLI"];
+  if (named !== undefined && named !== "") {
+    return named;
+  }
+  const beside = ["../../cli/bin/dcx", "../../../cli/bin/dcx", "../cli/bin/dcx", "./dcx"].map((path) =>
+    join(__dirname, path),
+  );
+  return beside.find((path) => existsSync(path)) ?? "dcx";
+}
+
+function startByCommand(
+  environment: NodeJS.ProcessEnv,
+  status: (line: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const command = dcxCommand(environment);
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, ["network", "start", "--json"], {
+      env: environment,
+      stdio: ["ignore", "ignore", "pipe"],
+      signal,
+    });
+    let said = "";
+    child.stderr.setEncoding("utf8");
+    child.stderr.on("data", (text: string) => {
+      said = `${said}${text}`.slice(-4000);
+      const line = text.trim().split("\n").at(-1);
+      if (line !== undefined && line !== "") {
+        status(`embedded network: ${line}`);
+      }
+    });
+    child.once("error", (error) => {
+      reject(
+        signal.aborted
+          ? signal.reason
+          : new NetworkError(
+              "unreachable",
+              `The embedded network could not be started: ${command} can't be run (${error.message}). ` +
+                "Put the dcx command on the PATH or name it in DCX_CLI; or say another network in the configuration.",
+              { cause: error },
+            ),
+      );
+    });
+    child.once("close", (code) => {
+      if (code === 0) {
+        resolve();
+      } else {
+        reject(
+          new NetworkError("unreachable", `\`dcx network start\` ended with ${code ?? "a signal"}:\n${said.trim()}`),
+        );
+      }
+    });
+  });
+}

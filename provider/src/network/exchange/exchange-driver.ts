@@ -1,0 +1,321 @@
+import {
+  clientToken,
+  ExchangeErrorCode,
+  ExchangeQueryClient,
+  InsufficientFunds,
+  type Message,
+  manifestSalt,
+  messages,
+  NetworkUnreachable,
+  ownerStamp,
+  pages,
+  QueryFailed,
+  type Quote,
+  SigningExchangeClient,
+  type SubmitResult,
+  TransactionFailed,
+  TransactionOutcomeUnknown,
+  TransactionRejected,
+  WrongChain,
+} from "@dcx/protocol";
+import {
+  type DatacenterRecord,
+  type DeploymentKey,
+  type DeploymentStatus,
+  type NetworkCapabilities,
+  type NetworkDriver,
+  NetworkError,
+  type NetworkIdentity,
+  type NetworkParameters,
+  type OrderKey,
+  RevisionConflict,
+  type StatusCursor,
+  type Transaction,
+  type TransactionResult,
+} from "../driver";
+import type { Envelope, Snapshot } from "../snapshot";
+import { Agents } from "./agents";
+import type { EndpointSource, ExchangeEndpoint } from "./endpoint";
+import { bytes, datacenterOf, snapshotOf, submitMessage, updateMessage } from "./translate";
+
+interface Connection {
+  readonly endpoint: ExchangeEndpoint;
+  readonly query: ExchangeQueryClient;
+  readonly agents: Agents;
+  readonly parameters: NetworkParameters;
+  /** Made when something is to be signed: previews never load what signs. */
+  readonly signing: () => Promise<SigningExchangeClient>;
+}
+
+/** The driver of an exchange, one's own or somebody's. It connects when it is first asked something. */
+export class ExchangeDriver implements NetworkDriver {
+  readonly capabilities: NetworkCapabilities = { separateResources: true, infrastructureUpdates: true };
+  #connection: Promise<Connection> | undefined;
+
+  constructor(readonly source: EndpointSource) {}
+
+  async identify(signal: AbortSignal): Promise<NetworkIdentity | undefined> {
+    if (this.#connection === undefined && (await this.source.locate(signal)) === undefined) {
+      return undefined;
+    }
+    return identityOf(await this.#connected(signal));
+  }
+
+  async ensure(status: (line: string) => void, signal: AbortSignal): Promise<NetworkIdentity> {
+    if (this.#connection === undefined) {
+      const connecting = this.source.start(status, signal).then((endpoint) => connect(endpoint, signal));
+      this.#keep(connecting);
+    }
+    return identityOf(await this.#connected(signal));
+  }
+
+  async relation(chain: string, signal: AbortSignal): Promise<"same" | "gone" | "other"> {
+    if (this.source.isGone(chain)) {
+      return "gone";
+    }
+    const identity = await this.identify(signal);
+    return identity?.chain === chain ? "same" : "other";
+  }
+
+  async parameters(signal: AbortSignal): Promise<NetworkParameters> {
+    return (await this.#connected(signal)).parameters;
+  }
+
+  async snapshot(deployment: DeploymentKey, signal: AbortSignal): Promise<Snapshot> {
+    const { query } = await this.#connected(signal);
+    return asked(signal, async () => snapshotOf(query.chainId, await query.deployment(deployment, { signal })));
+  }
+
+  async findByToken(token: string, signal: AbortSignal): Promise<Snapshot> {
+    const { query, endpoint } = await this.#connected(signal);
+    return asked(signal, async () =>
+      snapshotOf(query.chainId, await query.deploymentByToken(endpoint.signer.address, bytes(token), { signal })),
+    );
+  }
+
+  async submit(transaction: Transaction, signal: AbortSignal): Promise<TransactionResult> {
+    const { signing, endpoint } = await this.#connected(signal);
+    const client = await signing();
+    let result: SubmitResult;
+    try {
+      result = await client.submit([messageOf(endpoint.signer.address, transaction)], { signal });
+    } catch (error) {
+      throw translateError(error, signal);
+    }
+    const [response] = result.responses;
+    const id = response?.type === "submitDeployment" ? response.value.id : undefined;
+    return {
+      hash: result.hash,
+      height: result.height,
+      fee: result.fee.amount,
+      submitted:
+        response?.type === "submitDeployment" && id !== undefined
+          ? { deployment: id, incarnation: response.value.incarnation, existed: response.value.existed }
+          : undefined,
+    };
+  }
+
+  async estimateFee(transaction: Transaction, signal: AbortSignal): Promise<bigint | undefined> {
+    const { signing, endpoint } = await this.#connected(signal);
+    try {
+      const client = await signing();
+      return (await client.estimateFee([messageOf(endpoint.signer.address, transaction)], { signal })).amount;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof NetworkUnreachable || error instanceof WrongChain) {
+        throw translateError(error, signal);
+      }
+      // What is refused now may be accepted once steps before it have run.
+      return undefined;
+    }
+  }
+
+  async waitForHeight(height: bigint, signal: AbortSignal): Promise<bigint> {
+    const { query } = await this.#connected(signal);
+    return asked(signal, () => query.waitForHeight(height + 1n, { signal }));
+  }
+
+  async datacenters(signal: AbortSignal): Promise<readonly DatacenterRecord[]> {
+    const { query } = await this.#connected(signal);
+    return asked(signal, async () => {
+      const found: DatacenterRecord[] = [];
+      for await (const one of pages(
+        (page) => query.datacenters({ page }, { signal }),
+        (answer) => answer.datacenters,
+      )) {
+        found.push(datacenterOf(one));
+      }
+      return found;
+    });
+  }
+
+  async quote(order: OrderKey, datacenter: string, signal: AbortSignal): Promise<Quote> {
+    return (await this.#connected(signal)).agents.quote(order, datacenter, signal);
+  }
+
+  async handManifest(
+    deployment: DeploymentKey,
+    holder: string,
+    envelope: Envelope,
+    signal: AbortSignal,
+  ): Promise<void> {
+    await (await this.#connected(signal)).agents.hand(deployment, holder, envelope, signal);
+  }
+
+  async fetchManifest(
+    deployment: DeploymentKey,
+    holder: string,
+    version: string,
+    signal: AbortSignal,
+  ): Promise<Envelope | undefined> {
+    return (await this.#connected(signal)).agents.fetch(deployment, holder, version, signal);
+  }
+
+  async status(
+    deployment: DeploymentKey,
+    holder: string,
+    after: StatusCursor,
+    signal: AbortSignal,
+  ): Promise<DeploymentStatus> {
+    return (await this.#connected(signal)).agents.status(deployment, holder, after, signal);
+  }
+
+  async clientToken(urn: string, namespace: string, signal: AbortSignal): Promise<string> {
+    const { endpoint } = await this.#connected(signal);
+    return Buffer.from(clientToken(endpoint.tenantKey, urn, namespace)).toString("hex");
+  }
+
+  async manifestSalt(token: string, nonce: string, signal: AbortSignal): Promise<string> {
+    const { endpoint } = await this.#connected(signal);
+    return manifestSalt(endpoint.tenantKey, bytes(token), bytes(nonce));
+  }
+
+  async owner(text: string, signal: AbortSignal): Promise<string> {
+    const { endpoint } = await this.#connected(signal);
+    return ownerStamp(endpoint.tenantKey, text);
+  }
+
+  /** Ends connections. A later call connects again. */
+  async close(): Promise<void> {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    if (connection !== undefined) {
+      const { query, agents } = await connection;
+      await agents.close();
+      query.close();
+    }
+  }
+
+  #connected(signal: AbortSignal): Promise<Connection> {
+    if (this.#connection === undefined) {
+      // Shared by all calls: one caller's abort must not end it for the others.
+      this.#keep(
+        this.source.locate(signal).then((endpoint) => {
+          if (endpoint === undefined) {
+            throw new NetworkError(
+              "unreachable",
+              "There is no embedded network yet. The first `pulumi up` that creates something starts it, or `dcx network start` does.",
+            );
+          }
+          return connect(endpoint, signal);
+        }),
+      );
+    }
+    return this.#connection ?? Promise.reject(new Error("not connected"));
+  }
+
+  #keep(connecting: Promise<Connection>): void {
+    this.#connection = connecting;
+    connecting.catch(() => {
+      if (this.#connection === connecting) {
+        this.#connection = undefined;
+      }
+    });
+  }
+}
+
+async function connect(endpoint: ExchangeEndpoint, signal: AbortSignal): Promise<Connection> {
+  return asked(signal, async () => {
+    const query = await ExchangeQueryClient.connect(
+      endpoint.endpoints,
+      endpoint.chainId === undefined ? {} : { chainId: endpoint.chainId },
+    );
+    const answer = await query.parameters({ signal });
+    const { parameters } = answer;
+    if (parameters === undefined) {
+      throw new NetworkError("refused", `${endpoint.endpoints.join(", ")} does not say the parameters of its chain.`);
+    }
+    let signing: Promise<SigningExchangeClient> | undefined;
+    return {
+      endpoint,
+      query,
+      agents: new Agents(query, endpoint),
+      parameters: {
+        blockInterval: Number(parameters.blockInterval),
+        denomination: answer.denomination,
+        addressPrefix: answer.addressPrefix,
+        maxWaitDuration: parameters.maxWaitDuration,
+        maxInfrastructures: parameters.maxInfrastructures,
+        maxGroups: parameters.maxGroups,
+        maxAttributes: parameters.maxAttributes,
+        maxCount: parameters.maxCount,
+        maxManagers: parameters.maxManagers,
+      },
+      signing: () => {
+        signing ??= SigningExchangeClient.connect(query, endpoint.signer);
+        return signing;
+      },
+    };
+  });
+}
+
+function identityOf({ endpoint, query }: Connection): NetworkIdentity {
+  return { network: endpoint.network, chain: query.chainId, tenant: endpoint.signer.address };
+}
+
+function messageOf(sender: string, transaction: Transaction): Message {
+  switch (transaction.kind) {
+    case "submit-deployment":
+      return messages.submitDeployment(submitMessage(sender, transaction));
+    case "update-deployment":
+      return messages.updateDeployment(updateMessage(sender, transaction));
+    case "cancel-deployment":
+      return messages.cancelDeployment({
+        tenant: sender,
+        id: { tenant: transaction.deployment.tenant, sequence: transaction.deployment.sequence },
+        incarnation: transaction.incarnation,
+      });
+  }
+}
+
+async function asked<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  signal.throwIfAborted();
+  try {
+    return await work();
+  } catch (error) {
+    throw translateError(error, signal);
+  }
+}
+
+function translateError(error: unknown, signal: AbortSignal): unknown {
+  if (signal.aborted) {
+    return signal.reason;
+  }
+  if (error instanceof TransactionFailed || error instanceof TransactionRejected) {
+    if (error.exchangeCode === ExchangeErrorCode.RevisionMismatch) {
+      return new RevisionConflict(error.message, { cause: error });
+    }
+    return new NetworkError("refused", error.message, { cause: error });
+  }
+  if (error instanceof InsufficientFunds) {
+    return new NetworkError("funds", error.message, { cause: error });
+  }
+  if (
+    error instanceof NetworkUnreachable ||
+    error instanceof TransactionOutcomeUnknown ||
+    error instanceof WrongChain
+  ) {
+    return new NetworkError("unreachable", error.message, { cause: error });
+  }
+  return error instanceof QueryFailed ? new NetworkError("refused", error.message, { cause: error }) : error;
+}

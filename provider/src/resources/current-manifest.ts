@@ -1,0 +1,59 @@
+import { NetworkError } from "../network/driver";
+import type { ActualDeployment, Envelope } from "../network/snapshot";
+import { emptyManifest, sealManifest } from "../plan/manifest";
+import type { Session } from "./session";
+
+export type FoundManifest =
+  | { readonly kind: "found"; readonly envelope: Envelope }
+  /** Holders answer and none has it, or nobody holds a lease. */
+  | { readonly kind: "undelivered" }
+  /** No holder answers: that says nothing. */
+  | { readonly kind: "unreachable"; readonly why: string };
+
+/** The manifest that the chain names, from whichever holder has it; verified by its hash. */
+export async function findManifest(
+  session: Session,
+  actual: ActualDeployment,
+  signal: AbortSignal,
+): Promise<FoundManifest> {
+  const salt = await session.driver.manifestSalt(actual.clientToken, actual.nonce, signal);
+  const empty = sealManifest(emptyManifest(salt), {});
+  if (empty.version === actual.version) {
+    return { kind: "found", envelope: empty };
+  }
+  const holders = holdersOf(actual);
+  if (holders.length === 0) {
+    return { kind: "undelivered" };
+  }
+  const deployment = { tenant: actual.tenant, sequence: actual.sequence };
+  const problems: string[] = [];
+  const answers = await Promise.all(
+    holders.map(async (holder) => {
+      try {
+        return await session.driver.fetchManifest(deployment, holder, actual.version, signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!(error instanceof NetworkError)) {
+          throw error;
+        }
+        problems.push(error.message);
+        return undefined;
+      }
+    }),
+  );
+  const envelope = answers.find((one) => one !== undefined);
+  if (envelope !== undefined) {
+    return { kind: "found", envelope };
+  }
+  return problems.length === holders.length
+    ? { kind: "unreachable", why: problems.join("; ") }
+    : { kind: "undelivered" };
+}
+
+/** Every datacenter with an active lease of this deployment. */
+export function holdersOf(actual: ActualDeployment): readonly string[] {
+  const holders = Object.values(actual.infrastructures).flatMap(({ lease, successor }) =>
+    [lease, successor].flatMap((one) => (one === undefined ? [] : [one.datacenter])),
+  );
+  return [...new Set(holders)].sort();
+}

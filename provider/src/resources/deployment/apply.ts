@@ -1,0 +1,65 @@
+import { type NetworkDriver, NetworkError, type TransactionResult } from "../../network/driver";
+import type { Envelope } from "../../network/snapshot";
+import type { Plan } from "../../plan/plan";
+
+/**
+ * Runs the steps of a plan up to its transaction, and returns that transaction's outcome. What the plan delivers
+ * afterwards is handed over while its leases are awaited. Throws before anything is sent where staging fails.
+ */
+export async function applyPlan(
+  driver: NetworkDriver,
+  plan: Plan,
+  envelope: Envelope | undefined,
+  status: (line: string) => void,
+  signal: AbortSignal,
+): Promise<TransactionResult | undefined> {
+  let result: TransactionResult | undefined;
+  for (const step of plan.steps) {
+    if (step.kind === "stage") {
+      const deployment = deploymentOf(plan);
+      if (envelope === undefined || deployment === undefined) {
+        throw new Error("a plan that stages a manifest names its deployment and has that manifest");
+      }
+      status("handing the next manifest to the datacenters that run this deployment");
+      await stage(driver, deployment, step.holders, envelope, signal);
+    } else if (step.kind === "transaction") {
+      status("waiting for the transaction to be in a block");
+      result = await driver.submit(step.transaction, signal);
+    }
+  }
+  return result;
+}
+
+/** At least one holder must take it: a version that nobody has could not be fetched by anybody. */
+export async function stage(
+  driver: NetworkDriver,
+  deployment: { readonly tenant: string; readonly sequence: bigint },
+  holders: readonly string[],
+  envelope: Envelope,
+  signal: AbortSignal,
+): Promise<void> {
+  const outcomes = await Promise.allSettled(
+    holders.map((holder) => driver.handManifest(deployment, holder, envelope, signal)),
+  );
+  signal.throwIfAborted();
+  if (outcomes.some(({ status }) => status === "fulfilled")) {
+    return;
+  }
+  const why = outcomes.map((outcome) =>
+    outcome.status === "rejected" && outcome.reason instanceof Error ? outcome.reason.message : "",
+  );
+  throw new NetworkError(
+    "unreachable",
+    `None of the ${holders.length} datacenters that hold a lease takes the new manifest, so nothing was sent:\n` +
+      `${why.map((line) => `  ${line}`).join("\n")}\nTry again when one of them answers.`,
+  );
+}
+
+function deploymentOf(plan: Plan): { readonly tenant: string; readonly sequence: bigint } | undefined {
+  for (const step of plan.steps) {
+    if (step.kind === "transaction" && step.transaction.kind === "update-deployment") {
+      return step.transaction.deployment;
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,129 @@
+import { entryDigest, entryKey, type Manifest } from "@dcx/protocol";
+import { connected, leased, type Naming, naming, serves, type Verdict, workloadRuns } from "../../await/conditions";
+import { HolderWatch } from "../../await/holder-watch";
+import { type Deadline, type Progress, WaitFailed, waitFor } from "../../await/wait";
+import type { DeploymentKey, NetworkDriver } from "../../network/driver";
+import type { Envelope, Snapshot } from "../../network/snapshot";
+import { connectionPlaces, placedOn } from "../../plan/manifest";
+
+export interface DeploymentGoal {
+  /** Infrastructures that must be leased. */
+  readonly infrastructures: readonly string[];
+  /** What must run; absent: leases are all that is awaited. */
+  readonly manifest: { readonly envelope: Envelope; readonly content: Manifest } | undefined;
+  /** How the deployment is called in `dcx logs`. */
+  readonly name: string;
+}
+
+export interface Arrived {
+  readonly snapshot: Snapshot;
+  /** By connection: where it is reached. */
+  readonly addresses: Readonly<Record<string, string>>;
+}
+
+/**
+ * A deployment is done when every infrastructure has an active lease and none is being replaced, every holder that
+ * something is placed on runs the manifest, every workload is ready and every connection carries traffic. The manifest
+ * is handed over to holders as they come.
+ */
+export async function awaitDeployment(
+  driver: NetworkDriver,
+  deployment: DeploymentKey,
+  goal: DeploymentGoal,
+  deadline: Deadline,
+  status: (line: string) => void,
+): Promise<Arrived> {
+  using watch = new HolderWatch(driver, deployment, goal.manifest?.envelope, deadline.signal);
+  const words = naming(await driver.parameters(deadline.signal), await driver.datacenters(deadline.signal));
+  let height = 0n;
+  return waitFor<Arrived>({
+    deadline,
+    status,
+    async look() {
+      const snapshot = await driver.snapshot(deployment, deadline.signal);
+      height = snapshot.height;
+      return lookAt(snapshot, goal, watch, words);
+    },
+    next: (signal) => Promise.race([driver.waitForHeight(height, signal), watch.changed()]),
+  });
+}
+
+function lookAt(snapshot: Snapshot, goal: DeploymentGoal, watch: HolderWatch, words: Naming): Progress<Arrived> {
+  const verdicts = goal.infrastructures.map((name) => leased(name, snapshot, words));
+  if (goal.manifest !== undefined) {
+    verdicts.push(...manifestVerdicts(snapshot, goal.manifest, goal.name, watch, words));
+  }
+  const missing = verdicts.flatMap((verdict) => (verdict.met ? [] : [verdict]));
+  if (missing.some(({ hopeless }) => hopeless)) {
+    throw new WaitFailed(missing.filter(({ hopeless }) => hopeless).map((verdict) => verdict.missing));
+  }
+  const [first] = missing;
+  if (first === undefined) {
+    return { done: true, value: { snapshot, addresses: addressesOf(snapshot, goal, watch) } };
+  }
+  const more = missing.length > 1 ? ` (${missing.length - 1} more to come)` : "";
+  return { done: false, line: `${first.missing}${more}`, reasons: missing.map((verdict) => verdict.missing) };
+}
+
+function manifestVerdicts(
+  snapshot: Snapshot,
+  { envelope, content }: NonNullable<DeploymentGoal["manifest"]>,
+  deploymentName: string,
+  watch: HolderWatch,
+  words: Naming,
+): readonly Verdict[] {
+  const verdicts: Verdict[] = [];
+  const used = placedOn(content);
+  for (const infrastructure of used) {
+    for (const holder of holdersOf(snapshot, infrastructure)) {
+      verdicts.push(serves(envelope.version, holder, watch.watch(holder), words));
+    }
+  }
+  if (verdicts.some(({ met }) => !met)) {
+    return verdicts;
+  }
+  for (const [name, workload] of Object.entries(content.workloads)) {
+    for (const holder of holdersOf(snapshot, workload.infrastructure)) {
+      const digest = entryDigest(content.salt, entryKey("workloads", name), workload);
+      const log = `dcx logs ${deploymentName} ${name}`;
+      verdicts.push(
+        workloadRuns({ name, count: workload.count ?? 1, digest, until: "ready", log }, watch.watch(holder)),
+      );
+    }
+  }
+  for (const name of Object.keys(content.connections)) {
+    for (const place of connectionPlaces(content, name)) {
+      for (const holder of holdersOf(snapshot, place)) {
+        verdicts.push(connected(name, watch.watch(holder)));
+      }
+    }
+  }
+  return verdicts;
+}
+
+/** The datacenter that leases this infrastructure, and the one that takes it over. */
+export function holdersOf(snapshot: Snapshot, infrastructure: string): readonly string[] {
+  const one = snapshot.deployment?.infrastructures[infrastructure];
+  const serving = one?.successor ?? one?.lease;
+  return serving === undefined ? [] : [serving.datacenter];
+}
+
+function addressesOf(snapshot: Snapshot, goal: DeploymentGoal, watch: HolderWatch): Record<string, string> {
+  const content = goal.manifest?.content;
+  const addresses: Record<string, string> = {};
+  for (const [name, connection] of Object.entries(content?.connections ?? {})) {
+    if (connection.from.global !== true) {
+      addresses[name] = `${connection.to}:${connection.port}`;
+      continue;
+    }
+    for (const place of content === undefined ? [] : connectionPlaces(content, name)) {
+      for (const holder of holdersOf(snapshot, place)) {
+        const address = watch.watch(holder).status?.connections[name]?.address;
+        if (address !== undefined) {
+          addresses[name] = address;
+        }
+      }
+    }
+  }
+  return addresses;
+}

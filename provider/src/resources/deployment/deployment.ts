@@ -1,0 +1,395 @@
+import { randomBytes } from "node:crypto";
+import { resourceIdText } from "@dcx/protocol";
+import { Deadline, spanText, WaitCancelled, WaitFailed, WaitTimeout } from "../../await/wait";
+import type { DeploymentKey, NetworkParameters } from "../../network/driver";
+import { type NetworkIdentity, RevisionConflict } from "../../network/driver";
+import type { ActualDeployment, Snapshot } from "../../network/snapshot";
+import { desiredManifest, emptyManifest, sealManifest } from "../../plan/manifest";
+import type { Desired, Plan } from "../../plan/plan";
+import { planCreation, planDeletion, planUpdate } from "../../plan/plan-deployment";
+import { renderPlan } from "../../plan/render";
+import { Unknown, type Value, type ValueMap } from "../../wire/value";
+import { deploymentId, keyOf, whereabouts } from "../identity";
+import { desiredInfrastructures, desiredManagers, desiredWait } from "../inputs/desired";
+import { containsUnknown, isMap } from "../inputs/shape";
+import {
+  type CallContext,
+  type CheckRequest,
+  type CheckResult,
+  type CreateRequest,
+  type CreateResult,
+  type DeleteRequest,
+  type DiffRequest,
+  type DiffResult,
+  PartialFailure,
+  type ReadRequest,
+  type ReadResult,
+  type Resource,
+  type UpdateRequest,
+  type UpdateResult,
+} from "../resource";
+import type { Session } from "../session";
+import { applyPlan } from "./apply";
+import { awaitDeployment } from "./await-deployment";
+import { checkDeployment } from "./check-deployment";
+import { somebodyElseChanged, touchedUnchanged } from "./conflict";
+import { diffDeployment } from "./diff-deployment";
+import { inlineManifest, isInline, type SealedManifest } from "./inline-manifest";
+import { deploymentOutputs } from "./outputs";
+import { readDeployment } from "./read-deployment";
+import { awaitTeardown } from "./teardown";
+import { whyNoLease } from "./why-no-lease";
+
+/** Times that an update which lost to another one is sent again. */
+const MOST_CONFLICTS = 10;
+
+/** `dcx:index:Deployment`: capacity wanted, at what price, and, inline, what runs on it. */
+export class DeploymentResource implements Resource {
+  readonly token = "dcx:index:Deployment";
+
+  constructor(readonly session: Session) {}
+
+  check(request: CheckRequest, context: CallContext): Promise<CheckResult> {
+    return checkDeployment(this.session, request, context);
+  }
+
+  diff(request: DiffRequest, context: CallContext): Promise<DiffResult> {
+    return diffDeployment(this.session, request, context);
+  }
+
+  read(request: ReadRequest, context: CallContext): Promise<ReadResult> {
+    return readDeployment(this.session, request, context);
+  }
+
+  async create(request: CreateRequest, context: CallContext): Promise<CreateResult> {
+    if (request.preview) {
+      return this.#previewCreate(request, context);
+    }
+    using deadline = new Deadline(context.signal, request.timeout, this.session.settings.timeout);
+    const { driver } = this.session;
+    const identity = await driver.ensure((line) => context.status(line), deadline.signal);
+    announce(identity, context);
+    const parameters = await driver.parameters(deadline.signal);
+    const clientToken = await driver.clientToken(context.urn, this.session.settings.namespace, deadline.signal);
+    const nonce = randomBytes(32).toString("hex");
+    const salt = await driver.manifestSalt(clientToken, nonce, deadline.signal);
+    const sealed = await this.#sealed(request.inputs, salt, context, deadline.signal);
+    const desired = desiredState(request.inputs, sealed, parameters);
+    const emptyVersion = sealManifest(emptyManifest(salt), {}).version;
+    const plan = planCreation(desired, { clientToken, nonce, emptyVersion });
+    const result = await applyPlan(driver, plan, sealed?.envelope, (line) => context.status(line), deadline.signal);
+    if (result?.submitted === undefined) {
+      throw new Error(`transaction ${result?.hash ?? ""} made no deployment; please report this to dcx's authors`);
+    }
+    const { deployment, incarnation, existed } = result.submitted;
+    const id = resourceIdText({ chain: identity.chain, ...deployment });
+    this.session.met(context.urn, id, incarnation);
+    // From here on it exists: whatever fails keeps the id, so that nothing that is paid for is forgotten.
+    try {
+      if (!existed) {
+        return { id, state: await this.#arrive(id, deployment, request.inputs, sealed, context, deadline) };
+      }
+      context.log("info", `deployment ${id} was made by an earlier run that did not record it: taking it over`);
+      return { id, state: await this.#bring(id, deployment, request.inputs, context, deadline) };
+    } catch (error) {
+      throw await this.#partial(error, id, deployment, request.inputs, deadline);
+    }
+  }
+
+  async update(request: UpdateRequest, context: CallContext): Promise<UpdateResult> {
+    const id = deploymentId(request.id);
+    if (request.preview) {
+      return { state: await this.#previewUpdate(request, context) };
+    }
+    using deadline = new Deadline(context.signal, request.timeout, this.session.settings.timeout);
+    await whereabouts(this.session, id, deadline.signal);
+    const sent = { transaction: false };
+    try {
+      return { state: await this.#bring(request.id, keyOf(id), request.inputs, context, deadline, sent) };
+    } catch (error) {
+      // Before a transaction nothing has changed: the old inputs are still what is there.
+      throw sent.transaction || isWait(error)
+        ? await this.#partial(error, request.id, keyOf(id), request.inputs, deadline)
+        : error;
+    }
+  }
+
+  async delete(request: DeleteRequest, context: CallContext): Promise<void> {
+    const id = deploymentId(request.id);
+    using deadline = new Deadline(context.signal, request.timeout, this.session.settings.timeout);
+    if ((await whereabouts(this.session, id, deadline.signal)) === "gone") {
+      return;
+    }
+    const { driver } = this.session;
+    const { deployment: actual } = await driver.snapshot(keyOf(id), deadline.signal);
+    if (actual === undefined || !actual.active) {
+      return;
+    }
+    const known = BigInt(typeof request.oldState["incarnation"] === "string" ? request.oldState["incarnation"] : "0");
+    if (actual.incarnation > known && this.session.hasNewer(context.urn, request.id, known)) {
+      // Its successor under the same URN took it over in this very run.
+      return;
+    }
+    // A newer incarnation that this process has not met was never recorded by anybody: it goes too.
+    await this.session.turns.take(request.id, deadline.signal, () =>
+      applyPlan(
+        driver,
+        planDeletion(actual, actual.incarnation),
+        undefined,
+        (line) => context.status(line),
+        deadline.signal,
+      ),
+    );
+    await awaitTeardown(driver, keyOf(id), actual, context, deadline);
+  }
+
+  /** The ordinary way from whatever is there to what is declared. */
+  async #bring(
+    id: string,
+    key: DeploymentKey,
+    inputs: ValueMap,
+    context: CallContext,
+    deadline: Deadline,
+    sent: { transaction: boolean } = { transaction: false },
+  ): Promise<ValueMap> {
+    const { driver, turns } = this.session;
+    const parameters = await driver.parameters(deadline.signal);
+    const sealed = await turns.take(id, deadline.signal, async () => {
+      let snapshot = await existing(this.session, id, key, deadline.signal);
+      for (let attempt = 1; ; attempt++) {
+        const { deployment } = snapshot;
+        const salt = await driver.manifestSalt(deployment.clientToken, deployment.nonce, deadline.signal);
+        const manifest = await this.#sealed(inputs, salt, context, deadline.signal);
+        const plan = planUpdate(desiredState(inputs, manifest, parameters), snapshot);
+        try {
+          const result = await applyPlan(
+            driver,
+            plan,
+            manifest?.envelope,
+            (line) => context.status(line),
+            deadline.signal,
+          );
+          sent.transaction ||= result !== undefined;
+          return manifest;
+        } catch (error) {
+          if (!(error instanceof RevisionConflict) || attempt >= MOST_CONFLICTS) {
+            throw error;
+          }
+          const now = await existing(this.session, id, key, deadline.signal);
+          if (!touchedUnchanged(plan, snapshot.deployment, now.deployment)) {
+            throw somebodyElseChanged(id, snapshot.deployment, now.deployment, parameters);
+          }
+          snapshot = now;
+        }
+      }
+    });
+    return this.#arrive(id, key, inputs, sealed, context, deadline);
+  }
+
+  async #arrive(
+    id: string,
+    key: DeploymentKey,
+    inputs: ValueMap,
+    sealed: SealedManifest | undefined,
+    context: CallContext,
+    deadline: Deadline,
+  ): Promise<ValueMap> {
+    const { driver, settings } = this.session;
+    const parameters = await driver.parameters(deadline.signal);
+    if (settings.skipAwait || inputs["skipAwait"] === true) {
+      const snapshot = await existing(this.session, id, key, deadline.signal);
+      return this.#state(id, inputs, snapshot.deployment, sealed, {}, parameters);
+    }
+    const { snapshot, addresses } = await awaitDeployment(
+      driver,
+      key,
+      {
+        infrastructures: isMap(inputs["infrastructures"]) ? Object.keys(inputs["infrastructures"]) : [],
+        manifest: sealed,
+        name: nameOf(context.urn),
+      },
+      deadline,
+      (line) => context.status(line),
+    );
+    if (snapshot.deployment === undefined) {
+      throw new WaitFailed([`deployment ${id} is gone`]);
+    }
+    return this.#state(id, inputs, snapshot.deployment, sealed, addresses, parameters);
+  }
+
+  #state(
+    id: string,
+    inputs: ValueMap,
+    actual: ActualDeployment,
+    sealed: SealedManifest | undefined,
+    addresses: Readonly<Record<string, string>>,
+    parameters: NetworkParameters,
+  ): ValueMap {
+    return {
+      ...inputs,
+      ...deploymentOutputs(id, actual, parameters),
+      ...(sealed === undefined ? {} : { version: sealed.envelope.version, addresses }),
+    };
+  }
+
+  /** What exists though the call failed: with its id and reasons, so that the next `up` goes on from there. */
+  async #partial(
+    error: unknown,
+    id: string,
+    key: DeploymentKey,
+    inputs: ValueMap,
+    deadline: Deadline,
+  ): Promise<PartialFailure> {
+    const reasons: string[] = [];
+    const after = spanText(deadline.milliseconds);
+    if (error instanceof WaitTimeout) {
+      const unfilled = await whyNoLease(this.session.driver, key, id, after).catch(() => []);
+      const others = unfilled.length > 0 ? error.reasons.filter((one) => !/has bid|answered/.test(one)) : error.reasons;
+      reasons.push(
+        ...unfilled,
+        ...others.map((one) => (unfilled.length > 0 ? one : `not done after ${after}: ${one}`)),
+      );
+    } else if (error instanceof WaitCancelled) {
+      reasons.push("cancelled; `pulumi up` goes on from here", ...error.reasons);
+    } else if (error instanceof WaitFailed) {
+      reasons.push(...error.reasons.map((one) => `${one}. \`pulumi up\` opens a new order where one is missing.`));
+    } else {
+      reasons.push(error instanceof Error ? error.message : String(error));
+    }
+    return new PartialFailure(id, await this.#partialState(id, key, inputs), reasons, inputs);
+  }
+
+  async #partialState(id: string, key: DeploymentKey, inputs: ValueMap): Promise<ValueMap> {
+    const signal = AbortSignal.timeout(5000);
+    try {
+      const parameters = await this.session.driver.parameters(signal);
+      const { deployment } = await this.session.driver.snapshot(key, signal);
+      return deployment === undefined
+        ? { ...inputs, deploymentId: id }
+        : { ...inputs, ...deploymentOutputs(id, deployment, parameters) };
+    } catch {
+      // Its outputs are read at the next refresh; the id is what must not be lost.
+      return { ...inputs, deploymentId: id };
+    }
+  }
+
+  async #sealed(
+    inputs: ValueMap,
+    salt: string,
+    context: CallContext,
+    signal: AbortSignal,
+  ): Promise<SealedManifest | undefined> {
+    return isInline(inputs) ? inlineManifest(inputs, salt, await this.session.owner(context.urn, signal)) : undefined;
+  }
+
+  async #previewCreate(request: CreateRequest, context: CallContext): Promise<CreateResult> {
+    const { inputs } = request;
+    const identity = await this.session.identify(context.signal);
+    if (identity !== undefined) {
+      announce(identity, context);
+    }
+    const parameters = await this.session.parameters(context.signal);
+    if (!containsUnknown(inputs)) {
+      const birth = { clientToken: "", nonce: "", emptyVersion: "" };
+      const sealed = isInline(inputs) ? inlineManifest(inputs, "0".repeat(64), "") : undefined;
+      const plan = planCreation(desiredState(inputs, sealed, parameters), birth);
+      context.log("info", renderPlan(plan, { identity, parameters, fees: await this.#fees(plan, context, identity) }));
+    }
+    const unknown: Value = Unknown.instance;
+    return {
+      id: "",
+      state: {
+        ...inputs,
+        deploymentId: unknown,
+        leases: unknown,
+        incarnation: unknown,
+        ...(isInline(inputs) ? { version: unknown, addresses: unknown } : {}),
+      },
+    };
+  }
+
+  async #previewUpdate(request: UpdateRequest, context: CallContext): Promise<ValueMap> {
+    const { inputs, oldState } = request;
+    const id = deploymentId(request.id);
+    await whereabouts(this.session, id, context.signal);
+    const unknown: Value = Unknown.instance;
+    const state: Record<string, Value> = { ...inputs };
+    for (const output of ["deploymentId", "incarnation", "leases"]) {
+      state[output] = oldState[output] ?? unknown;
+    }
+    if (containsUnknown(inputs)) {
+      state["leases"] = unknown;
+      return isInline(inputs) ? { ...state, version: unknown, addresses: unknown } : state;
+    }
+    const { driver } = this.session;
+    const parameters = await driver.parameters(context.signal);
+    const snapshot = await existing(this.session, request.id, keyOf(id), context.signal);
+    const salt = await driver.manifestSalt(snapshot.deployment.clientToken, snapshot.deployment.nonce, context.signal);
+    const sealed = await this.#sealed(inputs, salt, context, context.signal);
+    const plan = planUpdate(desiredState(inputs, sealed, parameters), snapshot);
+    const identity = await this.session.identify(context.signal);
+    if (plan.steps.length > 0) {
+      const fees = await this.#fees(plan, context, identity);
+      context.log("info", renderPlan(plan, { identity, parameters, fees, deployment: snapshot.deployment }));
+    }
+    if (plan.consequences.some(({ outcome }) => outcome !== "unchanged" && outcome !== "in-place")) {
+      state["leases"] = unknown;
+    }
+    if (sealed !== undefined) {
+      state["version"] = sealed.envelope.version;
+      state["addresses"] = plan.steps.length === 0 ? (oldState["addresses"] ?? unknown) : unknown;
+    }
+    return state;
+  }
+
+  async #fees(plan: Plan, context: CallContext, identity: NetworkIdentity | undefined): Promise<bigint | undefined> {
+    if (identity === undefined) {
+      return undefined;
+    }
+    const [step] = plan.steps.filter(({ kind }) => kind === "transaction");
+    if (step?.kind !== "transaction" || step.transaction.kind === "submit-deployment") {
+      return undefined;
+    }
+    return this.session.driver.estimateFee(step.transaction, context.signal).catch(() => undefined);
+  }
+}
+
+function desiredState(inputs: ValueMap, sealed: SealedManifest | undefined, parameters: NetworkParameters): Desired {
+  return {
+    infrastructures: desiredInfrastructures(inputs, parameters),
+    waitDuration: desiredWait(inputs, parameters),
+    managers: desiredManagers(inputs, parameters),
+    manifest: sealed === undefined ? undefined : desiredManifest(sealed.content, sealed.envelope.stamps),
+  };
+}
+
+async function existing(
+  session: Session,
+  id: string,
+  key: DeploymentKey,
+  signal: AbortSignal,
+): Promise<Snapshot & { readonly deployment: ActualDeployment }> {
+  const snapshot = await session.driver.snapshot(key, signal);
+  const { deployment } = snapshot;
+  if (deployment === undefined || !deployment.active) {
+    throw new WaitFailed([
+      `deployment ${id} has been cancelled; \`pulumi refresh\` records that, and \`pulumi up\` makes a new one`,
+    ]);
+  }
+  return { ...snapshot, deployment };
+}
+
+function isWait(error: unknown): boolean {
+  return error instanceof WaitTimeout || error instanceof WaitCancelled || error instanceof WaitFailed;
+}
+
+function announce(identity: NetworkIdentity, context: CallContext): void {
+  if (identity.network === "embedded") {
+    context.log("info", `on the embedded network ${identity.chain} of this machine`);
+  }
+}
+
+/** The resource's own name: the last part of its URN. */
+export function nameOf(urn: string): string {
+  return urn.split("::").at(-1) ?? urn;
+}
