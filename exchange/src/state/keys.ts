@@ -21,6 +21,12 @@ export function rateKey(rate: bigint): string {
   );
 }
 
+export function readUint32(key: string, offset: number): number {
+  let value = 0;
+  for (let index = offset; index < offset + 4; index += 1) value = value * 256 + key.charCodeAt(index);
+  return value;
+}
+
 export function readUint64(key: string, offset: number): bigint {
   let value = 0n;
   for (let index = offset; index < offset + 8; index += 1) value = (value << 8n) | BigInt(key.charCodeAt(index));
@@ -37,6 +43,10 @@ export function bytesKey(bytes: Uint8Array): string {
 
 export function keyBytes(key: string): Uint8Array {
   return Buffer.from(key, "latin1");
+}
+
+export function sameBytes(left: Uint8Array, right: Uint8Array): boolean {
+  return Buffer.compare(left, right) === 0;
 }
 
 /** The first key after all that begin with `prefix`. Prefixes end with a byte below 255. */
@@ -63,6 +73,19 @@ export function infrastructureKey(deployment: DeploymentId, name: string): strin
 
 export function orderKey(id: OrderId): string {
   return infrastructureKey(id, id.infrastructure) + uint32Key(id.generation);
+}
+
+/** The id from what `orderKey` made. */
+export function readOrderKey(key: string): OrderId {
+  const tenantEnd = key.indexOf("\0");
+  const nameStart = tenantEnd + 1 + 8;
+  const nameEnd = key.indexOf("\0", nameStart);
+  return {
+    tenant: key.slice(0, tenantEnd),
+    sequence: readUint64(key, tenantEnd + 1),
+    infrastructure: key.slice(nameStart, nameEnd),
+    generation: readUint32(key, nameEnd + 1),
+  };
 }
 
 export function fulfillmentKey(order: OrderId, index: number): string {
@@ -111,6 +134,8 @@ export const tables = {
   /** (first stale height, lease): active leases. */
   stale: "ls",
   exclusion: "ex",
+  /** (height, kind, subject): handovers, notices, roots. */
   timer: "ti",
-  pruning: "tp",
+  /** (height, kind, subject): expiry, exclusions, pruning. */
+  housekeeping: "th",
 } as const;

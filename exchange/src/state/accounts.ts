@@ -1,0 +1,79 @@
+import { AccountRecord, ExchangeErrorCode } from "@dcx/protocol";
+import { ExchangeError } from "./errors";
+import { tables, textKey } from "./keys";
+import { Table } from "./records";
+import type { KeyValueReader, KeyValueStore } from "./store";
+import { adjustTotals, getTotals } from "./totals";
+
+export interface Account {
+  readonly address: string;
+  /** secp256k1, compressed, 33 bytes; absent until its first transaction. */
+  readonly publicKey?: Uint8Array;
+  readonly accountNumber: bigint;
+  readonly sequence: bigint;
+  /** Micro-units. */
+  readonly balance: bigint;
+}
+
+const table = new Table<string, AccountRecord>(tables.account, textKey, AccountRecord);
+
+export function getAccount(store: KeyValueReader, address: string): Account | undefined {
+  const record = table.get(store, address);
+  if (record === undefined) return undefined;
+  const { publicKey, ...rest } = record;
+  return publicKey.length === 0 ? rest : { ...rest, publicKey };
+}
+
+/** Writes key and sequence. Balances change only through the functions below, which keep the totals. */
+export function putAccount(store: KeyValueStore, account: Account): void {
+  table.put(store, account.address, {
+    address: account.address,
+    accountNumber: account.accountNumber,
+    sequence: account.sequence,
+    balance: account.balance,
+    publicKey: account.publicKey ?? new Uint8Array(0),
+  });
+}
+
+export function balanceOf(store: KeyValueReader, address: string): bigint {
+  return table.get(store, address)?.balance ?? 0n;
+}
+
+/** Adds to a balance, making the account where there is none. Totals are the caller's. */
+export function credit(store: KeyValueStore, address: string, amount: bigint): void {
+  if (amount === 0n) return;
+  const account = table.get(store, address);
+  if (account !== undefined) {
+    table.put(store, address, { ...account, balance: account.balance + amount });
+    return;
+  }
+  const accountNumber = getTotals(store).accounts;
+  adjustTotals(store, { accounts: 1n });
+  putAccount(store, { address, accountNumber, sequence: 0n, balance: amount });
+}
+
+/**
+ * Takes from a balance. Totals are the caller's.
+ * @throws ExchangeError InsufficientFunds, naming what for
+ */
+export function debit(store: KeyValueStore, address: string, amount: bigint, purpose: string): void {
+  if (amount === 0n) return;
+  const account = table.get(store, address);
+  const balance = account?.balance ?? 0n;
+  if (account === undefined || balance < amount)
+    throw new ExchangeError(
+      ExchangeErrorCode.InsufficientFunds,
+      `${address} has ${balance} micro-units, ${purpose} takes ${amount}`,
+    );
+  table.put(store, address, { ...account, balance: balance - amount });
+}
+
+/**
+ * Moves a transaction's fee (micro-units) into the fee pool.
+ * @throws ExchangeError InsufficientFunds
+ */
+export function deductFee(store: KeyValueStore, address: string, amount: bigint): void {
+  if (amount === 0n) return;
+  debit(store, address, amount, "the fee");
+  adjustTotals(store, { balances: -amount, feePool: amount });
+}

@@ -1,0 +1,64 @@
+import { type Deployment, ExchangeErrorCode, type Infrastructure, type ManagerLimits } from "@dcx/protocol";
+import { ExchangeError } from "./errors";
+import { describeDeployment } from "./keys";
+import { totalRate } from "./quantities";
+import { present } from "./records";
+
+/** Whose hand changes a deployment: its tenant's, or that of a manager within limits. */
+export type Role =
+  | { readonly kind: "tenant" }
+  | { readonly kind: "manager"; readonly limits: ManagerLimits | undefined };
+
+/**
+ * The role of a sender.
+ * @throws ExchangeError Unauthorized for a stranger, ManagerLimit for a manager whose time is over
+ */
+export function roleOf(deployment: Deployment, sender: string, height: bigint): Role {
+  const id = present(deployment.id, "id of a deployment");
+  if (sender === id.tenant) return { kind: "tenant" };
+  const manager = deployment.managers.find((candidate) => candidate.address === sender);
+  if (manager === undefined)
+    throw new ExchangeError(
+      ExchangeErrorCode.Unauthorized,
+      `${sender} is neither tenant nor manager of deployment ${describeDeployment(id)}`,
+    );
+  const { limits } = manager;
+  if (limits !== undefined && limits.endHeight !== 0n && height > limits.endHeight)
+    throw new ExchangeError(
+      ExchangeErrorCode.ManagerLimit,
+      `${sender} could act for deployment ${describeDeployment(id)} up to block ${limits.endHeight}`,
+    );
+  return { kind: "manager", limits };
+}
+
+export function limitRefusal(problem: string): ExchangeError {
+  return new ExchangeError(ExchangeErrorCode.ManagerLimit, `the manager's limits: ${problem}`);
+}
+
+/**
+ * Limits hold for the deployment as a whole, as the update leaves it: the highest rent and the number of units count
+ * the infrastructures of everybody. Where they stand (region, datacenters) is checked for those that the update names.
+ * @throws ExchangeError ManagerLimit
+ */
+export function checkLimits(
+  limits: ManagerLimits | undefined,
+  after: readonly Infrastructure[],
+  named: readonly Infrastructure[],
+): void {
+  if (limits === undefined || named.length === 0) return;
+  const rate = after.reduce((sum, terms) => sum + totalRate(terms.resources), 0n);
+  if (limits.maxRate !== "" && rate > BigInt(limits.maxRate))
+    throw limitRefusal(`the deployment could cost ${rate} a block, the most is ${limits.maxRate}`);
+  const count = after.reduce((sum, terms) => terms.resources.reduce((own, group) => own + group.count, sum), 0);
+  if (limits.maxCount !== 0 && count > limits.maxCount)
+    throw limitRefusal(`the deployment would have ${count} compute units, the most is ${limits.maxCount}`);
+  for (const terms of named) {
+    if (limits.regions.length > 0 && !limits.regions.includes(terms.region))
+      throw limitRefusal(`region "${terms.region}" of ${terms.name} is not among ${limits.regions.join(", ")}`);
+    const { allowedDatacenters } = terms;
+    const confined =
+      allowedDatacenters.length > 0 && allowedDatacenters.every((address) => limits.datacenters.includes(address));
+    if (limits.datacenters.length > 0 && !confined)
+      throw limitRefusal(`${terms.name} must allow only datacenters that the manager may use`);
+  }
+}

@@ -1,0 +1,74 @@
+import type { Parameters } from "@dcx/protocol";
+import { invalid } from "./errors";
+import { maxSupply, parseRate, scale } from "./quantities";
+
+/**
+ * Parameters for an embedded network: a block each 500 ms, so that a dead datacenter's lease breaks within 11 seconds
+ * of its last confirmation. Periods in blocks; 7,200 blocks are an hour.
+ */
+export function defaultParameters(): Parameters {
+  return {
+    reconfirmationPeriod: 20n,
+    // About 6 % a year at two blocks a second.
+    collateralInterestRate: (scale / 1_000_000_000n).toString(),
+    maxInterestPerBlock: 1_000n,
+    minimumGasPrice: (scale / 10_000n).toString(),
+    blockInterval: 500n,
+    blockMaxBytes: 2_000_000n,
+    blockMaxGas: 60_000_000n,
+    maxWaitDuration: 1_200n,
+    maxInfrastructures: 32,
+    maxGroups: 16,
+    maxAttributes: 32,
+    maxTextBytes: 256,
+    maxFulfillmentsPerOrder: 50,
+    orderExpiry: 1_209_600n,
+    exclusionPeriod: 120n,
+    handoverPeriod: 600n,
+    noticePeriod: 240n,
+    closedRetention: 172_800n,
+    facilitatorMaxTransactions: 500,
+    facilitatorMaxBytes: 200_000,
+    confirmationReserve: 250,
+    maxManagers: 16,
+    maxCount: 10_000,
+    maxConfirmations: 100,
+  };
+}
+
+/** @throws ExchangeError InvalidMessage naming the parameter that no chain can run with */
+export function checkParameters(parameters: Parameters): void {
+  parseRate(parameters.collateralInterestRate, "collateral_interest_rate");
+  parseRate(parameters.minimumGasPrice, "minimum_gas_price");
+  const positive: (keyof Parameters)[] = [
+    "reconfirmationPeriod",
+    "blockInterval",
+    "blockMaxBytes",
+    "blockMaxGas",
+    "maxInfrastructures",
+    "maxGroups",
+    "maxTextBytes",
+    "maxFulfillmentsPerOrder",
+    "orderExpiry",
+    "handoverPeriod",
+    "noticePeriod",
+    "closedRetention",
+    "facilitatorMaxTransactions",
+    "facilitatorMaxBytes",
+    "maxCount",
+    "maxConfirmations",
+  ];
+  for (const name of positive)
+    if (BigInt(parameters[name]) <= 0n) throw invalid(`parameters.${name}`, "must be greater than 0");
+  for (const [name, value] of Object.entries(parameters))
+    if (typeof value === "bigint" && value > 2n ** 53n)
+      throw invalid(`parameters.${name}`, `must be at most ${2n ** 53n}`);
+  if (parameters.maxInterestPerBlock > maxSupply) throw invalid("parameters.maxInterestPerBlock", "is out of range");
+  if (parameters.orderExpiry <= parameters.maxWaitDuration)
+    throw invalid("parameters.orderExpiry", "must be greater than maxWaitDuration: an order would expire unmatched");
+  if (parameters.facilitatorMaxBytes < 1_024)
+    throw invalid("parameters.facilitatorMaxBytes", "must be at least 1024, room for one transaction");
+  if (BigInt(parameters.facilitatorMaxBytes) >= parameters.blockMaxBytes)
+    throw invalid("parameters.facilitatorMaxBytes", "must be below blockMaxBytes");
+  if (parameters.confirmationReserve > 900) throw invalid("parameters.confirmationReserve", "must be at most 900");
+}
