@@ -46,6 +46,9 @@ export class Unknown {
 export class ResourceReference {
   constructor(
     readonly urn: string,
+    /** "" for a component, which has none. */
     readonly id: string | Unknown,
+    /** Of the package that the resource comes from, as the program said it; handed back as it came. */
+    readonly packageVersion?: string,
   ) {}
 }

@@ -1,0 +1,27 @@
+/** One step of a property path: the key of a map or the index of a list. */
+export type PathStep = string | number;
+
+/**
+ * A path as the engine writes and reads it: `infrastructures.west.resources[0]`, `environment["LOG.LEVEL"]`.
+ * Rule: pulumi/pulumi sdk/go/common/resource/properties_path.go.
+ */
+export function formatPath(steps: readonly PathStep[]): string {
+  return steps.reduce<string>(appendKey, "");
+}
+
+/** The path of an entry of what lies at `path`, which is "" for the whole. */
+export function appendKey(path: string, step: PathStep): string {
+  if (typeof step === "number") {
+    return `${path}[${step}]`;
+  }
+  if (!/^\w+$/.test(step)) {
+    return `${path}["${step.replaceAll('"', '\\"')}"]`;
+  }
+  return path === "" ? step : `${path}.${step}`;
+}
+
+/** The first step of a path: the top-level property that it lies in. */
+export function rootOf(path: string): string {
+  const quoted = /^\["((?:\\"|[^"])*)"\]/.exec(path)?.[1];
+  return quoted === undefined ? (/^[^.[]*/.exec(path)?.[0] ?? "") : quoted.replaceAll('\\"', '"');
+}
