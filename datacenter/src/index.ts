@@ -1,1 +1,8 @@
-export {};
+export {
+  ConfigurationError,
+  DatacenterConfiguration,
+  type DatacenterConfigurationInput,
+  parseConfiguration,
+  readConfiguration,
+} from "./configuration";
+export { type Datacenter, type DatacenterOptions, startDatacenter } from "./datacenter";

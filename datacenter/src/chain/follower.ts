@@ -86,7 +86,11 @@ export class ChainFollower {
         const snapshot = await this.#snapshot(signal);
         this.#view = snapshot;
         this.#heardAt = performance.now();
-        this.#options.onChange(snapshot, { orders: new Set(snapshot.orders.keys()), everything: true });
+        this.#options.onChange(snapshot, {
+          orders: new Set(snapshot.orders.keys()),
+          leases: true,
+          everything: true,
+        });
         delay = 250;
         await this.#follow(snapshot, signal);
       } catch (error) {
@@ -156,7 +160,11 @@ export class ChainFollower {
     this.#prune(view);
     view.height = block.height;
     this.#heardAt = performance.now();
-    this.#options.onChange(view, { orders: touched.orders, everything: touched.record });
+    this.#options.onChange(view, {
+      orders: touched.orders,
+      leases: touched.deployments.size > 0 || touched.record,
+      everything: touched.record,
+    });
   }
 
   #touched(view: MutableView, events: readonly ExchangeEvent[]): Touched {
@@ -295,8 +303,7 @@ export function isOver(answer: QueryDeploymentResponse | undefined): boolean {
 function keepFulfillment(view: MutableView, fulfillment: Fulfillment): void {
   const { id, state } = fulfillment;
   if (id?.order === undefined) return;
-  const counts =
-    state === FulfillmentState.OPEN || state === FulfillmentState.MATCHED;
+  const counts = state === FulfillmentState.OPEN || state === FulfillmentState.MATCHED;
   const key = fulfillmentKey({ order: id.order, index: id.index });
   if (counts) view.fulfillments.set(key, fulfillment);
   else view.fulfillments.delete(key);

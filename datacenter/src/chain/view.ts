@@ -29,6 +29,8 @@ export interface ChainView {
 export interface ViewChange {
   /** Text ids of open orders that are new or have other terms. */
   readonly orders: ReadonlySet<string>;
+  /** True: own leases, or deployments that they belong to, changed. */
+  readonly leases: boolean;
   /** True: everything may have changed. */
   readonly everything: boolean;
 }

@@ -1,0 +1,328 @@
+import type { Server } from "node:https";
+import type {
+  ConnectionParameters,
+  DeploymentStatus,
+  Identity,
+  PeerVerifier,
+  SigningExchangeClient,
+} from "@dcx/protocol";
+import type { FastifyInstance } from "fastify";
+import type { Logger } from "pino";
+import { Authorization } from "./api/authorization";
+import { listenAgain } from "./api/listen";
+import { createAgentApi } from "./api/server";
+import { StatusBoard } from "./api/status-board";
+import type { WorkloadLogs } from "./api/workload-logs";
+import { ChainFollower } from "./chain/follower";
+import type { ChainView, ViewChange } from "./chain/view";
+import { ConfigurationError, type DatacenterConfiguration } from "./configuration";
+import type { Home } from "./home/home";
+import type { AgentLeaf } from "./identity/agent-leaf";
+import type { DatacenterRoot } from "./identity/root";
+import { PeerFetcher } from "./manifest/fetch-from-peers";
+import { type ManifestStore, openManifestStore } from "./manifest/store";
+import { Reservations } from "./market/commitments";
+import { Market } from "./market/market";
+import type { PricingStrategy } from "./market/pricing";
+import type { Overlay } from "./overlay/overlay";
+import { describeDeployment } from "./reconcile/deployment-status";
+import type { LeaseTarget } from "./reconcile/lease-target";
+import { LeaseTargets } from "./reconcile/lease-target";
+import { Reconciler } from "./reconcile/reconciler";
+import { servedVersion } from "./reconcile/served-version";
+import { register } from "./registration";
+import type { Runtime } from "./runtime/runtime";
+
+/** Of this software. */
+const softwareVersion = "0.1.0";
+
+/** How long the final status of a deployment is told to its tenant. */
+const farewell = 10 * 60_000;
+
+/** What an agent is put together from. It closes none of them. */
+export interface AgentParts {
+  readonly configuration: DatacenterConfiguration;
+  readonly home: Home;
+  readonly signing: SigningExchangeClient;
+  readonly verifier: PeerVerifier;
+  readonly root: DatacenterRoot;
+  readonly leaf: AgentLeaf;
+  readonly runtime: Runtime;
+  readonly overlay: Overlay;
+  readonly pricing: (blockInterval: bigint) => PricingStrategy;
+  readonly logger: Logger;
+}
+
+/** Ties the parts of an agent together: what changes in one wakes those that it concerns. */
+export class Agent {
+  readonly #parts: AgentParts;
+  readonly #stop = new AbortController();
+  readonly #follower: ChainFollower;
+  readonly #store: ManifestStore;
+  readonly #market: Market;
+  readonly #reconciler: Reconciler;
+  readonly #peers: PeerFetcher;
+  readonly #board: StatusBoard;
+  readonly #api: FastifyInstance<Server>;
+  readonly #instancesChanged = new Set<() => void>();
+  readonly #unsubscribe: (() => void)[] = [];
+  /** When deployments that are held no more were. */
+  readonly #former = new Map<string, number>();
+  #following: Promise<void> = Promise.resolve();
+  #registered: Promise<void> = Promise.resolve();
+  #url = "";
+
+  private constructor(parts: AgentParts) {
+    this.#parts = parts;
+    const { configuration, home, leaf, logger, overlay, runtime, signing, verifier } = parts;
+    const { chainId } = signing.query;
+    const datacenter = signing.address;
+    const view = (): ChainView | undefined => this.#follower.view;
+    this.#store = openManifestStore(home);
+    this.#follower = new ChainFollower({
+      query: signing.query,
+      datacenter,
+      region: configuration.region,
+      logger: logger.child({ part: "chain" }),
+      onChange: (now, change) => this.#onBlock(now, change),
+    });
+    const { capacity } = configuration;
+    this.#market = new Market({
+      signing,
+      follower: this.#follower,
+      reservations: new Reservations(home.records),
+      capacity: { ...capacity, gpu: BigInt(capacity.gpu?.count ?? 0) },
+      ...(capacity.gpu === undefined ? {} : { gpu: capacity.gpu }),
+      isolation: runtime.isolation,
+      unenforced: runtime.unenforced,
+      trustedTenants: configuration.trustedTenants,
+      ...(configuration.collateralBudget === undefined ? {} : { collateralBudget: configuration.collateralBudget }),
+      draining: configuration.draining,
+      pricing: parts.pricing,
+      served: (lease) => this.#served(lease),
+      logger: logger.child({ part: "market" }),
+    });
+    const { isolation } = runtime;
+    const { region } = configuration;
+    this.#reconciler = new Reconciler({
+      runtime,
+      overlay,
+      records: home.records,
+      targets: new LeaseTargets({ chainId, datacenter, region, isolation, store: this.#store, records: home.records }),
+      view,
+      spare: (now) => this.#market.free(now),
+      logger: logger.child({ part: "workloads" }),
+      onChange: () => this.#onInstances(),
+    });
+    this.#peers = new PeerFetcher({
+      chainId,
+      datacenter,
+      store: this.#store,
+      certificate: () => leaf.current,
+      view,
+      logger: logger.child({ part: "manifest" }),
+    });
+    this.#board = new StatusBoard((deployment) => this.#describe(deployment));
+    const apiLogger = logger.child({ part: "api" });
+    this.#api = createAgentApi({
+      leaf: leaf.current,
+      authorization: new Authorization({
+        chainId,
+        datacenter,
+        verifier,
+        view,
+        isFresh: () => this.#follower.isFresh(),
+        logger: apiLogger,
+      }),
+      identity: () => this.#identity(),
+      store: this.#store,
+      status: this.#board,
+      activeVersion: (deployment) => this.#describe(deployment).version,
+      recentlyHeld: (deployment) => performance.now() - (this.#former.get(deployment) ?? -farewell) < farewell,
+      quote: (order) => this.#market.quote(order),
+      logs: (deployment, workload, instance) => this.#logs(deployment, workload, instance),
+      parameters: (deployment) => this.#parameters(deployment),
+      signal: this.#stop.signal,
+      logger: apiLogger,
+    });
+  }
+
+  /** Resolves when it listens. */
+  static async start(parts: AgentParts): Promise<Agent> {
+    const agent = new Agent(parts);
+    try {
+      await agent.#begin();
+      return agent;
+    } catch (error) {
+      await agent.close();
+      throw error;
+    }
+  }
+
+  /** Resolves once its record on chain is as configured, or it was closed. */
+  get registered(): Promise<void> {
+    return this.#registered;
+  }
+
+  /** Base URL at which it is reached. */
+  get url(): string {
+    return this.#url;
+  }
+
+  /** Stops; workloads go on. */
+  async close(): Promise<void> {
+    this.#stop.abort();
+    for (const unsubscribe of this.#unsubscribe) unsubscribe();
+    await this.#api.close();
+    await this.#following;
+    await this.#registered;
+    await this.#market.settled();
+    await this.#peers.close();
+    await this.#reconciler.close();
+  }
+
+  async #begin(): Promise<void> {
+    const { configuration, home, leaf, logger, overlay, root, runtime, signing } = this.#parts;
+    const { advertise, listen } = configuration;
+    const { host } = listen.agent;
+    if (advertise.agentUrls === undefined && ["0.0.0.0", "::"].includes(host)) {
+      throw new ConfigurationError(`advertise.agentUrls: say how others reach the agent, which listens on ${host}`);
+    }
+    const port = await listenAgain(this.#api, home.records, "port/agent", listen.agent, logger);
+    this.#url = advertise.agentUrls?.[0] ?? `https://${host.includes(":") ? `[${host}]` : host}:${port}`;
+    leaf.onRenewal((next) =>
+      this.#api.server.setSecureContext({ cert: next.certificate, key: next.key, minVersion: "TLSv1.3" }),
+    );
+    this.#unsubscribe.push(
+      runtime.subscribe(() => this.#reconciler.wake()),
+      overlay.subscribe(() => this.#board.notify()),
+      this.#store.subscribe(() => {
+        this.#reconciler.wake();
+        this.#peers.update();
+      }),
+    );
+    this.#registered = this.#register(root, overlay.address, signing);
+    this.#following = this.#follower.run(this.#stop.signal);
+  }
+
+  async #register(root: DatacenterRoot, tunnelAddress: string, signing: SigningExchangeClient): Promise<void> {
+    const { configuration, logger, runtime } = this.#parts;
+    const { advertise, attributes, region } = configuration;
+    const wanted = {
+      address: signing.address,
+      region,
+      attributes,
+      isolation: runtime.isolation,
+      agentUrls: advertise.agentUrls ?? [this.#url],
+      tunnelAddresses: advertise.tunnelAddresses ?? [tunnelAddress],
+      root: root.record,
+    };
+    await register(signing, wanted, logger, this.#stop.signal);
+  }
+
+  #onBlock(view: ChainView, change: ViewChange): void {
+    if (change.leases) {
+      this.#forgetDeployments(view);
+      this.#reconciler.wake();
+      this.#peers.update();
+    }
+    this.#market.onChange(change, this.#stop.signal);
+  }
+
+  #onInstances(): void {
+    this.#board.notify();
+    for (const listener of this.#instancesChanged) listener();
+    for (const { placement, current, version } of this.#reconciler.look.targets) {
+      const served = this.#served(placement.lease);
+      const runs = served !== undefined && Buffer.from(served).toString("hex") === version;
+      // The versions before are no longer needed to go back to.
+      if (current && runs && version !== undefined) this.#store.forgetBefore(placement.deployment, version);
+    }
+    this.#market.wake(this.#stop.signal);
+  }
+
+  /** Of what this datacenter holds no lease any more it keeps no manifest, and soon no word. */
+  #forgetDeployments(view: ChainView): void {
+    const now = performance.now();
+    for (const deployment of this.#store.deployments()) {
+      if (!view.deployments.has(deployment)) this.#store.forget(deployment);
+    }
+    for (const { placement } of this.#reconciler.look.targets) {
+      if (!view.deployments.has(placement.deployment)) this.#former.set(placement.deployment, now);
+    }
+    for (const [deployment, since] of this.#former) {
+      if (now - since > farewell || view.deployments.has(deployment)) this.#former.delete(deployment);
+    }
+  }
+
+  #targets(deployment: string): readonly LeaseTarget[] {
+    return this.#reconciler.look.targets.filter(({ placement }) => placement.deployment === deployment);
+  }
+
+  #served(lease: string): Uint8Array | undefined {
+    const { observed, targets } = this.#reconciler.look;
+    const target = targets.find(({ placement }) => placement.lease === lease);
+    const record = this.#follower.view?.leases.get(lease);
+    if (target === undefined || record === undefined) return undefined;
+    return servedVersion({ ...target, record }, observed, (id) => this.#reconciler.health.of(id));
+  }
+
+  #describe(deployment: string): DeploymentStatus {
+    return describeDeployment({
+      deployment,
+      height: this.#follower.view?.height ?? 0n,
+      targets: this.#targets(deployment),
+      observed: this.#reconciler.look.observed.filter(({ labels }) => labels.deployment === deployment),
+      health: (id) => this.#reconciler.health.of(id),
+      progress: (id) => this.#reconciler.progress(id),
+      connections: this.#parts.overlay.status(),
+    });
+  }
+
+  #logs(deployment: string, workload: string, index: number | undefined): WorkloadLogs {
+    return {
+      runtime: this.#parts.runtime,
+      instances: () =>
+        this.#reconciler.look.observed.filter(
+          ({ labels }) =>
+            labels.deployment === deployment &&
+            labels.workload === workload &&
+            (index === undefined || labels.index === index),
+        ),
+      subscribe: (listener) => {
+        this.#instancesChanged.add(listener);
+        return () => this.#instancesChanged.delete(listener);
+      },
+    };
+  }
+
+  async #parameters(deployment: string): Promise<ConnectionParameters> {
+    const { overlay } = this.#parts;
+    const targets = this.#targets(deployment);
+    const workloads: ConnectionParameters["workloads"] = {};
+    for (const { placement, workloads: placed } of targets) {
+      for (const { workload } of placed) {
+        const certificate = await overlay.certificate(placement.lease, workload);
+        workloads[workload] = { certificate, addresses: [overlay.address] };
+      }
+    }
+    return {
+      lease: targets[0]?.placement.lease ?? "",
+      version: targets[0]?.version ?? "",
+      workloads,
+    };
+  }
+
+  #identity(): Identity {
+    const { configuration, runtime, signing } = this.#parts;
+    return {
+      chainId: signing.query.chainId,
+      datacenter: signing.address,
+      region: configuration.region,
+      isolation: runtime.isolation,
+      unenforced: [...runtime.unenforced],
+      version: softwareVersion,
+      height: (this.#follower.view?.height ?? 0n).toString(),
+    };
+  }
+}

@@ -1,0 +1,127 @@
+import { TLSSocket } from "node:tls";
+import {
+  type AuthenticationContext,
+  authenticateCaller,
+  type Caller,
+  deploymentKey,
+  LeaseState,
+  type PeerVerifier,
+  parseDeploymentKey,
+  type StatementPurpose,
+  statementHeader,
+} from "@dcx/protocol";
+import type { FastifyRequest } from "fastify";
+import type { Logger } from "pino";
+import type { ChainView } from "../chain/view";
+import { currentRoots } from "../reconcile/wiring";
+import { Refusal } from "./refusal";
+
+export interface AuthorizationOptions {
+  readonly chainId: string;
+  readonly datacenter: string;
+  readonly verifier: PeerVerifier;
+  readonly view: () => ChainView | undefined;
+  readonly isFresh: () => Promise<boolean>;
+  readonly logger: Logger;
+}
+
+/** A caller that may ask what it asks, and the deployment that it asks about. */
+export interface Authorized {
+  readonly caller: Caller;
+  readonly tenant: string;
+  readonly sequence: bigint;
+  /** `<tenant>/<sequence>` */
+  readonly deployment: string;
+  /** Whether this datacenter has an active lease of it. */
+  readonly held: boolean;
+}
+
+/**
+ * Decides who is served, by chain state that is no older than a few blocks; without that, nobody.
+ * design: "Handing it over".
+ */
+export class Authorization {
+  constructor(private readonly options: AuthorizationOptions) {}
+
+  /**
+   * @param kinds which callers the request is for
+   * @throws {Refusal} for everybody else; what was presented goes into the log
+   */
+  async authorize(
+    request: FastifyRequest<{ Params: { tenant: string; sequence: string } }>,
+    purpose: StatementPurpose,
+    kinds: readonly Caller["kind"][],
+  ): Promise<Authorized> {
+    const { isFresh, logger, verifier, view: look } = this.options;
+    const id = deploymentOf(request.params);
+    const view = look();
+    if (view === undefined || !(await isFresh())) {
+      throw new Refusal(
+        503,
+        "chain-unreachable",
+        "this datacenter can't see the exchange now and serves nobody; try again",
+      );
+    }
+    const header = request.headers[statementHeader];
+    const certificate =
+      request.raw.socket instanceof TLSSocket ? request.raw.socket.getPeerCertificate().raw : undefined;
+    const verdict = await authenticateCaller(
+      { certificate, statement: typeof header === "string" ? header : undefined },
+      { ...id, purpose },
+      this.#context(view),
+      verifier,
+    );
+    const what = { deployment: deploymentKey(id), method: request.method, path: request.routeOptions.url };
+    if (!verdict.accepted) {
+      logger.warn({ ...what, from: request.ip, code: verdict.code, presented: verdict.presented }, "request refused");
+      throw new Refusal(403, verdict.code, verdict.message);
+    }
+    if (!kinds.includes(verdict.caller.kind)) {
+      logger.warn(
+        { ...what, from: request.ip, caller: verdict.caller },
+        "request refused: not for this kind of caller",
+      );
+      throw new Refusal(403, "not-for-caller", `this is not for a caller of kind ${verdict.caller.kind}`);
+    }
+    return {
+      ...id,
+      caller: verdict.caller,
+      deployment: deploymentKey(id),
+      held: view.deployments.has(deploymentKey(id)),
+    };
+  }
+
+  #context(view: ChainView): AuthenticationContext {
+    const { chainId, datacenter } = this.options;
+    const deploymentOn = (tenant: string, sequence: bigint) =>
+      view.deployments.get(deploymentKey({ tenant, sequence }));
+    return {
+      chainId,
+      datacenter,
+      ...(view.parameters.addressPrefix === "" ? {} : { addressPrefix: view.parameters.addressPrefix }),
+      now: new Date(),
+      mayManage: (account, tenant, sequence) =>
+        account === tenant ||
+        (deploymentOn(tenant, sequence)?.deployment?.managers ?? []).some(
+          ({ address, limits }) =>
+            address === account && (limits === undefined || limits.endHeight === 0n || limits.endHeight >= view.height),
+        ),
+      holderRoots: (tenant, sequence) => {
+        const answer = deploymentOn(tenant, sequence);
+        const active = (answer?.leases ?? []).filter(({ state }) => state === LeaseState.ACTIVE);
+        const holders = new Set(active.map((lease) => lease.datacenter));
+        const records = (answer?.datacenters ?? []).filter(({ address }) => holders.has(address));
+        return new Map(records.map((record) => [record.address, currentRoots(record, view.height)]));
+      },
+    };
+  }
+}
+
+function deploymentOf(params: { tenant: string; sequence: string }): { tenant: string; sequence: bigint } {
+  try {
+    const { tenant, sequence } = parseDeploymentKey(`${params.tenant}/${params.sequence}`);
+    return { tenant, sequence };
+  } catch (error) {
+    throw new Refusal(400, "malformed", error instanceof Error ? error.message : "no deployment has that id");
+  }
+}

@@ -1,0 +1,199 @@
+import type { Server } from "node:https";
+import { Readable } from "node:stream";
+import {
+  agentServerOptions,
+  type CertificateWithKey,
+  type ConnectionParameters,
+  type Identity,
+  MAX_MANIFEST_BYTES,
+  ManifestUpload,
+  parseManifest,
+  type Quote,
+  QuoteRequest,
+} from "@dcx/protocol";
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import type { Logger } from "pino";
+import { z } from "zod";
+import type { ManifestStore } from "../manifest/store";
+import type { BidDecision } from "../market/decide-bid";
+import type { Authorization, Authorized } from "./authorization";
+import { RateLimit } from "./rate-limit";
+import { Refusal } from "./refusal";
+import type { StatusBoard } from "./status-board";
+import { readWorkloadLogs, type WorkloadLogs } from "./workload-logs";
+
+/** Longest that a status request waits. */
+const longestWait = 60_000;
+/** Stamps and JSON's escapes around the largest manifest. */
+const bodyLimit = 2 * MAX_MANIFEST_BYTES;
+
+export interface AgentApiOptions {
+  readonly leaf: CertificateWithKey;
+  readonly authorization: Authorization;
+  readonly identity: () => Identity;
+  readonly store: ManifestStore;
+  readonly status: StatusBoard;
+  /** The version that runs here of a deployment. */
+  readonly activeVersion: (deployment: string) => string | undefined;
+  /** Whether a deployment that is held no more may still be asked about. */
+  readonly recentlyHeld: (deployment: string) => boolean;
+  readonly quote: (order: string) => Promise<BidDecision | undefined>;
+  readonly logs: (deployment: string, workload: string, instance: number | undefined) => WorkloadLogs;
+  readonly parameters: (deployment: string) => Promise<ConnectionParameters>;
+  /** Aborted when the agent stops: it ends what waits. */
+  readonly signal: AbortSignal;
+  readonly logger: Logger;
+}
+
+interface DeploymentParams {
+  readonly tenant: string;
+  readonly sequence: string;
+}
+type VersionParams = DeploymentParams & { readonly version: string };
+type WorkloadParams = DeploymentParams & { readonly name: string };
+
+const Version = z.string().regex(/^[0-9a-f]{64}$/);
+const StatusQuery = z.object({ after: z.string().optional(), wait: z.coerce.number().int().min(0).default(0) });
+const LogsQuery = z.object({
+  follow: z.enum(["", "0", "1", "false", "true"]).optional(),
+  tail: z.coerce.number().int().min(0).optional(),
+  instance: z.coerce.number().int().min(0).optional(),
+});
+
+/**
+ * The agent's HTTPS interface (protocol: `agent/api.ts`). TLS asks for a certificate and requires none: who the caller
+ * is, and whether it is served, is decided for each request.
+ */
+export function createAgentApi(options: AgentApiOptions): FastifyInstance<Server> {
+  const server = fastify({
+    https: { ...agentServerOptions(options.leaf), maxHeaderSize: 32 * 1024, handshakeTimeout: 10_000 },
+    bodyLimit,
+    logger: false,
+    connectionTimeout: 120_000,
+    requestTimeout: 60_000,
+    keepAliveTimeout: 30_000,
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: 200 },
+  });
+  server.setErrorHandler((error, request, reply) => answerError(error, request, reply, options.logger));
+  server.setNotFoundHandler((_request, reply) =>
+    reply.code(404).send(new Refusal(404, "not-found", "the agent has no such resource").body()),
+  );
+  // A client that was refused in the handshake sees no more than a close; the reason is only known here.
+  server.server.on("tlsClientError", (error, socket) =>
+    options.logger.info({ from: socket.remoteAddress, err: error }, "TLS handshake failed"),
+  );
+  serveAnybody(server, options);
+  serveManifests(server, options);
+  serveWorkloads(server, options);
+  return server;
+}
+
+function serveAnybody(server: FastifyInstance<Server>, { identity, quote }: AgentApiOptions): void {
+  const limit = new RateLimit(20, 100);
+  server.get("/v1/identity", () => identity());
+  server.post("/v1/quotes", async (request): Promise<Quote> => {
+    if (!limit.admit(request.ip, performance.now())) {
+      throw new Refusal(429, "too-many-requests", "too many quotes were asked for; try again in a second");
+    }
+    const { order } = parse(QuoteRequest, request.body, "the request");
+    const decision = await quote(order).catch(() => undefined);
+    if (decision === undefined) throw new Refusal(404, "no-such-order", `the exchange has no open order ${order}`);
+    if (decision.willBid) return { willBid: true, rate: decision.rate.toString() };
+    const { reason, message, rate } = decision;
+    return { willBid: false, reason, message, ...(rate === undefined ? {} : { rate: rate.toString() }) };
+  });
+}
+
+function serveManifests(server: FastifyInstance<Server>, options: AgentApiOptions): void {
+  const { activeVersion, authorization, logger, parameters, store } = options;
+  const base = "/v1/deployments/:tenant/:sequence";
+  server.get<{ Params: DeploymentParams }>(`${base}/manifests`, async (request) => {
+    const { deployment } = mustHold(await authorization.authorize(request, "manage", ["account", "peer"]));
+    const active = activeVersion(deployment);
+    const staged = store.versions(deployment).filter((version) => version !== active);
+    return { ...(active === undefined ? {} : { active }), staged };
+  });
+  server.put<{ Params: VersionParams }>(`${base}/manifests/:version`, async (request, reply) => {
+    const { caller, deployment } = mustHold(await authorization.authorize(request, "manage", ["account"]));
+    const version = parse(Version, request.params.version, "the version");
+    const upload = parse(ManifestUpload, request.body, "the request");
+    try {
+      parseManifest(upload.manifest);
+      store.put(deployment, version, upload);
+    } catch (error) {
+      throw new Refusal(422, "bad-manifest", error instanceof Error ? error.message : "the manifest can't be read");
+    }
+    logger.info({ deployment, version, by: caller }, "manifest staged");
+    return reply.code(204).send();
+  });
+  server.get<{ Params: VersionParams }>(`${base}/manifests/:version`, async (request) => {
+    const { deployment } = mustHold(await authorization.authorize(request, "manage", ["account", "peer"]));
+    const envelope = store.get(deployment, request.params.version);
+    if (envelope === undefined) throw new Refusal(404, "no-such-version", "this datacenter does not hold that version");
+    return envelope;
+  });
+  server.get<{ Params: DeploymentParams }>(`${base}/parameters`, async (request) => {
+    const { deployment } = mustHold(await authorization.authorize(request, "manage", ["peer"]));
+    return await parameters(deployment);
+  });
+}
+
+function serveWorkloads(server: FastifyInstance<Server>, options: AgentApiOptions): void {
+  const { authorization, logs, recentlyHeld, signal, status } = options;
+  const base = "/v1/deployments/:tenant/:sequence";
+  server.get<{ Params: DeploymentParams }>(`${base}/status`, async (request, reply) => {
+    const authorized = await authorization.authorize(request, "observe", ["account"]);
+    if (!recentlyHeld(authorized.deployment)) mustHold(authorized);
+    const { after, wait } = parse(StatusQuery, request.query, "the query");
+    const gone = closedBy(reply, signal);
+    return await status.read(authorized.deployment, after, Math.min(wait, longestWait), gone);
+  });
+  server.get<{ Params: WorkloadParams }>(`${base}/workloads/:name/logs`, async (request, reply) => {
+    const { deployment } = mustHold(await authorization.authorize(request, "observe", ["account"]));
+    const { follow, tail, instance } = parse(LogsQuery, request.query, "the query");
+    const gone = closedBy(reply, signal);
+    const follows = follow !== undefined && follow !== "0" && follow !== "false";
+    const wanted = { follow: follows, ...(tail === undefined ? {} : { tail }) };
+    const lines = readWorkloadLogs(logs(deployment, request.params.name, instance), wanted, gone);
+    return reply.type("application/x-ndjson").send(Readable.from(ndjson(lines), { objectMode: false }));
+  });
+}
+
+async function* ndjson(lines: AsyncIterable<object>): AsyncIterable<string> {
+  for await (const line of lines) yield `${JSON.stringify(line)}\n`;
+}
+
+function mustHold(authorized: Authorized): Authorized {
+  if (authorized.held) return authorized;
+  throw new Refusal(404, "no-lease", `this datacenter has no active lease of deployment ${authorized.deployment}`);
+}
+
+/** Aborts when the caller goes away or the agent stops. */
+function closedBy(reply: FastifyReply, signal: AbortSignal): AbortSignal {
+  const gone = new AbortController();
+  reply.raw.once("close", () => gone.abort());
+  return AbortSignal.any([gone.signal, signal]);
+}
+
+function parse<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  // Only where it is wrong and how: what was sent may be secret.
+  const problems = parsed.error.issues.map(({ path, message }) => `${path.join(".") || what}: ${message}`);
+  throw new Refusal(400, "malformed", `${what} can't be understood: ${problems.join("; ")}`);
+}
+
+function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply, logger: Logger): FastifyReply {
+  if (error instanceof Refusal) return reply.code(error.status).send(error.body());
+  const status =
+    typeof error === "object" && error !== null && "statusCode" in error && typeof error.statusCode === "number"
+      ? error.statusCode
+      : 500;
+  if (status >= 400 && status < 500) {
+    const message = error instanceof Error ? error.message : "the request can't be understood";
+    return reply.code(status).send(new Refusal(status, "malformed", message).body());
+  }
+  logger.error({ err: error, method: request.method, path: request.routeOptions.url }, "a request failed");
+  return reply.code(500).send(new Refusal(500, "internal", "the agent failed; its log says why").body());
+}

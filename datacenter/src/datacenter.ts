@@ -1,0 +1,179 @@
+import { join } from "node:path";
+import {
+  ExchangeQueryClient,
+  NetworkUnreachable,
+  PeerVerifier,
+  parseRate,
+  SigningExchangeClient,
+  signerFromMnemonic,
+  signerFromPrivateKey,
+} from "@dcx/protocol";
+import pino, { type Logger } from "pino";
+import { Agent, type AgentParts } from "./agent";
+import { pause } from "./chain/follower";
+import { ConfigurationError, type DatacenterConfiguration, readAccountKey } from "./configuration";
+import { type Home, openHome } from "./home/home";
+import { AgentLeaf } from "./identity/agent-leaf";
+import { openDatacenterRoot } from "./identity/root";
+import { type FixedRates, fixedPricing, type PricingStrategy } from "./market/pricing";
+import { openOverlay } from "./overlay/open";
+import type { Overlay, OverlayOptions } from "./overlay/overlay";
+import { openRuntime } from "./runtime/open";
+import type { Runtime } from "./runtime/runtime";
+
+export interface DatacenterOptions {
+  readonly logger?: Logger;
+  /** Ends starting; a datacenter that has started is ended by `close`. */
+  readonly signal?: AbortSignal;
+  /** In place of the runtime that the configuration asks for. */
+  readonly runtime?: Runtime;
+  /** In place of the usual overlay. */
+  readonly openOverlay?: (options: OverlayOptions) => Promise<Overlay>;
+}
+
+/** A datacenter's agent that runs. */
+export interface Datacenter {
+  /** Its account. */
+  readonly address: string;
+  readonly agentUrl: string;
+  /** host:port */
+  readonly tunnelAddress: string;
+  /** Resolves once its record on chain is as configured, or it was closed. */
+  readonly registered: Promise<void>;
+  /** Stops the agent. Workloads go on running, and its next start finds them. */
+  close(): Promise<void>;
+  /** Resolves when it has been closed. */
+  readonly done: Promise<void>;
+}
+
+/**
+ * Starts a datacenter's agent. Resolves when it listens and begins to register and to follow the chain; waits for the
+ * chain as long as none of its endpoints answers.
+ * @throws {ConfigurationError} where a setting can't be used, `WrongChain` where the endpoints are of another chain
+ *   than the one that its home folder belongs to
+ */
+export async function startDatacenter(
+  configuration: DatacenterConfiguration,
+  options: DatacenterOptions = {},
+): Promise<Datacenter> {
+  const logger = options.logger ?? pino({ level: configuration.logLevel });
+  const key = readAccountKey(configuration.keyFile);
+  const signer = await ("privateKey" in key ? signerFromPrivateKey(key.privateKey) : signerFromMnemonic(key.mnemonic));
+  const opened: (() => Promise<void>)[] = [];
+  const closeOpened = async (): Promise<void> => {
+    for (const close of opened.splice(0).reverse())
+      await close().catch((err) => logger.warn({ err }, "closing failed"));
+  };
+  try {
+    const home = openHome(configuration.home);
+    opened.push(() => home.close());
+    const query = await connect(configuration, home, logger, options.signal ?? new AbortController().signal);
+    opened.push(async () => query.close());
+    const address = signer.address;
+    const root = await openDatacenterRoot(home, query.chainId, address);
+    const runtime =
+      options.runtime ??
+      (await openRuntime({
+        isolation: configuration.isolation,
+        home: join(configuration.home, "runtime"),
+        imageLayouts: configuration.imageLayouts,
+        ...(configuration.containerSocket === undefined ? {} : { containerSocket: configuration.containerSocket }),
+        datacenter: address,
+        logger,
+      }));
+    opened.push(() => runtime.close());
+    const { advertise, listen } = configuration;
+    const overlay = await (options.openOverlay ?? openOverlay)({
+      listen: listen.tunnel,
+      ingress: {
+        listen: listen.ingress.host,
+        ...(advertise.ingressHost === undefined ? {} : { host: advertise.ingressHost }),
+      },
+      home: join(configuration.home, "overlay"),
+      chainId: query.chainId,
+      datacenter: address,
+      issue: root.issue,
+      network: (instance) => runtime.network(instance),
+      logger,
+    });
+    opened.push(() => overlay.close());
+    const leaf = await AgentLeaf.create(root, logger);
+    opened.push(async () => leaf.close());
+    const signing = await SigningExchangeClient.connect(query, signer);
+    const parts: AgentParts = {
+      configuration,
+      home,
+      signing,
+      verifier: await PeerVerifier.create(),
+      root,
+      leaf,
+      runtime,
+      overlay,
+      pricing: (blockInterval) => pricingOf(configuration, blockInterval),
+      logger,
+    };
+    const agent = await Agent.start(parts);
+    opened.push(() => agent.close());
+    let finish = (): void => {};
+    const done = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    let closing: Promise<void> | undefined;
+    logger.info(
+      { address, agentUrl: agent.url, chainId: query.chainId, isolation: runtime.isolation },
+      "the datacenter runs",
+    );
+    return {
+      address,
+      agentUrl: agent.url,
+      tunnelAddress: overlay.address,
+      registered: agent.registered,
+      close: () => {
+        closing ??= closeOpened().then(finish);
+        return closing;
+      },
+      done,
+    };
+  } catch (error) {
+    await closeOpened();
+    throw error;
+  }
+}
+
+/** The chain that the folder belongs to, or on the first start the one that answers. */
+async function connect(
+  { chain }: DatacenterConfiguration,
+  home: Home,
+  logger: Logger,
+  signal: AbortSignal,
+): Promise<ExchangeQueryClient> {
+  const remembered = home.records.get("chain")?.toString("utf8");
+  if (remembered !== undefined && chain.chainId !== undefined && chain.chainId !== remembered) {
+    throw new ConfigurationError(
+      `home ${home.path} belongs to chain ${remembered}, not to ${chain.chainId}: give each chain a home of its own`,
+    );
+  }
+  const chainId = remembered ?? chain.chainId;
+  for (;;) {
+    try {
+      const query = await ExchangeQueryClient.connect(chain.endpoints, chainId === undefined ? {} : { chainId });
+      home.records.put("chain", Buffer.from(query.chainId));
+      return query;
+    } catch (error) {
+      if (!(error instanceof NetworkUnreachable) || signal.aborted) throw error;
+      logger.warn({ err: error }, "the exchange can't be reached; the datacenter waits for it");
+      await pause(1_000, signal);
+    }
+  }
+}
+
+function pricingOf({ pricing }: DatacenterConfiguration, blockInterval: bigint): PricingStrategy {
+  const rates: FixedRates = {
+    cpu: parseRate(pricing.cpu, blockInterval),
+    memory: parseRate(pricing.memory, blockInterval),
+    disk: parseRate(pricing.disk, blockInterval),
+    gpu: parseRate(pricing.gpu, blockInterval),
+    floor: parseRate(pricing.floor, blockInterval),
+  };
+  return fixedPricing(rates);
+}

@@ -1,0 +1,164 @@
+import {
+  deploymentKey,
+  entryCount,
+  type Isolation,
+  type Lease,
+  type Manifest,
+  type ManifestEnvelope,
+  orderKey,
+  parseManifest,
+  type QueryDeploymentResponse,
+} from "@dcx/protocol";
+import type { ChainView } from "../chain/view";
+import type { Records } from "../home/home";
+import type { ManifestStore } from "../manifest/store";
+import { type Placement, type Slot, specifyInstances } from "./instances";
+import type { TargetWorkload } from "./plan";
+import { slotsOf } from "./slots";
+
+/** What one lease of this datacenter is to run. */
+export interface LeaseTarget {
+  readonly placement: Placement;
+  readonly record: Lease;
+  /** The version that it is to run, in hexadecimal. Absent: none is here yet. */
+  readonly version?: string;
+  readonly manifest?: Manifest;
+  /** Whether `version` is the one on chain. */
+  readonly current: boolean;
+  /** False: fewer entries than the chain counts, or nothing yet; then nothing is stopped. */
+  readonly complete: boolean;
+  readonly workloads: readonly TargetWorkload[];
+  /** Why it does not run what the chain names, for a person. */
+  readonly problem?: string;
+}
+
+export interface LeaseTargetOptions {
+  readonly chainId: string;
+  readonly datacenter: string;
+  readonly region: string;
+  readonly isolation: Isolation;
+  readonly store: ManifestStore;
+  readonly records: Records;
+}
+
+/** Finds out what each lease is to run, and remembers which version each ran last. */
+export class LeaseTargets {
+  readonly #options: LeaseTargetOptions;
+  /** Parsed manifests by version: a hash names one text only. */
+  readonly #parsed = new Map<string, Manifest>();
+
+  constructor(options: LeaseTargetOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * One for each active lease. A lease runs the version on chain where that is held and fits it, else the last that
+   * it ran (design: "Replacing a lease": the old one runs the last version that fits it).
+   */
+  of(view: ChainView): readonly LeaseTarget[] {
+    const targets = [...view.leases.values()].flatMap((lease) => {
+      const id = lease.id;
+      const answer = id === undefined ? undefined : view.deployments.get(deploymentKey(id));
+      return answer === undefined ? [] : [this.#target(lease, answer)];
+    });
+    this.#remember(targets);
+    return targets;
+  }
+
+  /** A manifest that is held. Undefined: it is not here, or can't be read. */
+  manifest(deployment: string, version: string): Manifest | undefined {
+    const envelope = this.#options.store.get(deployment, version);
+    return envelope === undefined ? undefined : this.#read(version, envelope);
+  }
+
+  #target(lease: Lease, answer: QueryDeploymentResponse): LeaseTarget {
+    const placement = this.#placement(lease);
+    const wanted = Buffer.from(answer.deployment?.version ?? []).toString("hex");
+    const entries = answer.deployment?.manifestEntries ?? 0;
+    const base = { placement, record: lease };
+    const manifest = this.manifest(placement.deployment, wanted);
+    let problem = manifest === undefined ? `version ${wanted.slice(0, 12)} is not here yet` : undefined;
+    if (manifest !== undefined) {
+      const fitted = fit(placement, manifest, lease);
+      if ("workloads" in fitted) {
+        const complete = entryCount(manifest) >= entries;
+        return { ...base, version: wanted, manifest, current: true, complete, workloads: fitted.workloads };
+      }
+      problem = fitted.problem;
+    }
+    const last = this.#last(placement.lease);
+    const before = last === undefined ? undefined : this.manifest(placement.deployment, last);
+    const why = problem === undefined ? {} : { problem };
+    const fitted = before === undefined ? undefined : fit(placement, before, lease);
+    if (last === undefined || before === undefined || fitted === undefined || !("workloads" in fitted)) {
+      return { ...base, current: false, complete: false, workloads: [], ...why };
+    }
+    return {
+      ...base,
+      version: last,
+      manifest: before,
+      current: false,
+      complete: false,
+      workloads: fitted.workloads,
+      ...why,
+    };
+  }
+
+  #placement(lease: Lease): Placement {
+    const { chainId, datacenter, isolation, region } = this.#options;
+    const id = lease.id ?? { tenant: "", sequence: 0n, infrastructure: "", generation: 0 };
+    return {
+      chainId,
+      datacenter,
+      region,
+      isolation,
+      deployment: deploymentKey(id),
+      lease: orderKey(id),
+      infrastructure: id.infrastructure,
+    };
+  }
+
+  #remember(targets: readonly LeaseTarget[]): void {
+    const { records, store } = this.#options;
+    const leases = new Set<string>();
+    const run = new Map<string, Set<string>>();
+    for (const { placement, version, current } of targets) {
+      leases.add(placement.lease);
+      if (version === undefined) continue;
+      if (current && this.#last(placement.lease) !== version)
+        records.put(prefix + placement.lease, Buffer.from(version));
+      run.set(placement.deployment, (run.get(placement.deployment) ?? new Set()).add(version));
+    }
+    for (const [deployment, versions] of run) store.pin(deployment, versions);
+    for (const name of records.names(prefix)) if (!leases.has(name.slice(prefix.length))) records.remove(name);
+    const versions = new Set(store.deployments().flatMap((deployment) => store.versions(deployment)));
+    for (const version of this.#parsed.keys()) if (!versions.has(version)) this.#parsed.delete(version);
+  }
+
+  #last(lease: string): string | undefined {
+    return this.#options.records.get(prefix + lease)?.toString("utf8");
+  }
+
+  #read(version: string, envelope: ManifestEnvelope): Manifest | undefined {
+    const known = this.#parsed.get(version);
+    if (known !== undefined) return known;
+    const manifest = parseManifest(envelope.manifest);
+    this.#parsed.set(version, manifest);
+    return manifest;
+  }
+}
+
+const prefix = "ran/";
+
+type Fit = { readonly workloads: readonly TargetWorkload[] } | { readonly problem: string };
+
+function fit(placement: Placement, manifest: Manifest, lease: Lease): Fit {
+  const assigned = slotsOf(manifest, placement.infrastructure, lease.resources);
+  if ("problem" in assigned) return assigned;
+  const workloads = [...assigned.slots].map(([workload, slots]: [string, readonly Slot[]]) => ({
+    lease: placement.lease,
+    workload,
+    instances: specifyInstances(placement, manifest, workload, slots),
+  }));
+  return { workloads };
+}

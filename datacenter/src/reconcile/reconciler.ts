@@ -1,0 +1,286 @@
+import type { Logger } from "pino";
+import type { ChainView } from "../chain/view";
+import type { Records } from "../home/home";
+import type { Capacity } from "../market/capacity";
+import type { Overlay } from "../overlay/overlay";
+import type { InstanceSpecification, ObservedInstance, Runtime } from "../runtime/runtime";
+import { HealthMonitor, type Watched } from "./health";
+import type { LeaseTarget, LeaseTargets } from "./lease-target";
+import { type Present, plan, type Step, type VolumeInUse } from "./plan";
+import { wireConnections } from "./wiring";
+
+const firstRetry = 1_000;
+const longestRetry = 30_000;
+
+/** What is being done about an instance that the runtime does not show, or went wrong with it. */
+export interface Progress {
+  readonly phase: "pulling" | "starting" | "failed";
+  readonly message?: string;
+  readonly specification: InstanceSpecification;
+}
+
+/** What the last look at the machine showed. */
+export interface Look {
+  readonly targets: readonly LeaseTarget[];
+  readonly observed: readonly ObservedInstance[];
+}
+
+export interface ReconcilerOptions {
+  readonly runtime: Runtime;
+  readonly overlay: Pick<Overlay, "apply">;
+  readonly records: Records;
+  readonly targets: LeaseTargets;
+  /** Undefined before the chain has been read: then nothing is touched. */
+  readonly view: () => ChainView | undefined;
+  readonly spare: (view: ChainView) => Capacity;
+  readonly logger: Logger;
+  /** Called after each look and whenever what is known of an instance changes. */
+  readonly onChange: () => void;
+}
+
+interface Failure {
+  readonly progress: Progress;
+  readonly delay: number;
+  readonly retryAt: number;
+}
+
+/**
+ * Brings what runs to what should run: looks, plans, takes the steps, and looks again after each change. One look at a
+ * time; steps run beside one another and never twice for one instance.
+ */
+export class Reconciler {
+  readonly health: HealthMonitor;
+  readonly #options: ReconcilerOptions;
+  readonly #underway = new Map<string, Progress | "removing">();
+  readonly #failures = new Map<string, Failure>();
+  readonly #images = new Set<string>();
+  /** How each instance is looked after: by what its own version says, also while a newer one replaces it. */
+  readonly #checks = new Map<string, Pick<Watched, "check" | "firstPort">>();
+  readonly #tasks = new Set<Promise<void>>();
+  readonly #timers = new Set<NodeJS.Timeout>();
+  #look: Look = { targets: [], observed: [] };
+  #working: Promise<void> | undefined;
+  #again = false;
+  #closed = false;
+
+  constructor(options: ReconcilerOptions) {
+    this.#options = options;
+    this.health = new HealthMonitor(options.runtime, () => this.wake());
+  }
+
+  get look(): Look {
+    return this.#look;
+  }
+
+  /** What is known of an instance beyond what the runtime shows. */
+  progress(id: string): Progress | undefined {
+    const underway = this.#underway.get(id);
+    if (underway !== undefined) return underway === "removing" ? undefined : underway;
+    return this.#failures.get(id)?.progress;
+  }
+
+  /** Looks, and does what there is to do, soon. */
+  wake(): void {
+    if (this.#closed) return;
+    if (this.#working !== undefined) {
+      this.#again = true;
+      return;
+    }
+    this.#working = this.#work()
+      .catch((error) => {
+        this.#options.logger.warn({ err: error }, "the runtime can't be asked what runs; trying again");
+        this.#wakeIn(firstRetry);
+      })
+      .finally(() => {
+        this.#working = undefined;
+        this.#options.onChange();
+        if (!this.#again) return;
+        this.#again = false;
+        this.wake();
+      });
+  }
+
+  /** Ends looking after things; what runs goes on running. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.health.close();
+    for (const timer of this.#timers) clearTimeout(timer);
+    await this.#working;
+    await Promise.allSettled(this.#tasks);
+  }
+
+  async #work(): Promise<void> {
+    const { overlay, runtime, spare, targets: sources } = this.#options;
+    const observed = await runtime.list();
+    const view = this.#options.view();
+    if (view === undefined || this.#closed) return;
+    const targets = sources.of(view);
+    this.#look = { targets, observed };
+    this.health.watch(this.#watched(targets, observed));
+    const steps = plan(
+      {
+        leases: new Set(targets.map(({ placement }) => placement.lease)),
+        workloads: targets.flatMap(({ workloads }) => workloads),
+        keepUnnamed: new Set(targets.flatMap(({ complete, placement }) => (complete ? [] : [placement.lease]))),
+        spare: spare(view),
+      },
+      { instances: this.#present(observed), volumes: this.#volumes(), images: this.#images },
+    );
+    this.#forgetFailures(targets);
+    for (const step of steps) this.#take(step);
+    overlay.apply(wireConnections(view, targets, this.#local(observed)));
+  }
+
+  #take(step: Step): void {
+    const key = step.kind === "remove-volume" ? step.volume : step.kind === "remove" ? step.id : step.specification.id;
+    if (this.#underway.has(key)) return;
+    const failure = this.#failures.get(key);
+    if (failure !== undefined && failure.retryAt > performance.now()) return;
+    const task = this.#run(step, key)
+      .then(() => void this.#failures.delete(key))
+      .catch((error) => this.#failed(step, key, error))
+      .finally(() => {
+        this.#underway.delete(key);
+        this.#tasks.delete(task);
+        this.wake();
+      });
+    this.#tasks.add(task);
+  }
+
+  async #run(step: Step, key: string): Promise<void> {
+    const { logger, records, runtime } = this.#options;
+    if (step.kind === "remove-volume") {
+      this.#underway.set(key, "removing");
+      await runtime.removeVolume(step.volume);
+      records.remove(prefix + step.volume);
+      logger.info({ volume: step.volume }, "volume removed");
+    } else if (step.kind === "remove") {
+      this.#underway.set(key, "removing");
+      await runtime.remove(step.id);
+      logger.info({ instance: step.id, why: step.why }, "instance removed");
+    } else {
+      const { specification } = step;
+      await this.#pull(specification);
+      if (step.kind === "pull") return;
+      this.#underway.set(key, { phase: "starting", specification });
+      this.#options.onChange();
+      for (const { volume } of specification.volumes) {
+        records.put(prefix + volume, Buffer.from(specification.labels.lease));
+      }
+      await runtime.start(specification);
+      logger.info({ instance: specification.id, image: specification.image }, "instance started");
+    }
+  }
+
+  async #pull(specification: InstanceSpecification): Promise<void> {
+    const message = `pulling ${specification.image}`;
+    this.#underway.set(specification.id, { phase: "pulling", message, specification });
+    this.#options.onChange();
+    await this.#options.runtime.pull(specification.image, specification.credentials);
+    this.#images.add(specification.image);
+  }
+
+  #failed(step: Step, key: string, error: unknown): void {
+    const delay = Math.min((this.#failures.get(key)?.delay ?? firstRetry / 2) * 2, longestRetry);
+    const message = error instanceof Error ? error.message : String(error);
+    this.#options.logger.warn({ step: step.kind, of: key, err: error, retryIn: delay }, "a step failed");
+    if (step.kind === "start" || step.kind === "pull") {
+      const progress: Progress = { phase: "failed", message, specification: step.specification };
+      this.#failures.set(key, { progress, delay, retryAt: performance.now() + delay });
+    }
+    this.#wakeIn(delay);
+  }
+
+  #wakeIn(delay: number): void {
+    if (this.#closed) return;
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      this.wake();
+    }, delay + 10);
+    this.#timers.add(timer);
+  }
+
+  #forgetFailures(targets: readonly LeaseTarget[]): void {
+    const wanted = new Set(idsOf(targets));
+    for (const id of this.#failures.keys()) if (!wanted.has(id)) this.#failures.delete(id);
+  }
+
+  /** What the runtime shows, and what is on its way up. What is on its way down counts until it is gone. */
+  #present(observed: readonly ObservedInstance[]): readonly Present[] {
+    const present = observed.map((each) => ({
+      id: each.id,
+      labels: each.labels,
+      serving: each.state.phase === "running" ? (this.health.of(each.id)?.serving ?? "unknown") : ("no" as const),
+      volumes: this.#volumesOf(each.id, each.labels.lease),
+    }));
+    const known = new Set(observed.map(({ id }) => id));
+    for (const [id, progress] of this.#underway) {
+      if (progress === "removing" || known.has(id)) continue;
+      const { labels, volumes } = progress.specification;
+      present.push({ id, labels, serving: "no", volumes: volumes.map(({ volume }) => volume) });
+    }
+    return present;
+  }
+
+  #volumes(): readonly VolumeInUse[] {
+    const { records } = this.#options;
+    return records.names(prefix).map((name) => ({
+      volume: name.slice(prefix.length),
+      lease: records.get(name)?.toString("utf8") ?? "",
+    }));
+  }
+
+  /** Volumes are named after the place that mounts them: `<key>.<lease>.<workload>.<index>.<name>`. */
+  #volumesOf(id: string, lease: string): readonly string[] {
+    const [key, workload, index] = id.split(".");
+    return this.#volumes()
+      .filter((each) => {
+        const [ofKey, , ofWorkload, ofIndex] = each.volume.split(".");
+        return each.lease === lease && ofKey === key && ofWorkload === workload && ofIndex === index;
+      })
+      .map(({ volume }) => volume);
+  }
+
+  #watched(targets: readonly LeaseTarget[], observed: readonly ObservedInstance[]): readonly Watched[] {
+    for (const { manifest, workloads } of targets) {
+      for (const { workload, instances } of workloads) {
+        const entry = manifest?.workloads[workload];
+        for (const { id } of instances) {
+          this.#checks.set(id, { check: entry?.healthCheck, firstPort: entry?.ports?.[0] });
+        }
+      }
+    }
+    const known = new Set([...observed.map(({ id }) => id), ...idsOf(targets)]);
+    for (const id of this.#checks.keys()) if (!known.has(id)) this.#checks.delete(id);
+    return observed.flatMap(({ id, state, containerId }) => {
+      if (state.phase !== "running") return [];
+      const { check, firstPort } = this.#checks.get(id) ?? { check: undefined, firstPort: undefined };
+      const run = `${containerId} ${state.startedAt}`;
+      return [{ id, run, startedAt: new Date(state.startedAt), check, firstPort }];
+    });
+  }
+
+  #local(observed: readonly ObservedInstance[]) {
+    const of = (lease: string, workload: string): readonly ObservedInstance[] =>
+      observed.filter(
+        ({ id, labels, state }) =>
+          labels.lease === lease &&
+          labels.workload === workload &&
+          state.phase === "running" &&
+          this.#underway.get(id) !== "removing",
+      );
+    return {
+      running: (lease: string, workload: string) => of(lease, workload).map(({ id }) => id),
+      ready: (lease: string, workload: string) =>
+        of(lease, workload)
+          .filter(({ id }) => this.health.of(id)?.serving === "yes")
+          .map(({ id }) => id),
+    };
+  }
+}
+
+const prefix = "volume/";
+
+function idsOf(targets: readonly LeaseTarget[]): readonly string[] {
+  return targets.flatMap(({ workloads }) => workloads.flatMap(({ instances }) => instances.map(({ id }) => id)));
+}

@@ -1,0 +1,138 @@
+import { type Datacenter, type Lease, LeaseState, type Manifest, orderKey } from "@dcx/protocol";
+import type { ChainView } from "../chain/view";
+import type {
+  PeerIdentity,
+  TargetPeer,
+  WantedConnections,
+  WantedIngress,
+  WantedSource,
+  WantedTarget,
+} from "../overlay/overlay";
+import { connectionHost } from "./instances";
+import type { LeaseTarget } from "./lease-target";
+
+/** Ids of the instances of a workload of a lease. */
+export interface LocalInstances {
+  /** All that run. */
+  running(lease: string, workload: string): readonly string[];
+  /** Those that serve. */
+  ready(lease: string, workload: string): readonly string[];
+}
+
+/**
+ * What the overlay has to carry for the leases here: a source for each connection that a workload here may open, a
+ * target for each that leads here, an ingress for each global one. Pure.
+ * design: "The datacenter" (a workload is isolated unless a connection lets something in).
+ */
+export function wireConnections(
+  view: ChainView,
+  targets: readonly LeaseTarget[],
+  instances: LocalInstances,
+): WantedConnections {
+  const sources: WantedSource[] = [];
+  const inward: WantedTarget[] = [];
+  const ingresses: WantedIngress[] = [];
+  for (const target of targets) {
+    const { manifest, placement } = target;
+    if (manifest === undefined) continue;
+    const peers = peersOf(view, placement.deployment);
+    for (const [name, { to, port, from }] of Object.entries(manifest.connections)) {
+      const connection = `${placement.deployment}/connections/${name}`;
+      for (const workload of sourcesOf(manifest, name)) {
+        if (manifest.workloads[workload]?.infrastructure !== placement.infrastructure) continue;
+        sources.push({
+          connection,
+          source: { lease: placement.lease, workload },
+          instances: instances.running(placement.lease, workload),
+          address: connectionHost(placement, workload, to),
+          port,
+          targets: peers.of(manifest, to),
+        });
+      }
+      if (manifest.workloads[to]?.infrastructure !== placement.infrastructure) continue;
+      const here = reachableInstances(instances, placement.lease, to);
+      if (from.global === true) ingresses.push({ connection, instances: here, port });
+      else {
+        inward.push({
+          connection,
+          target: { lease: placement.lease, workload: to },
+          instances: here,
+          port,
+          sources: sourcesOf(manifest, name).flatMap((workload) => peers.of(manifest, workload)),
+        });
+      }
+    }
+  }
+  return { sources, targets: inward, ingresses };
+}
+
+/** The workloads that a connection lets in, by name. */
+export function sourcesOf(manifest: Manifest, connection: string): readonly string[] {
+  const { from, to } = manifest.connections[connection] ?? { from: {}, to: "" };
+  if (from.workload !== undefined) return [from.workload];
+  if (from.infrastructure === undefined) return [];
+  return Object.keys(manifest.workloads).filter(
+    (name) => name !== to && manifest.workloads[name]?.infrastructure === from.infrastructure,
+  );
+}
+
+/**
+ * Those that serve; where none does, those that run: two workloads whose health checks need one another would
+ * wait for ever otherwise.
+ */
+function reachableInstances(instances: LocalInstances, lease: string, workload: string): readonly string[] {
+  const ready = instances.ready(lease, workload);
+  return ready.length > 0 ? ready : instances.running(lease, workload);
+}
+
+interface Peers {
+  /** Where a workload runs: one lease, or two while one is being replaced, the older first. */
+  of(manifest: Manifest, workload: string): readonly TargetPeer[];
+}
+
+function peersOf(view: ChainView, deployment: string): Peers {
+  const answer = view.deployments.get(deployment);
+  const datacenters = new Map((answer?.datacenters ?? []).map((each) => [each.address, each]));
+  if (view.record !== undefined) datacenters.set(view.record.address, view.record);
+  const leases = (answer?.leases ?? [])
+    .filter(({ state }) => state === LeaseState.ACTIVE)
+    .sort((a, b) => (a.id?.generation ?? 0) - (b.id?.generation ?? 0));
+  return {
+    of: (manifest, workload) =>
+      leases
+        .filter(({ id }) => id?.infrastructure === manifest.workloads[workload]?.infrastructure)
+        .flatMap((lease) => peerOf(lease, datacenters.get(lease.datacenter), workload, view.height)),
+  };
+}
+
+function peerOf(
+  lease: Lease,
+  datacenter: Datacenter | undefined,
+  workload: string,
+  height: bigint,
+): (PeerIdentity & TargetPeer)[] {
+  if (lease.id === undefined || datacenter === undefined) return [];
+  return [
+    {
+      datacenter: lease.datacenter,
+      lease: orderKey(lease.id),
+      workload,
+      roots: currentRoots(datacenter, height).map(pemOf),
+      addresses: datacenter.tunnelAddresses,
+    },
+  ];
+}
+
+/** DER of the roots of a datacenter that count at this height. */
+export function currentRoots(datacenter: Datacenter, height: bigint): readonly Uint8Array[] {
+  return datacenter.roots
+    .filter(({ endHeight }) => endHeight === 0n || endHeight >= height)
+    .map(({ certificate }) => certificate);
+}
+
+function pemOf(der: Uint8Array): string {
+  const lines = Buffer.from(der)
+    .toString("base64")
+    .replace(/(.{64})/g, "$1\n");
+  return `-----BEGIN CERTIFICATE-----\n${lines.trimEnd()}\n-----END CERTIFICATE-----\n`;
+}

@@ -1,0 +1,70 @@
+import {
+  type Datacenter as DatacenterRecord,
+  type Isolation,
+  type MsgRegisterDatacenter,
+  messages,
+  type RootCertificate,
+  type SigningExchangeClient,
+} from "@dcx/protocol";
+import type { Logger } from "pino";
+import { pause } from "./chain/follower";
+
+/** What a datacenter says of itself on chain. */
+export interface Registration {
+  readonly address: string;
+  readonly region: string;
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly isolation: Isolation;
+  readonly agentUrls: readonly string[];
+  readonly tunnelAddresses: readonly string[];
+  readonly root: RootCertificate;
+}
+
+/** The message that makes the record on chain say this; undefined where it does already. Pure. */
+export function registrationMessage(
+  wanted: Registration,
+  known: DatacenterRecord | undefined,
+): MsgRegisterDatacenter | undefined {
+  const attributes = Object.entries({ ...wanted.attributes, isolation: wanted.isolation })
+    .map(([key, value]) => ({ key, value }))
+    .sort((a, b) => (a.key < b.key ? -1 : 1));
+  const { value } = messages.registerDatacenter({
+    datacenter: wanted.address,
+    region: wanted.region,
+    attributes,
+    agentUrls: [...wanted.agentUrls],
+    tunnelAddresses: [...wanted.tunnelAddresses],
+    roots: [wanted.root],
+  });
+  const same =
+    known !== undefined &&
+    known.region === value.region &&
+    JSON.stringify(known.attributes) === JSON.stringify(value.attributes) &&
+    JSON.stringify(known.agentUrls) === JSON.stringify(value.agentUrls) &&
+    JSON.stringify(known.tunnelAddresses) === JSON.stringify(value.tunnelAddresses) &&
+    known.roots.some(({ certificate }) => Buffer.compare(certificate, wanted.root.certificate) === 0);
+  return same ? undefined : value;
+}
+
+/** Registers where the record differs, trying until it is there or the signal aborts. */
+export async function register(
+  signing: SigningExchangeClient,
+  wanted: Registration,
+  logger: Logger,
+  signal: AbortSignal,
+): Promise<void> {
+  for (let delay = 500; !signal.aborted; delay = Math.min(delay * 2, 30_000)) {
+    try {
+      const { datacenters } = await signing.query.datacenters({ address: wanted.address }, { signal });
+      const message = registrationMessage(wanted, datacenters[0]);
+      if (message === undefined) return;
+      const { height } = await signing.submit([messages.registerDatacenter(message)], { signal });
+      logger.info({ region: wanted.region, agentUrls: wanted.agentUrls, height }, "registered");
+      return;
+    } catch (error) {
+      if (signal.aborted) return;
+      logger.warn({ err: error, retryIn: delay }, "the datacenter could not be registered; trying again");
+      await pause(delay, signal);
+    }
+  }
+}
