@@ -2,7 +2,6 @@ import fc from "fast-check";
 import {
   clientToken,
   deploymentKey,
-  frame,
   fulfillmentKey,
   IdentifierError,
   isName,
@@ -17,6 +16,7 @@ import {
   tenantKeyFromPrivateKey,
   tenantKeyFromSecret,
 } from ".";
+import { frame } from "./frame";
 
 const tenant = fc.stringMatching(/^dcx1[a-z0-9]{38}$/);
 const sequence = fc.bigInt({ min: 1n, max: 2n ** 64n - 1n });

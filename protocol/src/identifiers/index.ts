@@ -1,4 +1,3 @@
-export { frame } from "./frame";
 export * from "./keys";
 export * from "./names";
 export * from "./text";

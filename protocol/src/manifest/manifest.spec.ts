@@ -305,6 +305,12 @@ describe("the canonical form", () => {
     expect(() => parseManifest(text.replace('"schema":1', '"schema":2'))).toThrow("schema: must be 1");
   });
 
+  it("is refused, not followed, when it is nested without end", () => {
+    const endless = "[".repeat(100_000) + "]".repeat(100_000);
+    const text = `{"connections":${endless},"salt":"${salt}","schema":1,"workloads":{}}`;
+    expect(issuesOf(() => parseManifest(text)).map(({ message }) => message)).toEqual(["is nested too deeply"]);
+  });
+
   it("gives the version that any SHA-256 gives", () => {
     fc.assert(
       fc.property(anyManifest(), (manifest) => {

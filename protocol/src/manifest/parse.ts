@@ -15,15 +15,24 @@ export function parseWith<T>(schema: z.ZodType<T>, input: unknown, base: string)
     : { issues: result.error.issues.flatMap((issue) => issuesOf(issue, base)) };
 }
 
-/** Keys that a schema would pass over in silence, because assigning to them means something else in JavaScript. */
-function hiddenKeys(input: unknown, path: string): ManifestIssue[] {
+/** Deeper than anything that a manifest holds; what is nested beyond it would overflow the stack. */
+const MAX_DEPTH = 16;
+
+/**
+ * Keys that a schema would pass over in silence, because assigning to them means something else in JavaScript, and
+ * nesting that no schema should have to walk.
+ */
+function hiddenKeys(input: unknown, path: string, depth = 0): ManifestIssue[] {
   if (input === null || typeof input !== "object") {
     return [];
+  }
+  if (depth > MAX_DEPTH) {
+    return [{ path, message: "is nested too deeply" }];
   }
   return Object.entries(input).flatMap(([key, value]) =>
     key === "__proto__"
       ? [{ path: joinPath(path, key), message: "can't be used as a name" }]
-      : hiddenKeys(value, joinPath(path, Array.isArray(input) ? Number(key) : key)),
+      : hiddenKeys(value, joinPath(path, Array.isArray(input) ? Number(key) : key), depth + 1),
   );
 }
 
