@@ -6,6 +6,7 @@ import { lookCommands } from "./commands/look";
 import { networkCommand } from "./commands/network";
 import { nodeCommand } from "./commands/node";
 import { queryCommand } from "./commands/query";
+import { statusCommand } from "./commands/status";
 import { version } from "./version";
 
 /** The `dcx` command. Exit codes: 0 done, 1 failed, 2 asked wrongly. */
@@ -18,6 +19,7 @@ async function main(): Promise<void> {
   for (const command of [
     networkCommand(),
     ...lookCommands(),
+    statusCommand(),
     logsCommand(),
     queryCommand(),
     nodeCommand(),

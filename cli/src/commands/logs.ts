@@ -1,4 +1,4 @@
-import { AgentClient, type Datacenter, type ExchangeQueryClient, LeaseState, type LogLine } from "@dcx/protocol";
+import type { LogLine } from "@dcx/protocol";
 import { Command } from "commander";
 import pc from "picocolors";
 import { findDeployment } from "../connection/deployment-argument";
@@ -10,6 +10,7 @@ import {
   tenantAddress,
   tenantSigner,
 } from "../connection/exchange";
+import { agentOf, holdersOf } from "../connection/holders";
 import { CommandFailure } from "../output/failure";
 import { onTermination } from "../processes/termination";
 
@@ -44,9 +45,7 @@ export function logsCommand(): Command {
       const holders = await holdersOf(client, id);
       await Promise.all(
         holders.map(async (holder) => {
-          const roots = holder.roots.map(({ certificate }) => certificate);
-          const target = { chainId: client.chainId, datacenter: holder.address, urls: holder.agentUrls, roots };
-          await using agent = new AgentClient(target, { kind: "account", signer });
+          await using agent = agentOf(client, holder, signer);
           try {
             for await (const line of agent.logs(id, workload, {
               signal: interrupted.signal,
@@ -70,23 +69,6 @@ export function logsCommand(): Command {
       }
       process.exit(process.exitCode ?? 0);
     });
-}
-
-async function holdersOf(
-  client: ExchangeQueryClient,
-  id: { readonly tenant: string; readonly sequence: bigint },
-): Promise<readonly Datacenter[]> {
-  const answer = await client.deployment(id);
-  const active = new Set(
-    answer.leases.filter(({ state }) => state === LeaseState.ACTIVE).map(({ datacenter }) => datacenter),
-  );
-  const holders = answer.datacenters.filter(({ address }) => active.has(address));
-  if (holders.length === 0) {
-    throw new CommandFailure(
-      `Deployment ${id.tenant}/${id.sequence} has no active lease, so nothing of it runs: see \`dcx leases\`.`,
-    );
-  }
-  return holders;
 }
 
 function toText({ workload, instance, stream, time, line }: LogLine): string {

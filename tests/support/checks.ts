@@ -1,0 +1,75 @@
+import type { World } from "./world";
+
+export interface Answer {
+  readonly greeting: string;
+  readonly region: string;
+  readonly instance: string;
+  readonly api?: Answer;
+}
+
+/** What the application answers now. Rejects unless it answers 200. */
+export async function ask(url: unknown): Promise<Answer> {
+  const response = await fetch(String(url), { signal: AbortSignal.timeout(10_000), headers: { connection: "close" } });
+  if (response.status !== 200) {
+    throw new Error(`${url} answered ${response.status}: ${await response.text()}`);
+  }
+  return (await response.json()) as Answer;
+}
+
+/** Asks again and again until `stop`; every failure is kept. */
+export function askContinuously(url: unknown): {
+  stop(): Promise<{ readonly asked: number; readonly failures: string[] }>;
+} {
+  const failures: string[] = [];
+  let asked = 0;
+  let stopped = false;
+  const loop = (async () => {
+    while (!stopped) {
+      asked++;
+      await ask(url).catch((error: unknown) => failures.push(`request ${asked}: ${String(error)}`));
+      await new Promise((resolve) => setTimeout(resolve, 25));
+    }
+  })();
+  return {
+    stop: async () => {
+      stopped = true;
+      await loop;
+      return { asked, failures };
+    },
+  };
+}
+
+/** Fails unless all tokens of the chain add up to the last micro-unit (design: invariants). */
+export async function expectTokensToAddUp(world: World): Promise<void> {
+  const totals = await (await world.client()).totals();
+  expect(totals.balances + totals.collateral + totals.deposits + totals.feePool).toBe(
+    totals.genesisSupply + totals.interestMinted,
+  );
+}
+
+/** Fails unless nothing of any deployment is left on the chain or on the machine. */
+export async function expectNothingLeft(world: World): Promise<void> {
+  const totals = await (await world.client()).totals();
+  expect({
+    orders: totals.openOrders,
+    leases: totals.activeLeases,
+    deployments: totals.activeDeployments,
+    collateral: totals.collateral,
+    deposits: totals.deposits,
+  }).toEqual({ orders: 0n, leases: 0n, deployments: 0n, collateral: 0n, deposits: 0n });
+  await expectTokensToAddUp(world);
+  const network = new Set([world.network.node.pid, ...world.network.datacenters.map(({ process }) => process.pid)]);
+  expect(world.processes().filter(({ pid }) => !network.has(pid))).toEqual([]);
+}
+
+/** Container ids of all instances that run, by `workload/index`, as the datacenters report them. */
+export async function containers(world: World): Promise<Readonly<Record<string, string>>> {
+  const status = JSON.parse(await world.dcx("status", "--json")) as {
+    workloads: Record<string, { instances: { index: number; containerId?: string }[] }>;
+  };
+  return Object.fromEntries(
+    Object.entries(status.workloads).flatMap(([name, { instances }]) =>
+      instances.map(({ index, containerId }) => [`${name}/${index}`, containerId ?? ""]),
+    ),
+  );
+}
