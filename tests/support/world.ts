@@ -112,6 +112,25 @@ export class World {
       });
   }
 
+  /** SIGKILL to one process of this world. */
+  kill(pid: number): void {
+    if (!this.processes().some((candidate) => candidate.pid === pid)) {
+      throw new Error(`Process ${pid} is not one of this world's.`);
+    }
+    process.kill(pid, "SIGKILL");
+  }
+
+  /** SIGKILL to every process of this world whose command matches. Throws where there is none. */
+  killProgram(command: RegExp): void {
+    const found = this.processes().filter((candidate) => command.test(candidate.command));
+    if (found.length === 0) {
+      throw new Error(`No process of this world matches ${command}.`);
+    }
+    for (const { pid } of found) {
+      process.kill(pid, "SIGKILL");
+    }
+  }
+
   async close(): Promise<void> {
     this.query?.close();
     await this.dcx("network", "reset", "--yes");
