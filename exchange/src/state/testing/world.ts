@@ -1,0 +1,353 @@
+import { createHash } from "node:crypto";
+import { toBech32 } from "@cosmjs/encoding";
+import {
+  type Attribute,
+  type DeploymentId,
+  type Fulfillment,
+  type Infrastructure,
+  type Lease,
+  LeaseConfirmation,
+  type LeaseConfirmationResult,
+  MsgCancelDeployment,
+  MsgCancelDeploymentResponse,
+  MsgCancelFulfillment,
+  MsgCancelFulfillmentResponse,
+  MsgCloseLease,
+  MsgCloseLeaseResponse,
+  MsgGiveNotice,
+  MsgGiveNoticeResponse,
+  MsgSubmitDeployment,
+  MsgSubmitDeploymentResponse,
+  MsgSubmitFulfillment,
+  MsgSubmitFulfillmentResponse,
+  MsgSubmitLeaseConfirmation,
+  MsgSubmitLeaseConfirmationResponse,
+  MsgUpdateDeployment,
+  MsgUpdateDeploymentResponse,
+  type Order,
+  type OrderId,
+  type Parameters,
+} from "@dcx/protocol";
+import { MsgSend, MsgSendResponse } from "cosmjs-types/cosmos/bank/v1beta1/tx";
+import { balanceOf } from "../accounts";
+import { Branch } from "../branch";
+import { type Event, EventList, UnlimitedGas } from "../context";
+import { ExchangeError } from "../errors";
+import { applyMessage, beginBlock, checkInvariants, facilitatorPart, initializeGenesis } from "../machine";
+import { MemoryStore } from "../memory-store";
+import { defaultParameters } from "../parameters";
+import { scale } from "../quantities";
+import { datacenters, deployments, fulfillments, getParameters, leases, orders, present } from "../records";
+
+/** Short periods, so that a scenario's numbers can be followed by hand. Interest is a thousandth a block. */
+export const shortPeriods: Parameters = {
+  ...defaultParameters(),
+  reconfirmationPeriod: 10n,
+  collateralInterestRate: (scale / 1_000n).toString(),
+  maxInterestPerBlock: 1_000n,
+  maxWaitDuration: 10n,
+  maxFulfillmentsPerOrder: 3,
+  orderExpiry: 50n,
+  exclusionPeriod: 15n,
+  handoverPeriod: 8n,
+  noticePeriod: 6n,
+  closedRetention: 40n,
+};
+
+export interface WorldOptions {
+  readonly parameters?: Partial<Parameters>;
+  /** Balances by name of tenants and others. */
+  readonly accounts?: Readonly<Record<string, bigint>>;
+  readonly datacenters?: Readonly<Record<string, { region: string; attributes?: Attribute[]; balance?: bigint }>>;
+}
+
+export const chainId = "world-1";
+
+export function addressOf(name: string): string {
+  return toBech32("dcx", createHash("sha256").update(name).digest().subarray(0, 20));
+}
+
+/** 32 bytes that a word stands for. */
+export function bytesOf(word: string): Uint8Array {
+  return new Uint8Array(createHash("sha256").update(word).digest());
+}
+
+/** Terms of one group; a price is in micro-units per block and unit. */
+export function terms(
+  name: string,
+  options: {
+    price?: bigint;
+    count?: number;
+    collateral?: bigint;
+    memory?: bigint;
+    region?: string;
+    attributes?: Attribute[];
+    allowed?: string[];
+    denied?: string[];
+    persist?: boolean;
+  } = {},
+): Infrastructure {
+  const compute = { cpu: 500n, memory: options.memory ?? 1024n, disk: 0n, gpu: undefined };
+  return {
+    name,
+    region: options.region ?? "",
+    attributes: options.attributes ?? [],
+    allowedDatacenters: (options.allowed ?? []).map(addressOf),
+    deniedDatacenters: (options.denied ?? []).map(addressOf),
+    persist: options.persist ?? false,
+    resources: [
+      {
+        compute,
+        price: ((options.price ?? 10n) * scale).toString(),
+        collateral: options.collateral ?? 1_000n,
+        count: options.count ?? 1,
+      },
+    ],
+  };
+}
+
+interface Codec<Value> {
+  encode(message: Value): { finish(): Uint8Array };
+  decode(input: Uint8Array): Value;
+}
+
+interface Kind<Request, Response> {
+  readonly typeUrl: string;
+  readonly request: Codec<Request>;
+  readonly response: Codec<Response>;
+}
+
+function kind<Request, Response>(
+  name: string,
+  request: Codec<Request>,
+  response: Codec<Response>,
+): Kind<Request, Response> {
+  return { typeUrl: `/dcx.exchange.v1.Msg${name}`, request, response };
+}
+
+export const messages = {
+  submitDeployment: kind("SubmitDeployment", MsgSubmitDeployment, MsgSubmitDeploymentResponse),
+  updateDeployment: kind("UpdateDeployment", MsgUpdateDeployment, MsgUpdateDeploymentResponse),
+  cancelDeployment: kind("CancelDeployment", MsgCancelDeployment, MsgCancelDeploymentResponse),
+  closeLease: kind("CloseLease", MsgCloseLease, MsgCloseLeaseResponse),
+  submitFulfillment: kind("SubmitFulfillment", MsgSubmitFulfillment, MsgSubmitFulfillmentResponse),
+  cancelFulfillment: kind("CancelFulfillment", MsgCancelFulfillment, MsgCancelFulfillmentResponse),
+  giveNotice: kind("GiveNotice", MsgGiveNotice, MsgGiveNoticeResponse),
+  confirm: kind("SubmitLeaseConfirmation", MsgSubmitLeaseConfirmation, MsgSubmitLeaseConfirmationResponse),
+  send: { typeUrl: "/cosmos.bank.v1beta1.MsgSend", request: MsgSend, response: MsgSendResponse },
+};
+
+/**
+ * An exchange in memory, in the midst of a block: messages go into that block, `blocks` commits it and begins the next
+ * ones with their timers and facilitator's parts. Nobody pays fees.
+ */
+export class World {
+  readonly store = new MemoryStore();
+  height = 1n;
+  #block: Branch;
+  readonly events: Event[] = [];
+
+  constructor(options: WorldOptions = {}) {
+    const sites = Object.entries(options.datacenters ?? {});
+    initializeGenesis(this.store, {
+      chainId,
+      denomination: "udcx",
+      addressPrefix: "dcx",
+      parameters: { ...shortPeriods, ...options.parameters },
+      accounts: [
+        ...Object.entries(options.accounts ?? {}).map(([name, balance]) => ({ address: addressOf(name), balance })),
+        ...sites.map(([name, { balance }]) => ({ address: addressOf(name), balance: balance ?? 100_000n })),
+      ],
+    });
+    for (const [name, { region, attributes }] of sites)
+      datacenters.put(this.store, addressOf(name), {
+        address: addressOf(name),
+        region,
+        attributes: attributes ?? [],
+        agentUrls: [],
+        tunnelAddresses: [],
+        roots: [],
+        registeredHeight: 0n,
+      });
+    this.#block = new Branch(this.store);
+  }
+
+  /** The state as it is now, in the midst of the block. */
+  get state(): Branch {
+    return this.#block;
+  }
+
+  /** Executes a message in the present block. @throws ExchangeError, having changed nothing */
+  run<Request, Response>(one: Kind<Request, Response>, message: Request): Response {
+    const branch = new Branch(this.#block);
+    const events = new EventList();
+    const context = { chainId, height: this.height, hash: bytesOf("tx"), gas: new UnlimitedGas(), events };
+    const value = one.request.encode(message).finish();
+    const { response } = applyMessage(branch, context, { typeUrl: one.typeUrl, value }, "transaction");
+    branch.write(this.#block);
+    this.events.push(...events.events);
+    return one.response.decode(response);
+  }
+
+  /** Commits the present block and begins the next, that many times; what the last facilitator's part held. */
+  blocks(count = 1): string[] {
+    let part: string[] = [];
+    for (let step = 0; step < count; step += 1) part = this.#nextBlock();
+    return part;
+  }
+
+  /** Begins blocks until that height is the present one. */
+  until(height: bigint): void {
+    while (this.height < height) this.#nextBlock();
+  }
+
+  #nextBlock(): string[] {
+    this.#block.write(this.store);
+    const problems = checkInvariants(this.store);
+    if (problems.length > 0) throw new Error(`after block ${this.height}: ${problems.join("; ")}`);
+    this.height += 1n;
+    const part = facilitatorPart(this.store, this.height);
+    this.#block = new Branch(this.store);
+    this.events.push(...beginBlock(this.#block, { chainId, height: this.height }));
+    for (const message of part) {
+      const branch = new Branch(this.#block);
+      const events = new EventList();
+      const context = { chainId, height: this.height, hash: bytesOf("part"), gas: new UnlimitedGas(), events };
+      try {
+        applyMessage(branch, context, message, "facilitator");
+      } catch (error) {
+        if (!(error instanceof ExchangeError)) throw error;
+        continue;
+      }
+      branch.write(this.#block);
+      this.events.push(...events.events);
+    }
+    return part.map((message) => message.typeUrl.replace("/dcx.exchange.v1.Msg", ""));
+  }
+
+  deploy(tenant: string, infrastructures: Infrastructure[], options: Partial<MsgSubmitDeployment> = {}): DeploymentId {
+    const { id } = this.run(messages.submitDeployment, {
+      tenant: addressOf(tenant),
+      infrastructures,
+      waitDuration: 0n,
+      version: bytesOf("v1"),
+      manifestEntries: 1,
+      nonce: bytesOf("nonce"),
+      clientToken: bytesOf(`${tenant} ${this.events.length}`),
+      managers: [],
+      ...options,
+    });
+    return present(id, "id of a new deployment");
+  }
+
+  update(sender: string, id: DeploymentId, patch: Partial<MsgUpdateDeployment>): bigint {
+    return this.run(messages.updateDeployment, {
+      sender: addressOf(sender),
+      id,
+      revision: this.deployment(id).revision,
+      infrastructures: [],
+      removedInfrastructures: [],
+      waitDuration: undefined,
+      manifest: undefined,
+      managers: undefined,
+      ...patch,
+    }).revision;
+  }
+
+  cancel(tenant: string, id: DeploymentId): void {
+    const { incarnation } = this.deployment(id);
+    this.run(messages.cancelDeployment, { tenant: addressOf(tenant), id, incarnation });
+  }
+
+  /** Offers on an order at that price (micro-units per block and unit), else at the order's own. */
+  bid(datacenter: string, order: OrderId, price?: bigint): number {
+    const asked = present(this.order(order)?.terms, "terms of an order").resources;
+    const resources = asked.map((group) =>
+      price === undefined ? group : { ...group, price: (price * scale).toString() },
+    );
+    const response = this.run(messages.submitFulfillment, { datacenter: addressOf(datacenter), order, resources });
+    return present(response.id, "id of a fulfillment").index;
+  }
+
+  cancelBid(datacenter: string, order: OrderId, index = 1): void {
+    this.run(messages.cancelFulfillment, { datacenter: addressOf(datacenter), id: { order, index } });
+  }
+
+  confirm(datacenter: string, lease: OrderId, version = ""): LeaseConfirmationResult {
+    const { results } = this.run(messages.confirm, {
+      datacenter: addressOf(datacenter),
+      confirmations: [
+        LeaseConfirmation.fromPartial({ lease, version: version === "" ? new Uint8Array(0) : bytesOf(version) }),
+      ],
+    });
+    return present(results[0], "result of a confirmation");
+  }
+
+  notice(datacenter: string, lease: OrderId): bigint {
+    return this.run(messages.giveNotice, { datacenter: addressOf(datacenter), lease }).endHeight;
+  }
+
+  closeLease(sender: string, lease: OrderId, reopen: "reopen" | "close" = "close"): void {
+    this.run(messages.closeLease, { sender: addressOf(sender), lease, reopen: reopen === "reopen" });
+  }
+
+  transfer(from: string, to: string, amount: bigint): void {
+    this.run(messages.send, {
+      fromAddress: addressOf(from),
+      toAddress: addressOf(to),
+      amount: [{ denom: "udcx", amount: amount.toString() }],
+    });
+  }
+
+  /** Deploys one infrastructure and has a datacenter lease it, at 10 a block with a collateral of 1000. */
+  lease(tenant: string, datacenter: string, infrastructure = terms("west", { persist: true })): OrderId {
+    const id = this.deploy(tenant, [infrastructure]);
+    const order = orderOf(id, infrastructure.name);
+    this.bid(datacenter, order);
+    this.blocks();
+    return order;
+  }
+
+  balance(name: string): bigint {
+    return balanceOf(this.state, addressOf(name));
+  }
+
+  deployment(id: DeploymentId) {
+    return present(deployments.get(this.state, id), "deployment");
+  }
+
+  order(id: OrderId): Order | undefined {
+    return orders.get(this.state, id);
+  }
+
+  leaseOf(id: OrderId): Lease | undefined {
+    return leases.get(this.state, id);
+  }
+
+  fulfillment(order: OrderId, index = 1): Fulfillment | undefined {
+    return fulfillments.get(this.state, { order, index });
+  }
+
+  get parameters(): Parameters {
+    return getParameters(this.state);
+  }
+}
+
+export function orderOf(deployment: DeploymentId, infrastructure: string, generation = 1): OrderId {
+  return { ...deployment, infrastructure, generation };
+}
+
+export function nextGeneration(order: OrderId, steps = 1): OrderId {
+  return { ...order, generation: order.generation + steps };
+}
+
+/** The code of the refusal that an action meets. @throws Error when it meets none */
+export function refusal(action: () => unknown): number {
+  try {
+    action();
+  } catch (error) {
+    if (error instanceof ExchangeError) return error.code;
+    throw error;
+  }
+  throw new Error("nothing was refused");
+}
