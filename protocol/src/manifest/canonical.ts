@@ -13,9 +13,14 @@ import { MAX_ENTRIES, MAX_MANIFEST_BYTES } from "./rules";
 import { manifestFrameSchema, normalizedSchemas } from "./schema";
 import type { Manifest, ManifestConnection, ManifestWorkload } from "./types";
 
-/** The one text of a manifest: JSON as RFC 8785 puts it. Its SHA-256 is the deployment's version. */
+/**
+ * The one text of a manifest: JSON as RFC 8785 puts it. Its SHA-256 is the deployment's version.
+ * @throws {ManifestError} where it is longer than any datacenter accepts
+ */
 export function canonicalManifest(manifest: Manifest): string {
-  return canonicalText(manifest);
+  const text = canonicalText(manifest);
+  checkLength(text);
+  return text;
 }
 
 /** The version of a deployment: SHA-256 over the UTF-8 bytes of the canonical text. 32 bytes. */
@@ -44,9 +49,7 @@ export function entryDigest(salt: string, name: string, entry: ManifestWorkload 
  * @throws {ManifestError} with everything that is wrong; nothing of the content is in it but names
  */
 export function parseManifest(text: string): Manifest {
-  if (new TextEncoder().encode(text).length > MAX_MANIFEST_BYTES) {
-    throw refuse(`the manifest is longer than ${MAX_MANIFEST_BYTES} bytes`);
-  }
+  checkLength(text);
   const frameParsed = parseWith(manifestFrameSchema(), parseJson(text), "");
   if ("issues" in frameParsed) {
     throw new ManifestError(frameParsed.issues);
@@ -92,6 +95,13 @@ function parseJson(text: string): unknown {
   } catch {
     // The engine's own message quotes the text, which holds secrets.
     throw refuse("the manifest is not JSON");
+  }
+}
+
+function checkLength(text: string): void {
+  // A code unit is at most three bytes: most texts need not be encoded to know.
+  if (text.length * 3 > MAX_MANIFEST_BYTES && new TextEncoder().encode(text).length > MAX_MANIFEST_BYTES) {
+    throw refuse(`the manifest is longer than ${MAX_MANIFEST_BYTES} bytes`);
   }
 }
 

@@ -153,6 +153,13 @@ describe("refusing", () => {
     ["a health check of no port", { healthCheck: { http: "/" } }, "healthCheck", "no port to ask"],
     ["count of none", { count: 0 }, "count", "from 1 to"],
     ["half an instance", { count: 1.5 }, "count", "1.5 is not an integer"],
+    [
+      "too many variables",
+      { environment: Object.fromEntries(Array.from({ length: 1025 }, (_, index) => [`A${index}`, "x"])) },
+      "environment",
+      "more than 1024",
+    ],
+    ["too many arguments", { arguments: Array.from({ length: 1025 }, () => "x") }, "arguments", "more than 1024"],
     ["an unknown egress", { egress: [{ to: "moon" }] }, "egress[0].to", '"internet" or "exchange"'],
     ["addresses of the exchange", { egress: [{ to: "exchange", ports: [1] }] }, "egress[0]", "neither"],
     ["a bad address block", { egress: [{ to: "internet", addresses: ["1.2.3"] }] }, "egress[0].addresses[0]", "block"],
@@ -309,6 +316,17 @@ describe("the canonical form", () => {
     const endless = "[".repeat(100_000) + "]".repeat(100_000);
     const text = `{"connections":${endless},"salt":"${salt}","schema":1,"workloads":{}}`;
     expect(issuesOf(() => parseManifest(text)).map(({ message }) => message)).toEqual(["is nested too deeply"]);
+  });
+
+  it("has a largest size, counted in bytes", () => {
+    const arguments_ = Array.from({ length: 100 }, () => "ü".repeat(43_000));
+    const workload = { infrastructure: "west", container: "nginx:1", arguments: arguments_ };
+    expect(() => canonicalManifest(buildManifest({ salt, workloads: { a: workload } }))).toThrow(
+      "longer than 8388608 bytes",
+    );
+    expect(() => parseManifest("ü".repeat(4_200_000))).toThrow("longer than 8388608 bytes");
+    const fits = buildManifest({ salt, workloads: { a: { ...workload, arguments: arguments_.slice(0, 90) } } });
+    expect(parseManifest(canonicalManifest(fits))).toEqual(fits);
   });
 
   it("gives the version that any SHA-256 gives", () => {

@@ -126,12 +126,12 @@ function workloadSchema(leaves: Leaves) {
     container: leaves.shorthand(container, (value) => (typeof value === "string" ? { image: value } : value)),
     command: command.optional(),
     arguments: command.optional(),
-    environment: z.record(ruled(environmentNameRule), leaves.environmentValue).optional(),
+    environment: z.record(ruled(environmentNameRule), leaves.environmentValue).check(fewEnough).optional(),
     ports: unique(z.array(port).max(MAX_ITEMS)).optional(),
     healthCheck: healthCheck.optional(),
     volumes: z
       .record(ruled(nameProblem), z.strictObject({ path: ruled(absolutePathRule), size: leaves.size }))
-      .check(distinctPaths)
+      .check(fewEnough, distinctPaths)
       .optional(),
     compute: compute.optional(),
     group: leaves.integer(integerRule(0, 1023)).optional(),
@@ -223,6 +223,12 @@ function unique<T extends string | number>(schema: z.ZodType<readonly T[]>) {
     });
   });
 }
+
+const fewEnough: z.core.CheckFn<object> = (context) => {
+  if (Object.keys(context.value).length > MAX_ITEMS) {
+    refuse(context, [], `has more than ${MAX_ITEMS} items`);
+  }
+};
 
 const distinctPaths: z.core.CheckFn<Record<string, { path: string }>> = (context) => {
   const owners = new Map<string, string>();
