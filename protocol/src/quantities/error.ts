@@ -9,6 +9,6 @@ export class QuantityError extends Error {
     readonly reason: string,
     readonly allowed: string,
   ) {
-    super(`${JSON.stringify(written)} is not a valid ${quantity}: ${reason}; ${allowed}`);
+    super(`${JSON.stringify(written.slice(0, 80))} is not a valid ${quantity}: ${reason}; ${allowed}`);
   }
 }
