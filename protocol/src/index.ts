@@ -1,4 +1,6 @@
 export * from "./agent/agent-client";
+export * from "./agent/agent-errors";
+export type { AgentCaller, AgentDeployment, AgentTarget } from "./agent/agent-session";
 export * from "./agent/api";
 export * from "./agent/peer-authentication";
 export * from "./agent/statement";

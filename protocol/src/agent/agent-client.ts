@@ -1,7 +1,10 @@
-import type { OfflineAminoSigner } from "@cosmjs/amino";
-import type { CertificateWithKey } from "../certificates/x509";
+import type { Dispatcher } from "undici";
+import { z } from "zod";
 import type { ManifestEnvelope } from "../manifest/types";
-import type {
+import { AgentAnswerInvalid, AgentError, AgentNotTrusted, AgentRefused, AgentUnreachable } from "./agent-errors";
+import { type AgentCaller, type AgentDeployment, AgentSession, type AgentTarget } from "./agent-session";
+import {
+  ApiError,
   ConnectionParameters,
   DeploymentStatus,
   Identity,
@@ -10,57 +13,11 @@ import type {
   ManifestList,
   Quote,
 } from "./api";
-import type { StatementPurpose } from "./statement";
-
-/** The agent did not answer: no connection, a timeout, a connection that broke. Says nothing about what it holds. */
-export declare class AgentUnreachable extends Error {
-  readonly code: "agent-unreachable";
-  readonly datacenter: string;
-  readonly urls: readonly string[];
-}
-
-/** Who answers is not the datacenter: its certificate is not under that one's on-chain root. Nothing was sent to it. */
-export declare class AgentNotTrusted extends Error {
-  readonly code: "agent-not-trusted";
-  readonly datacenter: string;
-  readonly url: string;
-}
-
-/** The agent answered, with a refusal. */
-export declare class AgentRefused extends Error {
-  readonly code: "agent-refused";
-  readonly datacenter: string;
-  readonly status: number;
-  /** The `code` of the ApiError. */
-  readonly refusal: string;
-}
-
-/** Who asks. */
-export type AgentCaller =
-  | { readonly kind: "anybody" }
-  | {
-      readonly kind: "account";
-      readonly signer: OfflineAminoSigner;
-      /** Default: the signer's first account. */
-      readonly address?: string;
-      readonly purpose?: StatementPurpose;
-    }
-  | { readonly kind: "peer"; readonly certificate: () => CertificateWithKey | Promise<CertificateWithKey> };
-
-export interface AgentTarget {
-  readonly chainId: string;
-  /** Its address. */
-  readonly datacenter: string;
-  /** Base URLs of its agent, as on the chain; tried in order. */
-  readonly urls: readonly string[];
-  /** DER of its roots on the chain that count now. */
-  readonly roots: readonly Uint8Array[];
-}
 
 export interface AgentClientOptions {
   /** For a request other than a log or a long poll, connecting included, in ms. Default 10 000. */
   readonly timeout?: number;
-  /** Largest answer that is read, in bytes. Default 4 MiB. */
+  /** Largest answer (and largest line of a log) that is read, in bytes. Default 4 MiB. */
   readonly maxResponseBytes?: number;
 }
 
@@ -68,48 +25,282 @@ export interface AgentCallOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A deployment as the agent's paths name it. */
-export interface AgentDeployment {
-  readonly tenant: string;
-  readonly sequence: bigint;
+interface AgentRequest {
+  readonly method: "GET" | "POST" | "PUT";
+  /** From "/v1/" on, without the query. */
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string | undefined>>;
+  readonly body?: unknown;
+  readonly deployment?: AgentDeployment;
+  readonly signal: AbortSignal | undefined;
+  /** Milliseconds that the agent itself may wait before it answers. */
+  readonly wait?: number;
 }
 
 /**
- * Asks one datacenter's agent. Every method throws AgentUnreachable, AgentNotTrusted, AgentRefused, or the signal's
- * reason. Nothing is written to a peer whose certificate is not under one of the target's roots.
+ * Asks one datacenter's agent. Every method throws AgentUnreachable, AgentNotTrusted, AgentRefused,
+ * AgentAnswerInvalid, or the signal's reason. Nothing is written to a peer whose certificate is not under one of the
+ * target's roots. Every request may be sent again: none does more when it arrives twice.
  */
-export declare class AgentClient implements AsyncDisposable {
-  constructor(target: AgentTarget, caller: AgentCaller, options?: AgentClientOptions);
+export class AgentClient implements AsyncDisposable {
+  private session: Promise<AgentSession> | undefined;
+  private readonly timeout: number;
+  private readonly maxBytes: number;
 
-  identity(options?: AgentCallOptions): Promise<Identity>;
+  constructor(
+    private readonly target: AgentTarget,
+    private readonly caller: AgentCaller,
+    options: AgentClientOptions = {},
+  ) {
+    this.timeout = options.timeout ?? 10_000;
+    this.maxBytes = options.maxResponseBytes ?? 4 * 2 ** 20;
+  }
+
+  /** Who the agent says that it is. */
+  identity({ signal }: AgentCallOptions = {}): Promise<Identity> {
+    return this.json(Identity, { method: "GET", path: "/v1/identity", signal });
+  }
+
   /** `order`: text id `<tenant>/<sequence>/<infrastructure>/<generation>`. */
-  quote(order: string, options?: AgentCallOptions): Promise<Quote>;
-  manifests(deployment: AgentDeployment, options?: AgentCallOptions): Promise<ManifestList>;
-  /** `version` in hexadecimal. */
-  putManifest(
+  quote(order: string, { signal }: AgentCallOptions = {}): Promise<Quote> {
+    return this.json(Quote, { method: "POST", path: "/v1/quotes", body: { order }, signal });
+  }
+
+  manifests(deployment: AgentDeployment, { signal }: AgentCallOptions = {}): Promise<ManifestList> {
+    return this.json(ManifestList, { method: "GET", path: `${pathOf(deployment)}/manifests`, deployment, signal });
+  }
+
+  /** Stages it, or activates it where the chain names it already. `version` in hexadecimal. */
+  async putManifest(
     deployment: AgentDeployment,
     version: string,
     manifest: ManifestEnvelope,
-    options?: AgentCallOptions,
-  ): Promise<void>;
+    { signal }: AgentCallOptions = {},
+  ): Promise<void> {
+    const path = `${pathOf(deployment)}/manifests/${version}`;
+    await this.bytes({ method: "PUT", path, body: manifest, deployment, signal });
+  }
+
   /** Undefined: the agent holds no such version. The hash is NOT checked here. */
-  manifest(
+  async manifest(
     deployment: AgentDeployment,
     version: string,
-    options?: AgentCallOptions,
-  ): Promise<ManifestDownload | undefined>;
-  /** With `after` (a cursor) it waits up to `wait` ms for a newer one, then answers what there is. */
+    { signal }: AgentCallOptions = {},
+  ): Promise<ManifestDownload | undefined> {
+    const path = `${pathOf(deployment)}/manifests/${version}`;
+    try {
+      return await this.json(ManifestDownload, { method: "GET", path, deployment, signal });
+    } catch (error) {
+      if (error instanceof AgentRefused && error.status === 404) return undefined;
+      throw error;
+    }
+  }
+
+  /** With `after` (a cursor) the agent waits up to `wait` ms for a newer one, then answers what there is. */
   status(
     deployment: AgentDeployment,
-    options?: AgentCallOptions & { readonly after?: string; readonly wait?: number },
-  ): Promise<DeploymentStatus>;
-  logs(
+    { signal, after, wait }: AgentCallOptions & { readonly after?: string; readonly wait?: number } = {},
+  ): Promise<DeploymentStatus> {
+    const query = { after, wait: wait?.toString() };
+    const path = `${pathOf(deployment)}/status`;
+    return this.json(DeploymentStatus, { method: "GET", path, query, deployment, signal, wait: wait ?? 0 });
+  }
+
+  /** The lines of a workload's instances, oldest first; with `follow` until the signal aborts. */
+  async *logs(
     deployment: AgentDeployment,
     workload: string,
-    options?: AgentCallOptions & { readonly follow?: boolean; readonly tail?: number; readonly instance?: number },
-  ): AsyncIterable<LogLine>;
-  parameters(deployment: AgentDeployment, options?: AgentCallOptions): Promise<ConnectionParameters>;
+    {
+      signal,
+      follow,
+      tail,
+      instance,
+    }: AgentCallOptions & { readonly follow?: boolean; readonly tail?: number; readonly instance?: number } = {},
+  ): AsyncGenerator<LogLine, void, undefined> {
+    const request: AgentRequest = {
+      method: "GET",
+      path: `${pathOf(deployment)}/workloads/${encodeURIComponent(workload)}/logs`,
+      query: { follow: follow ? "true" : undefined, tail: tail?.toString(), instance: instance?.toString() },
+      deployment,
+      signal,
+    };
+    const leaving = new AbortController();
+    const ended = signal === undefined ? leaving.signal : AbortSignal.any([signal, leaving.signal]);
+    const body = await this.open(request, ended);
+    try {
+      for await (const line of this.lines(body, request)) {
+        yield this.parse(LogLine, line, request);
+      }
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw error instanceof AgentError ? error : this.unreachable([error]);
+    } finally {
+      leaving.abort();
+    }
+  }
 
-  close(): Promise<void>;
-  [Symbol.asyncDispose](): Promise<void>;
+  /** What a holder tells its peers, so that they can tunnel to its workloads. */
+  parameters(deployment: AgentDeployment, { signal }: AgentCallOptions = {}): Promise<ConnectionParameters> {
+    const path = `${pathOf(deployment)}/parameters`;
+    return this.json(ConnectionParameters, { method: "GET", path, deployment, signal });
+  }
+
+  /** Ends the connections, those in use included. */
+  async close(): Promise<void> {
+    const session = this.session;
+    this.session = undefined;
+    await (await session?.catch(() => undefined))?.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  private async json<T>(schema: z.ZodType<T>, request: AgentRequest): Promise<T> {
+    return this.parse(schema, await this.bytes(request), request);
+  }
+
+  /** The whole answer, within the timeout. */
+  private async bytes(request: AgentRequest): Promise<Buffer> {
+    const timeout = AbortSignal.timeout(this.timeout + (request.wait ?? 0));
+    const ended = request.signal === undefined ? timeout : AbortSignal.any([request.signal, timeout]);
+    try {
+      return await this.readAll(await this.open(request, ended), request);
+    } catch (error) {
+      request.signal?.throwIfAborted();
+      throw error instanceof AgentError ? error : this.unreachable([error]);
+    }
+  }
+
+  /** The body of an answer that is no refusal, from the first URL that answers. */
+  private async open(request: AgentRequest, ended: AbortSignal): Promise<Dispatcher.ResponseData["body"]> {
+    const failures: unknown[] = [];
+    for (const url of this.target.urls) {
+      try {
+        return await this.openAt(parseUrl(url), request, ended);
+      } catch (error) {
+        request.signal?.throwIfAborted();
+        if (error instanceof AgentRefused || error instanceof AgentAnswerInvalid) throw error;
+        failures.push(error);
+        if (ended.aborted) break;
+      }
+    }
+    // An impostor is worse news than silence.
+    throw failures.find((failure) => failure instanceof AgentNotTrusted) ?? this.unreachable(failures);
+  }
+
+  private async openAt(url: URL, request: AgentRequest, ended: AbortSignal): Promise<Dispatcher.ResponseData["body"]> {
+    const session = await this.currentSession();
+    const query = new URLSearchParams();
+    for (const [name, value] of Object.entries(request.query ?? {})) {
+      if (value !== undefined) query.set(name, value);
+    }
+    const search = query.size === 0 ? "" : `?${query}`;
+    const headers = await session.headers(request.deployment);
+    const { statusCode, body } = await session.pool(url).request({
+      method: request.method,
+      path: `${url.pathname.replace(/\/$/, "")}${request.path}${search}`,
+      headers: request.body === undefined ? headers : { ...headers, "content-type": "application/json" },
+      ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
+      signal: ended,
+    });
+    if (statusCode >= 200 && statusCode < 300) return body;
+    const refusal = ApiError.safeParse(parseJson(await this.readAll(body, request)));
+    throw new AgentRefused(
+      this.target.datacenter,
+      statusCode,
+      refusal.data?.code ?? "unknown",
+      refusal.data?.message ?? "it gave no reason",
+      describe(request),
+    );
+  }
+
+  private async currentSession(): Promise<AgentSession> {
+    const current = this.session;
+    if (current !== undefined) {
+      const known = await current;
+      if (Date.now() < known.renewAt) return known;
+    }
+    // Another request may have started the next one meanwhile.
+    if (this.session !== undefined && this.session !== current) return this.session;
+    // What still runs on the old one ends there; nothing new starts on it, and its idle connections close.
+    const next = AgentSession.start(this.target, this.caller, Date.now());
+    this.session = next;
+    next.catch(() => {
+      if (this.session === next) this.session = undefined;
+    });
+    return next;
+  }
+
+  private async readAll(body: AsyncIterable<Buffer>, request: AgentRequest): Promise<Buffer> {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    for await (const chunk of body) {
+      size += chunk.length;
+      if (size > this.maxBytes) throw this.invalid(request, `more than ${this.maxBytes} bytes`);
+      chunks.push(chunk);
+    }
+    return Buffer.concat(chunks);
+  }
+
+  private async *lines(body: AsyncIterable<Buffer>, request: AgentRequest): AsyncGenerator<Buffer, void, undefined> {
+    let rest = Buffer.alloc(0);
+    for await (const chunk of body) {
+      rest = Buffer.concat([rest, chunk]);
+      for (let end = rest.indexOf(10); end >= 0; end = rest.indexOf(10)) {
+        if (end > 0) yield rest.subarray(0, end);
+        rest = rest.subarray(end + 1);
+      }
+      if (rest.length > this.maxBytes) throw this.invalid(request, `a line of more than ${this.maxBytes} bytes`);
+    }
+    if (rest.length > 0) yield rest;
+  }
+
+  private parse<T>(schema: z.ZodType<T>, bytes: Buffer, request: AgentRequest): T {
+    const parsed = schema.safeParse(parseJson(bytes));
+    // The path of what is wrong, never its value: that may be a manifest.
+    if (!parsed.success) throw this.invalid(request, z.prettifyError(parsed.error));
+    return parsed.data;
+  }
+
+  private invalid(request: AgentRequest, reason: string): AgentAnswerInvalid {
+    return new AgentAnswerInvalid(this.target.datacenter, describe(request), reason);
+  }
+
+  private unreachable(failures: readonly unknown[]): AgentUnreachable {
+    const reasons = failures.map((failure) => reasonOf(failure, this.timeout));
+    return new AgentUnreachable(this.target.datacenter, this.target.urls, reasons, { cause: failures.at(-1) });
+  }
+}
+
+function pathOf({ tenant, sequence }: AgentDeployment): string {
+  return `/v1/deployments/${encodeURIComponent(tenant)}/${sequence}`;
+}
+
+function describe({ method, path }: AgentRequest): string {
+  return `${method} ${path}`;
+}
+
+function parseUrl(text: string): URL {
+  const url = new URL(text);
+  if (url.protocol !== "https:") throw new Error("the chain names no https URL");
+  return url;
+}
+
+function parseJson(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString("utf8"));
+  } catch {
+    return undefined;
+  }
+}
+
+function reasonOf(failure: unknown, timeout: number): string {
+  // A DOMException, which is not an Error in every realm.
+  if (typeof failure === "object" && failure !== null && "name" in failure && failure.name === "TimeoutError") {
+    return `no answer within ${timeout} ms`;
+  }
+  if (!(failure instanceof Error)) return String(failure);
+  const [first] = failure instanceof AggregateError ? failure.errors : [];
+  return first instanceof Error ? first.message : failure.message;
 }

@@ -18,8 +18,13 @@ const pattern = new RegExp(
 export function identityUri({ chainId, datacenter, workload }: CertificateIdentity): string {
   const tail = workload === undefined ? "" : `/lease/${workload.lease}/workload/${workload.name}`;
   const uri = `spiffe://${chainId}/datacenter/${datacenter}${tail}`;
-  if (!pattern.test(uri))
-    throw new Error(`${uri} can't stand in a certificate: a part is empty or has other characters.`);
+  const parsed = parseIdentityUri(uri);
+  const same =
+    parsed?.chainId === chainId &&
+    parsed.datacenter === datacenter &&
+    parsed.workload?.lease === workload?.lease &&
+    parsed.workload?.name === workload?.name;
+  if (!same) throw new Error(`${uri} can't stand in a certificate: a part of it is empty or has other characters.`);
   return uri;
 }
 

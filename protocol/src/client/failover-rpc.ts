@@ -221,8 +221,11 @@ function parseJson(text: string): unknown {
 
 /** The innermost reason: fetch itself only says "fetch failed". */
 function networkReason(error: unknown, timeout: number): string {
+  // A DOMException, which is not an Error in every realm.
+  if (typeof error === "object" && error !== null && "name" in error && error.name === "TimeoutError") {
+    return `no answer within ${timeout} ms`;
+  }
   if (!(error instanceof Error)) return String(error);
-  if (error.name === "TimeoutError") return `no answer within ${timeout} ms`;
   if (error.cause instanceof AggregateError) return networkReason(error.cause.errors[0], timeout);
   return error.cause === undefined ? error.message : networkReason(error.cause, timeout);
 }
