@@ -361,6 +361,12 @@ function stop(): void {
   const friendly = pid !== undefined && (launch.holder === undefined || handlesTermination(workloadOf(pid)));
   if (friendly) {
     signalWorkload("SIGTERM");
+    // Some programs handle it by asking for the default, which does nothing to process 1 of a namespace.
+    setInterval(() => {
+      if (launch.holder !== undefined && !handlesTermination(workloadOf(pid))) {
+        signalWorkload("SIGKILL");
+      }
+    }, 50).unref();
     setTimeout(() => signalWorkload("SIGKILL"), launch.grace).unref();
   } else {
     signalWorkload("SIGKILL");

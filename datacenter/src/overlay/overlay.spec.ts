@@ -1,0 +1,517 @@
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { request } from "node:http";
+import { connect as connectHttp2 } from "node:http2";
+import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Duplex } from "node:stream";
+import { connect as connectTls } from "node:tls";
+import { type CertificateWithKey, createDatacenterRoot, createLeaf, parseIdentityUri } from "@dcx/protocol";
+import type { InstanceNetwork } from "../runtime/runtime";
+import type { ConnectionKey, Overlay, PeerIdentity, WantedConnections, WantedSource, WantedTarget } from "./overlay";
+import { startOverlay } from "./start";
+import { tunnelName } from "./tunnel-name";
+
+const chainId = "test-1";
+const folder = mkdtempSync(join(tmpdir(), "dcx-overlay-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const hour = 3_600_000;
+const around = () => ({ notBefore: new Date(Date.now() - hour), notAfter: new Date(Date.now() + hour) });
+
+interface World {
+  readonly name: string;
+  readonly root: CertificateWithKey;
+  readonly overlay: Overlay;
+  /** Ports of this machine by instance and port inside. */
+  readonly services: Map<string, number>;
+  readonly doors: Map<string, number>;
+  readonly refusals: { readonly message: string; readonly details: Record<string, unknown> }[];
+}
+
+const worlds: World[] = [];
+const servers: Server[] = [];
+afterEach(async () => {
+  await Promise.all(worlds.splice(0).map(({ overlay }) => overlay.close()));
+  for (const server of servers.splice(0)) {
+    server.close();
+  }
+});
+
+/** A datacenter whose instances are on this machine's loopback. */
+async function datacenter(name: string, changes: { leafLifetime?: number; home?: string } = {}): Promise<World> {
+  const root = await createDatacenterRoot({ chainId, datacenter: name }, around());
+  const services = new Map<string, number>();
+  const doors = new Map<string, number>();
+  const refusals: World["refusals"] = [];
+  const network = (instance: string): InstanceNetwork => ({
+    listen: async (address, port, onStream) => {
+      const server = createServer({ allowHalfOpen: true }, onStream);
+      server.listen(0, "127.0.0.1");
+      await once(server, "listening");
+      servers.push(server);
+      doors.set(`${instance} ${address}:${port}`, (server.address() as AddressInfo).port);
+      return { address, port, close: async () => void server.close() };
+    },
+    dial: async (port) => {
+      const at = services.get(`${instance}:${port}`);
+      if (at === undefined) {
+        throw new Error("connection refused");
+      }
+      const socket = connect({ port: at, host: "127.0.0.1", allowHalfOpen: true });
+      await once(socket, "connect");
+      return socket;
+    },
+  });
+  const networks = new Map<string, InstanceNetwork>();
+  const overlay = await startOverlay({
+    listen: { host: "127.0.0.1", port: 0 },
+    ingress: { listen: "127.0.0.1" },
+    home: changes.home ?? join(folder, `${name}-${worlds.length}`),
+    chainId,
+    datacenter: name,
+    ...(changes.leafLifetime === undefined ? {} : { leafLifetime: changes.leafLifetime }),
+    issue: async ({ uri, notBefore, notAfter }) => {
+      const identity = parseIdentityUri(uri);
+      if (identity === undefined) {
+        throw new Error(uri);
+      }
+      const { certificate, key } = await createLeaf(root, identity, { notBefore, notAfter });
+      return { certificate, privateKey: key };
+    },
+    network: async (instance) => {
+      const found = networks.get(instance) ?? network(instance);
+      networks.set(instance, found);
+      return found;
+    },
+    logger: {
+      debug: () => undefined,
+      info: () => undefined,
+      warn: (details, message) => refusals.push({ message, details: { ...details } }),
+    },
+  });
+  const world = { name, root, overlay, services, doors, refusals };
+  worlds.push(world);
+  return world;
+}
+
+async function serve(world: World, instance: string, port: number, onSocket: (socket: Socket) => void): Promise<void> {
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    socket.on("error", () => undefined);
+    onSocket(socket);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  servers.push(server);
+  world.services.set(`${instance}:${port}`, (server.address() as AddressInfo).port);
+}
+
+const echo = (socket: Socket) => void socket.pipe(socket);
+const leaseOf = (world: World) => `tenant/1/${world.name}/1`;
+const identity = (world: World, workload: string): PeerIdentity => ({
+  datacenter: world.name,
+  lease: leaseOf(world),
+  workload,
+  roots: [world.root.certificate],
+});
+const connection = "tenant/1/connections/web-to-api";
+
+function sourceOf(west: World, east: World, changes: Partial<WantedSource> = {}): WantedSource {
+  return {
+    connection,
+    source: { lease: leaseOf(west), workload: "web" },
+    instances: ["web-0"],
+    address: "127.77.0.1",
+    port: 9000,
+    targets: [{ ...identity(east, "api"), addresses: [east.overlay.address] }],
+    ...changes,
+  };
+}
+
+function targetOf(west: World, east: World, changes: Partial<WantedTarget> = {}): WantedTarget {
+  return {
+    connection,
+    target: { lease: leaseOf(east), workload: "api" },
+    instances: ["api-0"],
+    port: 9000,
+    sources: [identity(west, "web")],
+    ...changes,
+  };
+}
+
+function apply(world: World, wanted: Partial<WantedConnections>): void {
+  world.overlay.apply({ sources: [], targets: [], ingresses: [], ...wanted });
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+const established = (world: World, key: ConnectionKey) => world.overlay.status().get(key)?.established === true;
+
+async function declaredPair(changes: { leafLifetime?: number } = {}) {
+  const west = await datacenter("west", changes);
+  const east = await datacenter("east", changes);
+  await serve(east, "api-0", 9000, echo);
+  apply(west, { sources: [sourceOf(west, east)] });
+  apply(east, { targets: [targetOf(west, east)] });
+  await until(() => established(west, `source ${connection}`));
+  return { west, east };
+}
+
+function dialDoor(world: World, door = "web-0 127.77.0.1:9000"): Socket {
+  return connect({ port: world.doors.get(door) ?? 0, host: "127.0.0.1", allowHalfOpen: true });
+}
+
+async function exchange(socket: Duplex, text: string): Promise<string> {
+  socket.end(text);
+  let answer = "";
+  for await (const data of socket) {
+    answer += data;
+  }
+  return answer;
+}
+
+it("carries a declared pair, across datacenters", async () => {
+  const { west, east } = await declaredPair();
+  await expect(exchange(dialDoor(west), "hello")).resolves.toBe("hello");
+  expect(east.overlay.status().get(`target ${connection}`)).toEqual({ role: "target", established: true });
+  expect(east.refusals).toEqual([]);
+}, 20_000);
+
+it("carries a declared pair within one datacenter", async () => {
+  const west = await datacenter("west");
+  await serve(west, "api-0", 9000, echo);
+  apply(west, { sources: [sourceOf(west, west)], targets: [targetOf(west, west)] });
+  await until(() => established(west, `source ${connection}`));
+  await expect(exchange(dialDoor(west), "hello")).resolves.toBe("hello");
+}, 20_000);
+
+it("carries many connections at once through one tunnel", async () => {
+  const { west } = await declaredPair();
+  const answers = await Promise.all(Array.from({ length: 200 }, (_, n) => exchange(dialDoor(west), `n${n}`)));
+  expect(answers).toEqual(Array.from({ length: 200 }, (_, n) => `n${n}`));
+}, 20_000);
+
+it("passes on the end of one direction alone", async () => {
+  const west = await datacenter("west");
+  const east = await datacenter("east");
+  // Answers only once it has seen the end, and the source still sends after the target's end.
+  const afterEnd: string[] = [];
+  await serve(east, "api-0", 9000, (socket) => {
+    socket.end("bye");
+    socket.on("data", (data) => afterEnd.push(String(data)));
+  });
+  apply(west, { sources: [sourceOf(west, east)] });
+  apply(east, { targets: [targetOf(west, east)] });
+  await until(() => established(west, `source ${connection}`));
+  const socket = dialDoor(west);
+  let text = "";
+  socket.on("data", (data) => {
+    text += data;
+  });
+  await once(socket, "end");
+  expect(text).toBe("bye");
+  socket.end("still here");
+  await until(() => afterEnd.join("") === "still here");
+}, 20_000);
+
+it("moves a lot while the reader is slow, without keeping it in memory", async () => {
+  const west = await datacenter("west");
+  const east = await datacenter("east");
+  let sent = 0;
+  const size = 96 << 20;
+  const block = Buffer.alloc(1 << 16, 7);
+  await serve(east, "api-0", 9000, (socket) => {
+    const more = () => {
+      while (sent < size) {
+        sent += block.length;
+        if (!socket.write(block)) {
+          socket.once("drain", more);
+          return;
+        }
+      }
+      socket.end();
+    };
+    more();
+  });
+  apply(west, { sources: [sourceOf(west, east)] });
+  apply(east, { targets: [targetOf(west, east)] });
+  await until(() => established(west, `source ${connection}`));
+  sent = 0;
+  const socket = dialDoor(west);
+  await once(socket, "readable");
+  let before = -1;
+  while (before !== sent) {
+    before = sent;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  expect(sent).toBeLessThan(32 << 20);
+  let received = 0;
+  for await (const data of socket) {
+    received += data.length;
+  }
+  expect(received).toBe(size);
+}, 60_000);
+
+it("shows an abort as an abort, not as an end", async () => {
+  const west = await datacenter("west");
+  const east = await datacenter("east");
+  await serve(east, "api-0", 9000, (socket) => {
+    socket.write("part");
+    socket.once("data", () => socket.resetAndDestroy());
+  });
+  apply(west, { sources: [sourceOf(west, east)] });
+  apply(east, { targets: [targetOf(west, east)] });
+  await until(() => established(west, `source ${connection}`));
+  const socket = dialDoor(west);
+  await once(socket, "data");
+  socket.write("x");
+  await expect(once(socket, "end")).rejects.toThrow(/ECONNRESET/);
+}, 20_000);
+
+it("tells that the target does not accept yet, and when it does", async () => {
+  const west = await datacenter("west");
+  const east = await datacenter("east");
+  apply(west, { sources: [sourceOf(west, east)] });
+  apply(east, { targets: [targetOf(west, east)] });
+  await until(() =>
+    /does not accept on port 9000/.test(west.overlay.status().get(`source ${connection}`)?.message ?? ""),
+  );
+  await serve(east, "api-0", 9000, echo);
+  await until(() => established(west, `source ${connection}`));
+}, 20_000);
+
+it("spreads over the target's instances and passes over one that does not accept", async () => {
+  const west = await datacenter("west");
+  const east = await datacenter("east");
+  for (const name of ["api-0", "api-1"]) {
+    await serve(east, name, 9000, (socket) => socket.end(name));
+  }
+  apply(west, { sources: [sourceOf(west, east)] });
+  apply(east, { targets: [targetOf(west, east, { instances: ["api-0", "api-dead", "api-1"] })] });
+  await until(() => established(west, `source ${connection}`));
+  const answers = await Promise.all(Array.from({ length: 9 }, () => exchange(dialDoor(west), "")));
+  expect(new Set(answers)).toEqual(new Set(["api-0", "api-1"]));
+}, 20_000);
+
+it("cuts established flows at once when the target no longer lets the source in", async () => {
+  const { west, east } = await declaredPair();
+  const socket = dialDoor(west);
+  socket.write("x");
+  await once(socket, "data");
+  const closed = once(socket, "close").catch(() => undefined);
+  socket.on("error", () => undefined);
+  apply(east, { targets: [targetOf(west, east, { sources: [] })] });
+  await closed;
+  await until(() => !established(west, `source ${connection}`));
+}, 20_000);
+
+it("cuts established flows at once when the source's end is removed", async () => {
+  const { west } = await declaredPair();
+  const socket = dialDoor(west);
+  socket.on("error", () => undefined);
+  socket.write("x");
+  await once(socket, "data");
+  const closed = once(socket, "close").catch(() => undefined);
+  apply(west, {});
+  await closed;
+  expect(west.overlay.status().size).toBe(0);
+}, 20_000);
+
+it("keeps flows when the same is applied again, and while certificates are renewed", async () => {
+  const { west, east } = await declaredPair({ leafLifetime: 2 });
+  const certificate = await west.overlay.certificate(leaseOf(west), "web");
+  const socket = dialDoor(west);
+  socket.write("a");
+  await once(socket, "data");
+  apply(west, { sources: [sourceOf(west, east)] });
+  apply(east, { targets: [targetOf(west, east)] });
+  // Until the certificate that the first flow came with has expired.
+  await until(() => new Date() > notAfterOf(certificate));
+  expect(await west.overlay.certificate(leaseOf(west), "web")).not.toBe(certificate);
+  socket.write("b");
+  expect(String((await once(socket, "data"))[0])).toBe("b");
+  await expect(exchange(dialDoor(west), "new")).resolves.toBe("new");
+  socket.destroy();
+}, 20_000);
+
+it("connects again when the target's agent comes back at its address", async () => {
+  const { west, east } = await declaredPair();
+  await east.overlay.close();
+  await until(() => !established(west, `source ${connection}`));
+  worlds.splice(worlds.indexOf(east), 1);
+  const home = join(folder, "east-1");
+  const again = await datacenter("east", { home });
+  expect(again.overlay.address).toBe(east.overlay.address);
+  await serve(again, "api-0", 9000, echo);
+  apply(west, { sources: [sourceOf(west, again)] });
+  apply(again, { targets: [targetOf(west, again)] });
+  await until(() => established(west, `source ${connection}`));
+  await expect(exchange(dialDoor(west), "hello")).resolves.toBe("hello");
+}, 20_000);
+
+describe("a tunnel is refused", () => {
+  /** What a caller with these credentials gets: "accepted", or why it ended. */
+  async function attempt(
+    east: World,
+    credentials: Partial<CertificateWithKey>,
+    name: string | undefined,
+  ): Promise<string> {
+    const { hostname, port } = new URL(`tcp://${east.overlay.address}`);
+    const socket = connectTls({
+      host: hostname,
+      port: Number(port),
+      ...(name === undefined ? {} : { servername: name }),
+      ...(credentials.certificate === undefined ? {} : { cert: credentials.certificate, key: credentials.key }),
+      rejectUnauthorized: false,
+      ALPNProtocols: ["h2"],
+    });
+    try {
+      await once(socket, "secureConnect");
+      const session = connectHttp2("https://x", { createConnection: () => socket });
+      session.on("error", () => undefined);
+      const stream = session.request({ ":method": "CONNECT", ":authority": "x" }, { endStream: false });
+      stream.on("error", () => undefined);
+      const outcome = await Promise.race([
+        once(stream, "response").then(([headers]) => `accepted ${headers[":status"]}`),
+        once(stream, "close").then(() => "refused"),
+      ]);
+      session.destroy();
+      return outcome;
+    } catch (error) {
+      return `refused: ${error instanceof Error ? error.message : error}`;
+    }
+  }
+
+  const workload = (world: World, name: string) => ({
+    chainId,
+    datacenter: world.name,
+    workload: { lease: leaseOf(world), name },
+  });
+
+  it("but not for the declared source (control)", async () => {
+    const { west, east } = await declaredPair();
+    const leaf = await createLeaf(west.root, workload(west, "web"), around());
+    await expect(attempt(east, leaf, tunnelName(chainId, connection, leaseOf(east)))).resolves.toBe("accepted 200");
+  }, 20_000);
+
+  it.each<[string, (west: World, east: World) => Promise<Partial<CertificateWithKey>>]>([
+    ["without a certificate", async () => ({})],
+    ["for another workload of the same lease", (west) => createLeaf(west.root, workload(west, "evil"), around())],
+    ["for the datacenter's agent", (west) => createLeaf(west.root, { chainId, datacenter: west.name }, around())],
+    ["for a source under the target's root", (west, east) => createLeaf(east.root, workload(west, "web"), around())],
+    [
+      "under a look-alike root",
+      async (west) =>
+        createLeaf(
+          await createDatacenterRoot({ chainId, datacenter: west.name }, around()),
+          workload(west, "web"),
+          around(),
+        ),
+    ],
+    [
+      "that has expired",
+      (west) =>
+        createLeaf(west.root, workload(west, "web"), {
+          notBefore: new Date(Date.now() - 1000_000),
+          notAfter: new Date(Date.now() - 1000),
+        }),
+    ],
+  ])(
+    "%s",
+    async (_, credentials) => {
+      const { west, east } = await declaredPair();
+      const name = tunnelName(chainId, connection, leaseOf(east));
+      await expect(attempt(east, await credentials(west, east), name)).resolves.toMatch(/^refused/);
+      expect(east.refusals).toContainEqual(
+        expect.objectContaining({
+          message: "a tunnel was refused",
+          details: expect.objectContaining({ connection, presented: expect.any(String), reason: expect.any(String) }),
+        }),
+      );
+    },
+    20_000,
+  );
+
+  it.each([
+    ["for a connection that is not declared", tunnelName(chainId, "tenant/1/connections/other", "tenant/1/east/1")],
+    ["without the name of a connection", undefined],
+  ])(
+    "%s",
+    async (_, name) => {
+      const { west, east } = await declaredPair();
+      const leaf = await createLeaf(west.root, workload(west, "web"), around());
+      await expect(attempt(east, leaf, name)).resolves.toMatch(/^refused/);
+    },
+    20_000,
+  );
+
+  it("with the certificate of another connection's source", async () => {
+    const { west, east } = await declaredPair();
+    const other: WantedTarget = targetOf(west, east, {
+      connection: "tenant/1/connections/admin-to-api",
+      sources: [identity(west, "admin")],
+    });
+    apply(east, { targets: [targetOf(west, east), other] });
+    const leaf = await createLeaf(west.root, workload(west, "web"), around());
+    const name = tunnelName(chainId, other.connection, leaseOf(east));
+    await expect(attempt(east, leaf, name)).resolves.toMatch(/^refused/);
+  }, 20_000);
+
+  it("by the source when the target is somebody else", async () => {
+    const west = await datacenter("west");
+    const east = await datacenter("east");
+    const other = await datacenter("other");
+    await serve(east, "api-0", 9000, echo);
+    apply(east, { targets: [targetOf(west, east)] });
+    const peer = { ...identity(east, "api"), roots: [other.root.certificate], addresses: [east.overlay.address] };
+    apply(west, { sources: [sourceOf(west, east, { targets: [peer] })] });
+    await until(() => west.refusals.some(({ message }) => message === "a tunnel's other end was refused"));
+    expect(west.overlay.status().get(`source ${connection}`)).toMatchObject({
+      established: false,
+      message: expect.stringContaining("is not api of east"),
+    });
+  }, 20_000);
+});
+
+describe("a global connection", () => {
+  const global = "tenant/1/connections/public";
+  const answerOf = (url: string) =>
+    new Promise<string>((resolve, reject) => {
+      request(url, { agent: false }, (response) => {
+        let text = "";
+        response.on("data", (data) => {
+          text += data;
+        });
+        response.on("end", () => resolve(text));
+      })
+        .on("error", reject)
+        .end();
+    });
+
+  it("answers at its address, at the same one after a restart, and no more once it is gone", async () => {
+    const home = join(folder, "ingress");
+    const west = await datacenter("west", { home });
+    await serve(west, "web-0", 8080, (socket) => socket.end("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"));
+    apply(west, { ingresses: [{ connection: global, instances: ["web-0"], port: 8080 }] });
+    await until(() => established(west, `ingress ${global}`));
+    const address = west.overlay.status().get(`ingress ${global}`)?.address ?? "";
+    expect(address).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
+    await expect(answerOf(address)).resolves.toBe("ok");
+    await west.overlay.close();
+    await expect(answerOf(address)).rejects.toThrow(/ECONNREFUSED/);
+    const again = await datacenter("west", { home });
+    apply(again, { ingresses: [{ connection: global, instances: [], port: 8080 }] });
+    await until(() => again.overlay.status().get(`ingress ${global}`)?.address !== undefined);
+    expect(again.overlay.status().get(`ingress ${global}`)).toMatchObject({ address, established: false });
+  }, 20_000);
+});
+
+function notAfterOf(pem: string): Date {
+  const { X509Certificate } = require("node:crypto") as typeof import("node:crypto");
+  return new Date(new X509Certificate(pem).validTo);
+}

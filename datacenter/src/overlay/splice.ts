@@ -1,0 +1,56 @@
+import { constants } from "node:http2";
+import { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+
+/**
+ * Joins two streams into one flow: back pressure and half-close go through, and so does an abort, which must not look
+ * like an orderly end. Resolves when both are closed. Never rejects.
+ */
+export function splice(one: Duplex, other: Duplex): Promise<void> {
+  return Promise.all([lead(one, other), lead(other, one)]).then(() => undefined);
+}
+
+function lead(from: Duplex, to: Duplex): Promise<void> {
+  return new Promise((resolve) => {
+    // What goes wrong shows as a close without an end.
+    from.on("error", () => undefined);
+    from.on("end", () => {
+      if (wasReset(from)) {
+        abort(to);
+      } else if (!to.destroyed) {
+        to.end();
+      }
+    });
+    const closed = () => {
+      if (!from.readableEnded || wasReset(from) || !from.writableFinished) {
+        abort(to);
+      }
+      resolve();
+    };
+    if (from.closed) {
+      closed();
+      return;
+    }
+    from.once("close", closed);
+    from.pipe(to, { end: false });
+  });
+}
+
+/** Ends a stream so that its other side knows that something is missing. */
+export function abort(stream: Duplex): void {
+  if (stream.destroyed) {
+    return;
+  }
+  if (stream instanceof Socket) {
+    stream.resetAndDestroy();
+  } else if ("rstCode" in stream && "close" in stream && typeof stream.close === "function") {
+    stream.close(constants.NGHTTP2_CANCEL);
+  } else {
+    stream.destroy();
+  }
+}
+
+/** A reset stream of HTTP/2 also ends: only its code tells. */
+function wasReset(stream: Duplex): boolean {
+  return "rstCode" in stream && stream.rstCode !== undefined && stream.rstCode !== constants.NGHTTP2_NO_ERROR;
+}

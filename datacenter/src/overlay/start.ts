@@ -1,0 +1,175 @@
+import { mkdirSync } from "node:fs";
+import type { Duplex } from "node:stream";
+import { type ConnectionStatus, PeerVerifier } from "@dcx/protocol";
+import { Ingress } from "./ingress";
+import { Leaves } from "./leaves";
+import type { ConnectionKey, Overlay, OverlayOptions, WantedConnections } from "./overlay";
+import { RememberedPorts } from "./ports";
+import { Source } from "./source";
+import { workloadUri } from "./tunnel-name";
+import { TunnelServer } from "./tunnel-server";
+
+const defaultLifetime = 24 * 3600;
+/** How often what could not be opened is tried again, in milliseconds. */
+const checkInterval = 500;
+
+/**
+ * Starts a datacenter's overlay: it carries the declared connections of the workloads here and nothing else.
+ * Rejects when the port for tunnels can't be had.
+ */
+export async function startOverlay(options: OverlayOptions): Promise<Overlay> {
+  mkdirSync(options.home, { recursive: true, mode: 0o700 });
+  const { chainId, datacenter, logger, network } = options;
+  const ports = new RememberedPorts(options.home);
+  const leaves = new Leaves(options.issue, (options.leafLifetime ?? defaultLifetime) * 1000, logger);
+  const verifier = await PeerVerifier.create();
+  const dial = async (instance: string, port: number): Promise<Duplex> => (await network(instance)).dial(port);
+  const server = new TunnelServer({ chainId, datacenter, leaves, verifier, dial, logger });
+  const port = await listen(server, options, ports);
+
+  const sources = new Map<string, Source>();
+  const ingresses = new Map<string, Ingress>();
+  let wanted: WantedConnections = { sources: [], targets: [], ingresses: [] };
+  const listeners = new Set<() => void>();
+  let announced = "";
+  const onChange = () => {
+    const now = JSON.stringify([...status()]);
+    if (now !== announced) {
+      announced = now;
+      for (const listener of listeners) {
+        listener();
+      }
+    }
+  };
+
+  const status = (): Map<ConnectionKey, ConnectionStatus> => {
+    const all = new Map<ConnectionKey, ConnectionStatus>();
+    for (const { connection, instances } of wanted.targets) {
+      const established = instances.length > 0;
+      const message = established ? {} : { message: "no instance of the target is ready" };
+      all.set(`target ${connection}`, { role: "target", established, ...message });
+    }
+    for (const wantedSource of wanted.sources) {
+      const one = sources.get(sourceKey(wantedSource))?.status();
+      const before = all.get(`source ${wantedSource.connection}`);
+      if (one !== undefined && before?.established !== false) {
+        all.set(`source ${wantedSource.connection}`, one);
+      }
+    }
+    for (const [connection, ingress] of ingresses) {
+      all.set(`ingress ${connection}`, ingress.status());
+    }
+    return all;
+  };
+
+  leaves.onRenewed((uri) => {
+    for (const source of sources.values()) {
+      if (source.uri === uri) {
+        source.renew();
+      }
+    }
+  });
+  const check = setInterval(() => {
+    for (const source of sources.values()) {
+      source.check();
+    }
+  }, checkInterval);
+  check.unref();
+
+  return {
+    address: `${hostPart(options.advertise ?? options.listen.host)}:${port}`,
+    apply: (next) => {
+      wanted = next;
+      server.apply(next.targets);
+      reconcile(
+        sources,
+        new Map(next.sources.map((source) => [sourceKey(source), source])),
+        (source) => new Source({ chainId, datacenter, leaves, verifier, network, logger, onChange }, source),
+      );
+      const ingressOptions = {
+        listen: options.ingress.listen,
+        host: options.ingress.host ?? options.ingress.listen,
+        ports,
+        dial,
+        logger,
+        onChange,
+      };
+      reconcile(
+        ingresses,
+        new Map(next.ingresses.map((ingress) => [ingress.connection, ingress])),
+        (ingress) => new Ingress(ingressOptions, ingress),
+      );
+      leaves.retain(
+        new Set([
+          ...[...sources.values()].map(({ uri }) => uri),
+          ...next.targets.map(({ target }) => workloadUri(chainId, { datacenter, ...target })),
+        ]),
+      );
+      onChange();
+    },
+    status,
+    certificate: async (lease, workload) =>
+      (await leaves.get(workloadUri(chainId, { datacenter, lease, workload }))).certificate,
+    subscribe: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    close: async () => {
+      clearInterval(check);
+      listeners.clear();
+      reconcile(sources, new Map(), unreachable);
+      reconcile(ingresses, new Map(), unreachable);
+      leaves.close();
+      await server.close();
+    },
+  };
+}
+
+/** What makes two wanted sources the same listener; everything else changes in place. */
+function sourceKey({ connection, source, address, port }: WantedConnections["sources"][number]): string {
+  return JSON.stringify([connection, source.lease, source.workload, address, port]);
+}
+
+/** Closes what is not wanted, updates what is, makes what is missing. */
+function reconcile<Wanted, Entry extends { apply(wanted: Wanted): void; close(): void }>(
+  present: Map<string, Entry>,
+  wanted: ReadonlyMap<string, Wanted>,
+  make: (wanted: Wanted) => Entry,
+): void {
+  for (const [key, entry] of present) {
+    if (!wanted.has(key)) {
+      present.delete(key);
+      entry.close();
+    }
+  }
+  for (const [key, each] of wanted) {
+    const entry = present.get(key);
+    if (entry === undefined) {
+      present.set(key, make(each));
+    } else {
+      entry.apply(each);
+    }
+  }
+}
+
+function unreachable(): never {
+  throw new Error("nothing is made while closing");
+}
+
+async function listen(server: TunnelServer, options: OverlayOptions, ports: RememberedPorts): Promise<number> {
+  const { host, port } = options.listen;
+  if (port === 0 && ports.tunnels !== undefined) {
+    try {
+      return await server.listen(host, ports.tunnels);
+    } catch (error) {
+      options.logger.warn({ port: ports.tunnels, error: String(error) }, "tunnels have to take another port");
+    }
+  }
+  const used = await server.listen(host, port);
+  ports.setTunnels(used);
+  return used;
+}
+
+function hostPart(host: string): string {
+  return host.includes(":") ? `[${host}]` : host;
+}

@@ -1,0 +1,243 @@
+import { constants as cryptoConstants } from "node:crypto";
+import { once } from "node:events";
+import { constants, performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
+import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
+import { createSecureContext, createServer, type Server, type TLSSocket } from "node:tls";
+import { certificateDer, identityUri, type PeerVerifier } from "@dcx/protocol";
+import type { Leaves } from "./leaves";
+import type { OverlayLogger, PeerIdentity, WantedTarget } from "./overlay";
+import { abort, splice } from "./splice";
+import { tunnelName, workloadUri } from "./tunnel-name";
+
+export interface TunnelServerOptions {
+  readonly chainId: string;
+  readonly datacenter: string;
+  readonly leaves: Leaves;
+  readonly verifier: PeerVerifier;
+  /** Opens a stream to a port of a local instance. */
+  readonly dial: (instance: string, port: number) => Promise<Duplex>;
+  readonly logger: OverlayLogger;
+}
+
+interface Admitted {
+  readonly socket: TLSSocket;
+  readonly session: ServerHttp2Session;
+  readonly name: string;
+  readonly leaf: Buffer;
+  readonly notAfter: Date;
+}
+
+/** What both ends of a tunnel say about HTTP/2. Both are authenticated, so the limits are about memory, not abuse. */
+export const tunnelSettings = {
+  settings: { initialWindowSize: 1 << 20, maxConcurrentStreams: 100_000, enablePush: false },
+  maxSessionMemory: 512,
+  maxSettings: 64,
+  streamResetBurst: 1_000_000,
+  streamResetRate: 100_000,
+} as const;
+
+/** Session tickets would let an expired certificate in again. */
+export const tlsOptions = {
+  minVersion: "TLSv1.3",
+  secureOptions: cryptoConstants.SSL_OP_NO_TICKET,
+  ALPNProtocols: ["h2"],
+} as const;
+
+/** Where tunnels of other agents (and of this one) arrive: lets in exactly the declared sources of each connection. */
+export class TunnelServer {
+  readonly #options: TunnelServerOptions;
+  readonly #server: Server;
+  readonly #sockets = new Set<TLSSocket>();
+  readonly #admitted = new Set<Admitted>();
+  #targets = new Map<string, WantedTarget>();
+  #turn = 0;
+
+  constructor(options: TunnelServerOptions) {
+    this.#options = options;
+    this.#server = createServer({
+      ...tlsOptions,
+      requestCert: true,
+      // Who is let in is decided below, against the roots and the identity of this one connection's sources.
+      rejectUnauthorized: false,
+      SNICallback: (name, done) => {
+        this.#context(name).then(
+          (context) => done(null, context),
+          (error: Error) => done(error),
+        );
+      },
+    });
+    this.#server.on("tlsClientError", (error, socket) => {
+      this.#options.logger.debug({ from: socket.remoteAddress, reason: error.message }, "a tunnel was not made");
+    });
+    this.#server.on("secureConnection", (socket) => this.#admit(socket));
+  }
+
+  /** Rejects when the port is taken. */
+  async listen(host: string, port: number): Promise<number> {
+    this.#server.listen({ host, port, backlog: 1024 });
+    await once(this.#server, "listening");
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** From now on these are the targets. Tunnels that these would not let in are cut. */
+  apply(targets: readonly WantedTarget[]): void {
+    this.#targets = new Map(
+      targets.map((target) => [tunnelName(this.#options.chainId, target.connection, target.target.lease), target]),
+    );
+    for (const admitted of this.#admitted) {
+      // An established tunnel stays while its certificate counted when it came: only new streams ask for the time.
+      if (!this.#verify(admitted.name, admitted.leaf, earlier(admitted.notAfter)).valid) {
+        admitted.session.destroy();
+        admitted.socket.destroy();
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#targets = new Map();
+    const closed = this.#server.listening ? once(this.#server, "close") : undefined;
+    this.#server.close();
+    for (const { session } of this.#admitted) {
+      session.destroy();
+    }
+    for (const socket of this.#sockets) {
+      socket.destroy();
+    }
+    await closed;
+  }
+
+  async #context(name: string) {
+    const target = this.#targets.get(name);
+    if (target === undefined) {
+      throw new Error(`no connection with the tunnel name ${name} leads here`);
+    }
+    const { chainId, datacenter, leaves } = this.#options;
+    const leaf = await leaves.get(workloadUri(chainId, { datacenter, ...target.target }));
+    return createSecureContext({
+      cert: leaf.certificate,
+      key: leaf.privateKey,
+      ca: this.#sourcesOf(name).flatMap(({ roots }) => roots),
+      minVersion: tlsOptions.minVersion,
+      secureOptions: tlsOptions.secureOptions,
+    });
+  }
+
+  #sourcesOf(name: string): PeerIdentity[] {
+    return [...(this.#targets.get(name)?.sources ?? [])];
+  }
+
+  #verify(name: string, leaf: Uint8Array | undefined, now: Date) {
+    const { chainId, verifier } = this.#options;
+    const refusals: string[] = [];
+    for (const { datacenter, lease, workload, roots } of this.#sourcesOf(name)) {
+      const expected = { chainId, datacenter, workload: { lease, name: workload } };
+      const verdict = verifier.verify(leaf, roots.map(certificateDer), now, expected);
+      if (verdict.valid) {
+        return verdict;
+      }
+      refusals.push(`${identityUri(expected)}: ${verdict.message}`);
+    }
+    return { valid: false, message: refusals.join("; ") || "the connection has no source" } as const;
+  }
+
+  #admit(socket: TLSSocket): void {
+    this.#sockets.add(socket);
+    socket.once("close", () => this.#sockets.delete(socket));
+    socket.on("error", () => undefined);
+    const name = typeof socket.servername === "string" ? socket.servername : "";
+    const presented = socket.getPeerX509Certificate();
+    const verdict = this.#verify(name, presented?.raw, new Date());
+    if (!verdict.valid || presented === undefined || socket.alpnProtocol !== "h2") {
+      this.#options.logger.warn(
+        {
+          from: socket.remoteAddress,
+          connection: this.#targets.get(name)?.connection,
+          presented: presented?.subjectAltName ?? "no certificate",
+          fingerprint: presented?.fingerprint256,
+          reason: verdict.valid ? "it does not speak HTTP/2" : verdict.message,
+        },
+        "a tunnel was refused",
+      );
+      socket.destroy();
+      return;
+    }
+    socket.setNoDelay(true);
+    socket.setKeepAlive(true, 30_000);
+    const session = performServerHandshake(socket, tunnelSettings);
+    const admitted: Admitted = { socket, session, name, leaf: presented.raw, notAfter: verdict.notAfter };
+    this.#admitted.add(admitted);
+    session.on("error", () => undefined);
+    session.once("close", () => this.#admitted.delete(admitted));
+    session.on("stream", (stream, headers) => {
+      stream.on("error", () => undefined);
+      void this.#serve(admitted, stream, String(headers[":method"]));
+    });
+    this.#options.logger.debug({ from: socket.remoteAddress, peer: identityUri(verdict.identity) }, "a tunnel stands");
+  }
+
+  async #serve(admitted: Admitted, stream: ServerHttp2Stream, method: string): Promise<void> {
+    const answer = (status: number, reason: string) => {
+      if (!stream.destroyed) {
+        stream.respond({ ":status": status, "dcx-reason": reason.replace(/[^\x20-\x7e]/g, " ") }, { endStream: true });
+        // What the source has sent already goes nowhere.
+        stream.close(constants.NGHTTP2_NO_ERROR);
+      }
+    };
+    if (admitted.notAfter < new Date()) {
+      answer(421, "the certificate of this tunnel has expired: make a new tunnel");
+      return;
+    }
+    let inner: Duplex;
+    try {
+      inner = await this.#dialAny(admitted.name);
+    } catch (error) {
+      answer(503, error instanceof Error ? error.message : String(error));
+      return;
+    }
+    if (method !== "CONNECT") {
+      inner.on("error", () => undefined);
+      inner.destroy();
+      answer(200, "the target accepts");
+      return;
+    }
+    if (stream.destroyed) {
+      inner.on("error", () => undefined);
+      abort(inner);
+      return;
+    }
+    stream.respond({ ":status": 200 });
+    await splice(stream, inner);
+  }
+
+  /** Takes the instances in turn; one that does not accept is passed over. */
+  async #dialAny(name: string): Promise<Duplex> {
+    const target = this.#targets.get(name);
+    const ends = (target?.instances ?? []).map((instance) => ({ instance, port: target?.port ?? 0 }));
+    return dialInTurn(ends, this.#turn++, this.#options.dial);
+  }
+}
+
+/** Dials the ends beginning with the `turn`th, until one accepts. Rejects with the last reason. */
+export async function dialInTurn(
+  ends: readonly { readonly instance: string; readonly port: number }[],
+  turn: number,
+  dial: (instance: string, port: number) => Promise<Duplex>,
+): Promise<Duplex> {
+  let reason = "no instance of the target is ready";
+  for (let offset = 0; offset < ends.length; offset++) {
+    const end = ends[(turn + offset) % ends.length];
+    if (end !== undefined) {
+      try {
+        return await dial(end.instance, end.port);
+      } catch (error) {
+        reason = `the target does not accept on port ${end.port}: ${error instanceof Error ? error.message : error}`;
+      }
+    }
+  }
+  throw new Error(reason);
+}
+
+function earlier(notAfter: Date): Date {
+  return new Date(Math.min(Date.now(), notAfter.getTime()));
+}

@@ -1,0 +1,332 @@
+import { type ClientHttp2Session, type ClientHttp2Stream, connect as connectHttp2, constants } from "node:http2";
+import { connect, type TLSSocket } from "node:tls";
+import { certificateDer, type PeerVerifier } from "@dcx/protocol";
+import type { Leaves } from "./leaves";
+import type { OverlayLogger, TargetPeer } from "./overlay";
+import { tunnelName, workloadUri } from "./tunnel-name";
+import { tlsOptions, tunnelSettings } from "./tunnel-server";
+
+export interface TunnelOptions {
+  readonly chainId: string;
+  readonly connection: string;
+  /** URI of the local workload. */
+  readonly source: string;
+  readonly peer: TargetPeer;
+  readonly leaves: Leaves;
+  readonly verifier: PeerVerifier;
+  readonly logger: OverlayLogger;
+  /** Called when `accepts` or `message` changed. */
+  readonly onChange: () => void;
+}
+
+const connectPatience = 10_000;
+const firstDelay = 100;
+const longestDelay = 5_000;
+const pingInterval = 15_000;
+const pingPatience = 10_000;
+/** How long a workload's connection waits for a tunnel that does not stand yet. */
+const openPatience = 10_000;
+
+/**
+ * The source's end of one tunnel: one mutually authenticated session for one pair of workloads, made again whenever
+ * it breaks, and anew, beside the old one, when the certificate was renewed.
+ */
+export class Tunnel {
+  readonly #options: TunnelOptions;
+  #session: ClientHttp2Session | undefined;
+  #attempt: Promise<void> | undefined;
+  #delay = firstDelay;
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+  #accepts = false;
+  #message = "connecting";
+  #waiting = new Set<() => void>();
+
+  constructor(options: TunnelOptions) {
+    this.#options = options;
+    this.#reconnect(0);
+  }
+
+  /** Whether the tunnel stands and the target accepted when it was last asked. */
+  get accepts(): boolean {
+    return this.#accepts;
+  }
+
+  /** Why it does not, for a person. */
+  get message(): string {
+    return this.#message;
+  }
+
+  /** A stream to the target. Rejects when the tunnel does not stand in time, or the target does not accept. */
+  async open(): Promise<ClientHttp2Stream> {
+    const session = await this.#standing();
+    const name = tunnelName(this.#options.chainId, this.#options.connection, this.#options.peer.lease);
+    const stream = session.request({ ":method": "CONNECT", ":authority": name }, { endStream: false });
+    try {
+      await this.#accepted(stream, session);
+    } catch (error) {
+      stream.close(constants.NGHTTP2_CANCEL);
+      this.#report(false, error instanceof Error ? error.message : String(error));
+      this.#probeLater();
+      throw error;
+    }
+    this.#report(true, "");
+    return stream;
+  }
+
+  /** Makes a new session with the current certificate; flows of the old one go on to their end. */
+  renew(): void {
+    const old = this.#session;
+    if (old !== undefined && this.#attempt === undefined) {
+      this.#attempt = this.#connectOnce()
+        .then((session) => {
+          this.#use(session);
+          old.close();
+        })
+        .catch((error: unknown) => this.#options.logger.warn({ error: String(error) }, "a tunnel can't be renewed"))
+        .finally(() => {
+          this.#attempt = undefined;
+        });
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    for (const session of this.#sessions) {
+      session.destroy();
+    }
+    for (const wake of this.#waiting) {
+      wake();
+    }
+  }
+
+  readonly #sessions = new Set<ClientHttp2Session>();
+
+  #report(accepts: boolean, message: string): void {
+    if (accepts !== this.#accepts || message !== this.#message) {
+      this.#accepts = accepts;
+      this.#message = message;
+      this.#options.onChange();
+    }
+  }
+
+  #reconnect(delay: number): void {
+    if (this.#closed) {
+      return;
+    }
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      if (this.#attempt !== undefined || this.#closed) {
+        return;
+      }
+      this.#attempt = this.#connectOnce()
+        .then(
+          (session) => {
+            this.#use(session);
+          },
+          (error: unknown) => {
+            this.#report(false, error instanceof Error ? error.message : String(error));
+            this.#backOff();
+          },
+        )
+        .finally(() => {
+          this.#attempt = undefined;
+        });
+    }, delay);
+  }
+
+  #backOff(): void {
+    // Spread, so that the agents of a datacenter that comes back do not all call at once.
+    this.#reconnect(this.#delay * (0.75 + Math.random() / 2));
+    this.#delay = Math.min(this.#delay * 2, longestDelay);
+  }
+
+  #use(session: ClientHttp2Session): void {
+    this.#session = session;
+    for (const wake of this.#waiting) {
+      wake();
+    }
+    void this.#probe(session);
+  }
+
+  async #standing(): Promise<ClientHttp2Session> {
+    const deadline = Date.now() + openPatience;
+    for (;;) {
+      const session = this.#session;
+      if (session !== undefined && !session.closed && !session.destroyed) {
+        return session;
+      }
+      const left = deadline - Date.now();
+      if (this.#closed || left <= 0) {
+        throw new Error(`the tunnel does not stand: ${this.#message}`);
+      }
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, left);
+        const wake = () => {
+          clearTimeout(timer);
+          this.#waiting.delete(wake);
+          resolve();
+        };
+        this.#waiting.add(wake);
+      });
+    }
+  }
+
+  /** Asks the target's agent whether the target accepts, until it does; workloads begin in any order. */
+  async #probe(session: ClientHttp2Session): Promise<void> {
+    if (session.closed || session.destroyed || this.#closed || session !== this.#session) {
+      return;
+    }
+    try {
+      const stream = session.request({ ":method": "GET", ":path": "/accepts" }, { endStream: true });
+      stream.resume();
+      await this.#accepted(stream, session);
+      this.#delay = firstDelay;
+      this.#report(true, "");
+    } catch (error) {
+      this.#report(false, error instanceof Error ? error.message : String(error));
+      this.#probeLater();
+    }
+  }
+
+  #probing: NodeJS.Timeout | undefined;
+
+  #probeLater(): void {
+    if (this.#probing !== undefined || this.#closed) {
+      return;
+    }
+    this.#probing = setTimeout(() => {
+      this.#probing = undefined;
+      if (this.#session !== undefined) {
+        void this.#probe(this.#session);
+      }
+    }, this.#delay);
+    this.#delay = Math.min(this.#delay * 2, longestDelay);
+  }
+
+  #accepted(stream: ClientHttp2Stream, session: ClientHttp2Session): Promise<void> {
+    return new Promise((resolve, reject) => {
+      stream.on("error", reject);
+      stream.once("close", () =>
+        reject(new Error("the tunnel broke: the target's datacenter refuses it, or went away")),
+      );
+      stream.once("response", (headers) => {
+        const status = headers[":status"];
+        if (status === 200) {
+          resolve();
+          return;
+        }
+        if (status === 421 && session === this.#session) {
+          // Its certificate has expired there: the next one will be new.
+          session.close();
+          this.#session = undefined;
+          this.#reconnect(0);
+        }
+        reject(new Error(String(headers["dcx-reason"] ?? `the target's datacenter answers ${status}`)));
+      });
+    });
+  }
+
+  async #connectOnce(): Promise<ClientHttp2Session> {
+    const { peer } = this.#options;
+    let reason: unknown = new Error(`datacenter ${peer.datacenter} has published no address for tunnels`);
+    for (const address of peer.addresses) {
+      try {
+        return this.#begin(await this.#connectTo(address));
+      } catch (error) {
+        reason = error;
+      }
+    }
+    throw reason;
+  }
+
+  async #connectTo(address: string): Promise<TLSSocket> {
+    const { chainId, connection, leaves, logger, peer, source, verifier } = this.#options;
+    const leaf = await leaves.get(source);
+    const { hostname, port } = new URL(`tcp://${address}`);
+    const socket = connect({
+      ...tlsOptions,
+      host: hostname.replace(/^\[|\]$/g, ""),
+      port: Number(port),
+      servername: tunnelName(chainId, connection, peer.lease),
+      cert: leaf.certificate,
+      key: leaf.privateKey,
+      ca: [...peer.roots],
+      // Who is trusted is decided below, against the roots and the identity of this one target.
+      rejectUnauthorized: false,
+      ALPNProtocols: ["h2"],
+    });
+    try {
+      await new Promise<void>((resolve, reject) => {
+        const timer = setTimeout(() => reject(new Error(`${address} does not answer`)), connectPatience);
+        socket.once("secureConnect", () => {
+          clearTimeout(timer);
+          resolve();
+        });
+        socket.once("error", (error) => {
+          clearTimeout(timer);
+          reject(new Error(`${address}: ${error.message}`, { cause: error }));
+        });
+      });
+      const presented = socket.getPeerX509Certificate();
+      const verdict = verifier.verify(presented?.raw, peer.roots.map(certificateDer), new Date(), {
+        chainId,
+        datacenter: peer.datacenter,
+        workload: { lease: peer.lease, name: peer.workload },
+      });
+      if (!verdict.valid) {
+        logger.warn(
+          {
+            address,
+            connection,
+            expected: workloadUri(chainId, peer),
+            presented: presented?.subjectAltName ?? "no certificate",
+            fingerprint: presented?.fingerprint256,
+            reason: verdict.message,
+          },
+          "a tunnel's other end was refused",
+        );
+        throw new Error(`${address} is not ${peer.workload} of ${peer.datacenter}: ${verdict.message}`);
+      }
+      return socket;
+    } catch (error) {
+      socket.on("error", () => undefined);
+      socket.destroy();
+      throw error;
+    }
+  }
+
+  #begin(socket: TLSSocket): ClientHttp2Session {
+    socket.setNoDelay(true);
+    socket.setKeepAlive(true, 30_000);
+    const session = connectHttp2("https://tunnel.dcx", { ...tunnelSettings, createConnection: () => socket });
+    this.#sessions.add(session);
+    session.on("error", () => undefined);
+    const pings = setInterval(() => this.#ping(session), pingInterval);
+    pings.unref();
+    session.once("close", () => {
+      clearInterval(pings);
+      this.#sessions.delete(session);
+      if (session === this.#session) {
+        this.#session = undefined;
+        this.#report(false, "the tunnel broke: the target's datacenter refuses it, or went away");
+        this.#backOff();
+      }
+    });
+    if (this.#closed) {
+      session.destroy();
+    }
+    return session;
+  }
+
+  /** A path that went dead without a word shows within half a minute. */
+  #ping(session: ClientHttp2Session): void {
+    if (session.destroyed) {
+      return;
+    }
+    const timer = setTimeout(() => session.destroy(), pingPatience);
+    timer.unref();
+    session.ping(() => clearTimeout(timer));
+  }
+}
