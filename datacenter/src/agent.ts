@@ -1,10 +1,11 @@
 import type { Server } from "node:https";
-import type {
-  ConnectionParameters,
-  DeploymentStatus,
-  Identity,
-  PeerVerifier,
-  SigningExchangeClient,
+import {
+  agentServerOptions,
+  type ConnectionParameters,
+  type DeploymentStatus,
+  type Identity,
+  type PeerVerifier,
+  type SigningExchangeClient,
 } from "@dcx/protocol";
 import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
@@ -190,9 +191,7 @@ export class Agent {
     }
     const port = await listenAgain(this.#api, home.records, "port/agent", listen.agent, logger);
     this.#url = advertise.agentUrls?.[0] ?? `https://${host.includes(":") ? `[${host}]` : host}:${port}`;
-    leaf.onRenewal((next) =>
-      this.#api.server.setSecureContext({ cert: next.certificate, key: next.key, minVersion: "TLSv1.3" }),
-    );
+    leaf.onRenewal((next) => this.#api.server.setSecureContext(agentServerOptions(next)));
     this.#unsubscribe.push(
       runtime.subscribe(() => this.#reconciler.wake()),
       overlay.subscribe(() => this.#board.notify()),

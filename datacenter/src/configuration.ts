@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from "node:fs";
 import { homedir } from "node:os";
-import { isAbsolute, join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { parseCpu, parseRate, parseSize, parseTokens } from "@dcx/protocol";
 import { parse as parseYaml } from "yaml";
 import { z } from "zod";
@@ -129,21 +129,23 @@ export function parseConfiguration(value: unknown, source = "the datacenter's co
 }
 
 /**
- * Reads settings from a YAML or JSON file. Relative paths in it count from its folder, `~` is the user's home.
+ * Reads settings from the text of a YAML or JSON file. Relative paths in it count from the working folder, `~` is the
+ * user's home.
+ * @param source names the text in errors
  * @throws {ConfigurationError}
  */
-export function readConfiguration(file: string): DatacenterConfiguration {
+export function readDatacenterConfiguration(text: string, source?: string): DatacenterConfiguration {
   let value: unknown;
   try {
-    value = parseYaml(readFileSync(file, "utf8"));
+    value = parseYaml(text);
   } catch (cause) {
-    throw new ConfigurationError(`${file} can't be read: ${cause instanceof Error ? cause.message : cause}`, { cause });
+    const problem = cause instanceof Error ? cause.message : String(cause);
+    throw new ConfigurationError(`${source ?? "the datacenter's configuration"} is neither YAML nor JSON: ${problem}`, {
+      cause,
+    });
   }
-  const configuration = parseConfiguration(value, file);
-  const place = (path: string): string => {
-    const home = path.replace(/^~(?=\/|$)/, homedir());
-    return isAbsolute(home) ? home : resolve(join(file, ".."), home);
-  };
+  const configuration = parseConfiguration(value, source);
+  const place = (path: string): string => resolve(path.replace(/^~(?=\/|$)/, homedir()));
   return {
     ...configuration,
     keyFile: place(configuration.keyFile),

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import {
+  type AccountSigner,
   ExchangeQueryClient,
   NetworkUnreachable,
   PeerVerifier,
@@ -16,8 +17,8 @@ import { type Home, openHome } from "./home/home";
 import { AgentLeaf } from "./identity/agent-leaf";
 import { openDatacenterRoot } from "./identity/root";
 import { type FixedRates, fixedPricing, type PricingStrategy } from "./market/pricing";
-import { openOverlay } from "./overlay/open";
 import type { Overlay, OverlayOptions } from "./overlay/overlay";
+import { startOverlay } from "./overlay/start";
 import { openRuntime } from "./runtime/open";
 import type { Runtime } from "./runtime/runtime";
 
@@ -28,7 +29,7 @@ export interface DatacenterOptions {
   /** In place of the runtime that the configuration asks for. */
   readonly runtime?: Runtime;
   /** In place of the usual overlay. */
-  readonly openOverlay?: (options: OverlayOptions) => Promise<Overlay>;
+  readonly startOverlay?: (options: OverlayOptions) => Promise<Overlay>;
 }
 
 /** A datacenter's agent that runs. */
@@ -57,8 +58,7 @@ export async function startDatacenter(
   options: DatacenterOptions = {},
 ): Promise<Datacenter> {
   const logger = options.logger ?? pino({ level: configuration.logLevel });
-  const key = readAccountKey(configuration.keyFile);
-  const signer = await ("privateKey" in key ? signerFromPrivateKey(key.privateKey) : signerFromMnemonic(key.mnemonic));
+  const signer = await openSigner(configuration);
   const opened: (() => Promise<void>)[] = [];
   const closeOpened = async (): Promise<void> => {
     for (const close of opened.splice(0).reverse())
@@ -71,19 +71,10 @@ export async function startDatacenter(
     opened.push(async () => query.close());
     const address = signer.address;
     const root = await openDatacenterRoot(home, query.chainId, address);
-    const runtime =
-      options.runtime ??
-      (await openRuntime({
-        isolation: configuration.isolation,
-        home: join(configuration.home, "runtime"),
-        imageLayouts: configuration.imageLayouts,
-        ...(configuration.containerSocket === undefined ? {} : { containerSocket: configuration.containerSocket }),
-        datacenter: address,
-        logger,
-      }));
+    const runtime = options.runtime ?? (await openConfiguredRuntime(configuration, address, logger));
     opened.push(() => runtime.close());
     const { advertise, listen } = configuration;
-    const overlay = await (options.openOverlay ?? openOverlay)({
+    const overlay = await (options.startOverlay ?? startOverlay)({
       listen: listen.tunnel,
       ingress: {
         listen: listen.ingress.host,
@@ -176,4 +167,26 @@ function pricingOf({ pricing }: DatacenterConfiguration, blockInterval: bigint):
     floor: parseRate(pricing.floor, blockInterval),
   };
   return fixedPricing(rates);
+}
+
+/** The account that the configuration's key file holds. @throws {ConfigurationError} */
+export async function openSigner({ keyFile }: DatacenterConfiguration): Promise<AccountSigner> {
+  const key = readAccountKey(keyFile);
+  return await ("privateKey" in key ? signerFromPrivateKey(key.privateKey) : signerFromMnemonic(key.mnemonic));
+}
+
+/** The runtime that the configuration asks for, with all of this datacenter's workloads in it. */
+export function openConfiguredRuntime(
+  { containerSocket, home, imageLayouts, isolation }: DatacenterConfiguration,
+  datacenter: string,
+  logger: Logger,
+): Promise<Runtime> {
+  return openRuntime({
+    isolation,
+    home: join(home, "runtime"),
+    imageLayouts,
+    ...(containerSocket === undefined ? {} : { containerSocket }),
+    datacenter,
+    logger,
+  });
 }

@@ -3,6 +3,7 @@ export {
   DatacenterConfiguration,
   type DatacenterConfigurationInput,
   parseConfiguration,
-  readConfiguration,
+  readDatacenterConfiguration,
 } from "./configuration";
 export { type Datacenter, type DatacenterOptions, startDatacenter } from "./datacenter";
+export { purgeDatacenter } from "./purge";

@@ -166,7 +166,7 @@ async function* ndjson(lines: AsyncIterable<object>): AsyncIterable<string> {
 
 function mustHold(authorized: Authorized): Authorized {
   if (authorized.held) return authorized;
-  throw new Refusal(404, "no-lease", `this datacenter has no active lease of deployment ${authorized.deployment}`);
+  throw new Refusal(403, "no-lease", `this datacenter has no active lease of deployment ${authorized.deployment}`);
 }
 
 /** Aborts when the caller goes away or the agent stops. */

@@ -281,6 +281,16 @@ export class Reconciler {
 
 const prefix = "volume/";
 
+/** The volumes that were ever mounted and are not removed yet. */
+export function rememberedVolumes(
+  records: Records,
+): readonly { readonly volume: string; readonly forget: () => void }[] {
+  return records.names(prefix).map((name) => ({
+    volume: name.slice(prefix.length),
+    forget: () => records.remove(name),
+  }));
+}
+
 function idsOf(targets: readonly LeaseTarget[]): readonly string[] {
   return targets.flatMap(({ workloads }) => workloads.flatMap(({ instances }) => instances.map(({ id }) => id)));
 }

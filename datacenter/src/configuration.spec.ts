@@ -1,0 +1,87 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ConfigurationError, parseConfiguration, readAccountKey, readDatacenterConfiguration } from "./configuration";
+
+const minimal = `
+chain: { endpoints: ["http://127.0.0.1:26657"] }
+keyFile: /keys/dc.json
+home: /var/lib/dcx
+region: us-west
+capacity: { cpu: "3500m", memory: 8Gi, disk: 100Gi }
+`;
+
+describe("the configuration", () => {
+  it("needs little, and reads quantities as people write them", () => {
+    const configuration = readDatacenterConfiguration(minimal);
+    expect(configuration.capacity).toEqual({ cpu: 3500n, memory: 8n << 30n, disk: 100n << 30n });
+    expect(configuration.isolation).toBe("auto");
+    expect(configuration.listen.agent).toEqual({ host: "127.0.0.1", port: 0 });
+    expect(configuration.pricing.cpu).toBe("0.10/h");
+  });
+
+  it("reads JSON as well", () => {
+    const text = JSON.stringify({
+      chain: { endpoints: ["http://[::1]:26657"] },
+      keyFile: "/k",
+      home: "/h",
+      region: "r",
+      capacity: { cpu: 4, memory: "1Gi", disk: "1Gi" },
+      listen: { agent: "[::1]:8443" },
+    });
+    expect(readDatacenterConfiguration(text).listen.agent).toEqual({ host: "::1", port: 8443 });
+  });
+
+  it.each([
+    ["capacity.memory", minimal.replace("8Gi", "8 gigabytes")],
+    ["region", minimal.replace("region: us-west", "")],
+    ["chain.endpoints.0", minimal.replace("http://127.0.0.1:26657", "nowhere")],
+    ["pricing.cpu", `${minimal}pricing: { strategy: fixed, cpu: "much" }\n`],
+    ["listen.agent", `${minimal}listen: { agent: "127.0.0.1:70000" }\n`],
+    ["trustedTenant", `${minimal}trustedTenant: [a]\n`],
+  ])("names %s when that is wrong", (path, text) => {
+    expect(() => readDatacenterConfiguration(text, "dc.yaml")).toThrow(ConfigurationError);
+    expect(() => readDatacenterConfiguration(text, "dc.yaml")).toThrow(path);
+  });
+
+  it("refuses what is no mapping", () => {
+    expect(() => parseConfiguration(undefined)).toThrow(ConfigurationError);
+  });
+});
+
+describe("the key file", () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "dcx-key-"));
+  });
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+  function written(text: string, mode = 0o600): string {
+    const file = join(folder, "key.json");
+    writeFileSync(file, text, { mode });
+    return file;
+  }
+
+  it("holds a private key or a mnemonic", () => {
+    expect(readAccountKey(written(JSON.stringify({ address: "dcx1", privateKey: "ab".repeat(32) })))).toEqual({
+      privateKey: "ab".repeat(32),
+    });
+  });
+
+  it("must not be readable by others", () => {
+    expect(() => readAccountKey(written(JSON.stringify({ privateKey: "ab".repeat(32) }), 0o644))).toThrow(/chmod 600/);
+  });
+
+  it("is never shown in an error", () => {
+    const secret = "abandon abandon zoo";
+    for (const text of [secret, JSON.stringify({ privatekey: secret })]) {
+      try {
+        readAccountKey(written(text));
+        throw new Error("it was taken");
+      } catch (error) {
+        expect(String(error)).toContain("must be JSON");
+        expect(String(error)).not.toContain("abandon");
+      }
+    }
+  });
+});
