@@ -23,8 +23,8 @@ export class HolderWatch implements Disposable {
   constructor(
     readonly driver: NetworkDriver,
     readonly deployment: DeploymentKey,
-    /** What holders should have; absent: they are only watched. */
-    readonly envelope: Envelope | undefined,
+    /** What holders should have now; nothing: they are only watched. */
+    readonly envelope: () => Envelope | undefined,
     signal: AbortSignal,
   ) {
     this.#signal = AbortSignal.any([signal, this.#stop.signal]);
@@ -85,11 +85,12 @@ export class HolderWatch implements Disposable {
   }
 
   async #hand(holder: string, status: DeploymentStatus): Promise<string | undefined> {
-    if (this.envelope === undefined || (status.version === this.envelope.version && status.complete)) {
+    const envelope = this.envelope();
+    if (envelope === undefined || (status.version === envelope.version && status.complete)) {
       return undefined;
     }
     try {
-      await this.driver.handManifest(this.deployment, holder, this.envelope, this.#signal);
+      await this.driver.handManifest(this.deployment, holder, envelope, this.#signal);
       return undefined;
     } catch (error) {
       this.#signal.throwIfAborted();

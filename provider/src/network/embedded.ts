@@ -8,11 +8,10 @@ import {
   readEmbeddedNetwork,
   readKeyFile,
   signerFromPrivateKey,
-  tenantKeyFromPrivateKey,
   wasReset,
 } from "@dcx/protocol";
 import { NetworkError } from "./driver";
-import type { EndpointSource, ExchangeEndpoint } from "./exchange/endpoint";
+import { type EndpointSource, type ExchangeEndpoint, tenantKeyPurpose } from "./exchange/endpoint";
 
 /**
  * The user's own embedded network. Looking for it starts nothing: only `start` does, by the `dcx` command, which holds
@@ -40,13 +39,13 @@ export function embeddedEndpoint(environment: NodeJS.ProcessEnv): EndpointSource
 }
 
 async function endpointOf(network: EmbeddedNetwork, paths: EmbeddedPaths): Promise<ExchangeEndpoint> {
-  const { privateKey } = readKeyFile(paths.tenantKey);
+  const signer = await signerFromPrivateKey(readKeyFile(paths.tenantKey).privateKey);
   return {
     network: "embedded",
     endpoints: [network.rpcUrl],
     chainId: network.chainId,
-    signer: await signerFromPrivateKey(privateKey),
-    tenantKey: tenantKeyFromPrivateKey(Buffer.from(privateKey, "hex")),
+    signer,
+    tenantKey: signer.deriveSecret(tenantKeyPurpose),
   };
 }
 

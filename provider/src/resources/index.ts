@@ -1,11 +1,49 @@
+import type { ProviderConfiguration } from "../configuration/configuration";
+import { configuredDriver } from "../network/configured";
 import type { NetworkDriver } from "../network/driver";
+import type { ValueMap } from "../wire/value";
 import { DeploymentResource } from "./deployment/deployment";
-import type { Resource } from "./resource";
+import { connectionRules } from "./entries/connection";
+import { EntryResource } from "./entries/entry-resource";
+import { workloadRules } from "./entries/workload";
+import { getDeployment } from "./get-deployment";
+import type { CallContext, Resource } from "./resource";
 import { Session, type SessionSettings } from "./session";
 
-/** The resource types of one configured provider, by token. They share one session with the network. */
-export function resourcesOn(driver: NetworkDriver, settings: SessionSettings): ReadonlyMap<string, Resource> {
+export type ResourceFunction = (args: ValueMap, context: CallContext) => Promise<ValueMap>;
+
+export interface ResourceSet {
+  /** By token, e.g. `dcx:index:Deployment`. */
+  readonly resources: ReadonlyMap<string, Resource>;
+  /** By token, e.g. `dcx:index:getDeployment`. */
+  readonly functions: ReadonlyMap<string, ResourceFunction>;
+}
+
+/** The resource types of a configured provider. Connects to nothing before one of them is asked something. */
+export function createResources(
+  configuration: ProviderConfiguration,
+  environment: NodeJS.ProcessEnv = process.env,
+): ReadonlyMap<string, Resource> {
+  return createResourceSet(configuration, environment).resources;
+}
+
+/** As `createResources`, with the functions that look at the same network. */
+export function createResourceSet(configuration: ProviderConfiguration, environment: NodeJS.ProcessEnv): ResourceSet {
+  return resourcesOn(configuredDriver(configuration, environment), configuration);
+}
+
+/** The same on any network. All of them share one session with it. */
+export function resourcesOn(driver: NetworkDriver, settings: SessionSettings): ResourceSet {
   const session = new Session(driver, settings);
-  const resources: readonly Resource[] = [new DeploymentResource(session)];
-  return new Map(resources.map((resource) => [resource.token, resource]));
+  const resources: readonly Resource[] = [
+    new DeploymentResource(session),
+    new EntryResource(session, workloadRules),
+    new EntryResource(session, connectionRules),
+  ];
+  return {
+    resources: new Map(resources.map((resource) => [resource.token, resource])),
+    functions: new Map([
+      ["dcx:index:getDeployment", (args: ValueMap, context: CallContext) => getDeployment(session, args, context)],
+    ]),
+  };
 }

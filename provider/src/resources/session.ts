@@ -1,4 +1,8 @@
 import type { DeploymentKey, NetworkDriver, NetworkIdentity, NetworkParameters } from "../network/driver";
+import { NetworkError } from "../network/driver";
+import type { ActualDeployment, Envelope, Snapshot } from "../network/snapshot";
+import { GroupCommit } from "./commit/group-commit";
+import { Declarations } from "./declarations";
 import { Turns } from "./turns";
 
 export interface SessionSettings {
@@ -14,6 +18,10 @@ export interface SessionSettings {
 export class Session {
   /** One change to a deployment at a time, by its id. */
   readonly turns = new Turns();
+  readonly declarations = new Declarations();
+  readonly #commits = new Map<string, GroupCommit>();
+  readonly #snapshots = new Map<string, { readonly taken: number; readonly snapshot: Promise<Snapshot> }>();
+  readonly #manifests = new Map<string, Envelope>();
   readonly #incarnations = new Map<string, { readonly deployment: string; readonly incarnation: bigint }>();
 
   constructor(
@@ -28,6 +36,71 @@ export class Session {
 
   identify(signal: AbortSignal): Promise<NetworkIdentity | undefined> {
     return this.driver.identify(signal);
+  }
+
+  /** The group commit of one deployment: the same for all resources of this process. */
+  commits(id: string, deployment: DeploymentKey): GroupCommit {
+    const known = this.#commits.get(id) ?? new GroupCommit(this, id, deployment);
+    this.#commits.set(id, known);
+    return known;
+  }
+
+  /**
+   * The state of a deployment, at one height for all that ask at about the same time: a hundred siblings are checked
+   * against one snapshot. What this process changed is never answered from before.
+   */
+  snapshot(deployment: DeploymentKey, signal: AbortSignal): Promise<Snapshot> {
+    const key = `${deployment.tenant}/${deployment.sequence}`;
+    const known = this.#snapshots.get(key);
+    if (known !== undefined && Date.now() - known.taken < SHARED) {
+      return known.snapshot;
+    }
+    const snapshot = this.driver.snapshot(deployment, signal);
+    this.#snapshots.set(key, { taken: Date.now(), snapshot });
+    snapshot.catch(() => this.forget(deployment));
+    return snapshot;
+  }
+
+  forget(deployment: DeploymentKey): void {
+    this.#snapshots.delete(`${deployment.tenant}/${deployment.sequence}`);
+  }
+
+  /** An active deployment; throws where it has ended. */
+  async existing(
+    deployment: DeploymentKey,
+    signal: AbortSignal,
+  ): Promise<Snapshot & { readonly deployment: ActualDeployment }> {
+    const snapshot = await this.snapshot(deployment, signal);
+    if (snapshot.deployment === undefined || !snapshot.deployment.active) {
+      throw new NetworkError(
+        "refused",
+        `Deployment ${deployment.tenant}/${deployment.sequence} has been cancelled. ` +
+          "`pulumi refresh` records that, and `pulumi up` makes a new one.",
+      );
+    }
+    return { ...snapshot, deployment: snapshot.deployment };
+  }
+
+  /** A manifest by its version, where this process has seen it. Versions name their content for good. */
+  remembered(version: string): Envelope | undefined {
+    return this.#manifests.get(version);
+  }
+
+  remember(envelope: Envelope): void {
+    this.#manifests.delete(envelope.version);
+    this.#manifests.set(envelope.version, envelope);
+    const [oldest] = this.#manifests.keys();
+    if (this.#manifests.size > REMEMBERED && oldest !== undefined) {
+      this.#manifests.delete(oldest);
+    }
+  }
+
+  unreachable(deployment: ActualDeployment, why: string): NetworkError {
+    return new NetworkError(
+      "unreachable",
+      `No datacenter that runs deployment ${deployment.tenant}/${deployment.sequence} says what runs there: ${why}. ` +
+        "Try again when one answers.",
+    );
   }
 
   /**
@@ -63,6 +136,11 @@ export class Session {
     return known !== undefined && known.deployment === deployment && known.incarnation > incarnation;
   }
 }
+
+/** Milliseconds for which one snapshot serves all that ask. */
+const SHARED = 300;
+/** Manifests that are kept. */
+const REMEMBERED = 32;
 
 /** What a new embedded network is going to have. */
 const newNetwork: NetworkParameters = {

@@ -6,8 +6,10 @@ import {
   type Datacenter,
   type DeploymentStatus,
   type ExchangeQueryClient,
+  entryCount,
   manifestVersion,
   orderKey,
+  parseManifest,
   type Quote,
 } from "@dcx/protocol";
 import { type DeploymentKey, NetworkError, type OrderKey, type StatusCursor } from "../driver";
@@ -46,7 +48,7 @@ export class Agents {
       // What does not hash to its name is not that manifest, whoever hands it out.
       return undefined;
     }
-    return { version, ...found, entries: Object.keys(found.stamps).length };
+    return { version, ...found, entries: entryCount(parseManifest(found.manifest)) };
   }
 
   async status(

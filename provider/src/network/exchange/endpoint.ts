@@ -1,5 +1,8 @@
 import type { AccountSigner, TenantKey } from "@dcx/protocol";
 
+/** What K is derived from an account's key for: the same however that key was given. */
+export const tenantKeyPurpose = "dcx tenant key v1";
+
 /** Where an exchange answers, and who speaks to it. */
 export interface ExchangeEndpoint {
   /** `embedded` or `exchange`. */

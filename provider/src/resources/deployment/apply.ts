@@ -12,6 +12,8 @@ export async function applyPlan(
   envelope: Envelope | undefined,
   status: (line: string) => void,
   signal: AbortSignal,
+  /** Called right before the transaction is signed; what it throws ends the plan there. */
+  beforeSigning: () => void = () => {},
 ): Promise<TransactionResult | undefined> {
   let result: TransactionResult | undefined;
   for (const step of plan.steps) {
@@ -23,6 +25,7 @@ export async function applyPlan(
       status("handing the next manifest to the datacenters that run this deployment");
       await stage(driver, deployment, step.holders, envelope, signal);
     } else if (step.kind === "transaction") {
+      beforeSigning();
       status("waiting for the transaction to be in a block");
       result = await driver.submit(step.transaction, signal);
     }

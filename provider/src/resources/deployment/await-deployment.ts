@@ -33,7 +33,7 @@ export async function awaitDeployment(
   deadline: Deadline,
   status: (line: string) => void,
 ): Promise<Arrived> {
-  using watch = new HolderWatch(driver, deployment, goal.manifest?.envelope, deadline.signal);
+  using watch = new HolderWatch(driver, deployment, () => goal.manifest?.envelope, deadline.signal);
   const words = naming(await driver.parameters(deadline.signal), await driver.datacenters(deadline.signal));
   let height = 0n;
   return waitFor<Arrived>({

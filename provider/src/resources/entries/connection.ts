@@ -1,0 +1,126 @@
+import type { ManifestConnection } from "@dcx/protocol";
+import { connected, naming, serves } from "../../await/conditions";
+import { HolderWatch } from "../../await/holder-watch";
+import { type Progress, WaitFailed, waitFor } from "../../await/wait";
+import { NetworkError } from "../../network/driver";
+import { connectionPlaces } from "../../plan/manifest";
+import { Unknown, type ValueMap } from "../../wire/value";
+import { holdersOf } from "../deployment/await-deployment";
+import { connectionInputs, manifestConnection } from "../inputs/manifest-entries";
+import { connectionFields } from "../inputs/manifest-shapes";
+import { flag } from "../inputs/shape";
+import { withEntry } from "./entry";
+import type { EntryKindRules } from "./entry-resource";
+import { deploymentReference, nameField } from "./workload";
+
+/** `dcx:index:Connection`: done when its tunnel stands and its target accepts; a global one, when it has an address. */
+export const connectionRules: EntryKindRules<ManifestConnection> = {
+  token: "dcx:index:Connection",
+  kind: "connections",
+  fields: {
+    deployment: { shape: deploymentReference, required: true },
+    name: nameField,
+    ...connectionFields,
+    skipAwait: { shape: flag, absent: false },
+  },
+  content: manifestConnection,
+  find: (manifest, name) => (Object.hasOwn(manifest.connections, name) ? manifest.connections[name] : undefined),
+  inputs: (content) => connectionInputs(content),
+  place: (draft, name, content, stamp, isNew) => withEntry(draft, { kind: "connections", name, content }, stamp, isNew),
+
+  waitsFor({ to, from, port }, { manifest }, deployment) {
+    if (from.infrastructure !== undefined && deployment.infrastructures[from.infrastructure] === undefined) {
+      throw new NetworkError(
+        "invalid",
+        `from.infrastructure: the deployment has no infrastructure ${JSON.stringify(from.infrastructure)}`,
+      );
+    }
+    for (const name of [to, from.workload]) {
+      if (name !== undefined && !Object.hasOwn(manifest.workloads, name)) {
+        return `workload ${JSON.stringify(name)} is not there`;
+      }
+    }
+    const ports = manifest.workloads[to]?.ports;
+    if (ports !== undefined && !ports.includes(port)) {
+      throw new NetworkError(
+        "invalid",
+        `port: ${port} is not a port of workload ${JSON.stringify(to)}; it has ${ports.join(", ")}`,
+      );
+    }
+    return undefined;
+  },
+
+  async arrive(session, entry, deadline, context) {
+    const { driver } = session;
+    const commits = session.commits(entry.deploymentId, entry.deployment);
+    using watch = new HolderWatch(driver, entry.deployment, () => commits.latest, deadline.signal);
+    const words = naming(await driver.parameters(deadline.signal), await driver.datacenters(deadline.signal));
+    let height = 0n;
+    return waitFor<ValueMap>({
+      deadline,
+      status: (line) => context.status(line),
+      next: (signal) => Promise.race([driver.waitForHeight(height, signal), watch.changed()]),
+      async look(): Promise<Progress<ValueMap>> {
+        const snapshot = await driver.snapshot(entry.deployment, deadline.signal);
+        height = snapshot.height;
+        if (snapshot.deployment === undefined || !snapshot.deployment.active) {
+          throw new WaitFailed(["its deployment has been cancelled"]);
+        }
+        const [place] = connectionPlaces(entry.manifest, entry.name);
+        const [holder] = place === undefined ? [] : holdersOf(snapshot, place);
+        if (holder === undefined) {
+          const line = `${entry.name}: infrastructure ${place ?? ""} has no lease yet`;
+          return { done: false, line, reasons: [line] };
+        }
+        const view = watch.watch(holder);
+        const verdict = connected(entry.name, view);
+        const address = addressOf(entry.content, view.status?.connections[entry.name]?.address);
+        if (verdict.met && address !== undefined) {
+          return { done: true, value: { address } };
+        }
+        const holding = serves(commits.latest?.version ?? "", holder, view, words);
+        const missing = verdict.met ? `${entry.name}: no address yet` : verdict.missing;
+        const line = view.status?.connections[entry.name] === undefined && !holding.met ? holding.missing : missing;
+        return { done: false, line, reasons: [line] };
+      },
+    });
+  },
+
+  foretell: (content, oldState) => ({
+    address: addressOf(content, undefined) ?? oldState?.["address"] ?? Unknown.instance,
+  }),
+
+  async observe(session, entry, oldState, signal) {
+    const inner = addressOf(entry.content, undefined);
+    const [place] = connectionPlaces(entry.manifest, entry.name);
+    const [holder] = place === undefined ? [] : holdersOf(entry.snapshot, place);
+    if (inner !== undefined || holder === undefined) {
+      return { address: inner ?? oldState?.["address"] ?? "" };
+    }
+    const bounded = AbortSignal.any([signal, AbortSignal.timeout(3000)]);
+    try {
+      const status = await session.driver.status(
+        entry.deployment,
+        holder,
+        { after: undefined, waitMilliseconds: 0 },
+        bounded,
+      );
+      return { address: status.connections[entry.name]?.address ?? oldState?.["address"] ?? "" };
+    } catch {
+      signal.throwIfAborted();
+      return { address: oldState?.["address"] ?? "" };
+    }
+  },
+
+  describe(before, after) {
+    const source =
+      after.from.workload ??
+      (after.from.global === true ? "everyone" : `infrastructure ${after.from.infrastructure ?? ""}`);
+    return `${before === undefined ? "opens" : "changes"} port ${after.port} of ${after.to} to ${source}`;
+  },
+};
+
+/** What the source connects to: a name and port that stay the same wherever the target runs, or the public address. */
+function addressOf({ to, port, from }: ManifestConnection, told: string | undefined): string | undefined {
+  return from.global === true ? told : `${to}:${port}`;
+}

@@ -1,0 +1,451 @@
+import {
+  entryDigest,
+  entryKey,
+  type Manifest,
+  type ManifestConnection,
+  ManifestError,
+  type ManifestWorkload,
+  newStamp,
+  type Stamp,
+  stampOf,
+} from "@dcx/protocol";
+import { idle } from "../../await/holder-watch";
+import { Deadline, spanText, WaitCancelled, WaitFailed, WaitTimeout } from "../../await/wait";
+import { type DeploymentKey, NetworkError } from "../../network/driver";
+import type { ActualDeployment, Snapshot } from "../../network/snapshot";
+import { openManifest } from "../../plan/manifest";
+import { Unknown, type Value, type ValueMap } from "../../wire/value";
+import type { Change, Draft, Waiting } from "../commit/change";
+import { MissingEntry } from "../commit/errors";
+import type { Committed } from "../commit/group-commit";
+import { findManifest } from "../current-manifest";
+import { type Differences, differences, diffResult } from "../differences";
+import { deploymentId, keyOf, whereabouts } from "../identity";
+import { containsSecret, containsUnknown, type Field, normalizeFields, Problems } from "../inputs/shape";
+import {
+  type CallContext,
+  type CheckRequest,
+  type CheckResult,
+  type CreateRequest,
+  type CreateResult,
+  type DeleteRequest,
+  type DiffRequest,
+  type DiffResult,
+  PartialFailure,
+  type ReadRequest,
+  type ReadResult,
+  type Resource,
+  type UpdateRequest,
+  type UpdateResult,
+} from "../resource";
+import type { Session } from "../session";
+import { withoutEntry } from "./entry";
+import { entryResourceId, parseEntryId } from "./entry-id";
+import { mayDeclare } from "./ownership";
+
+/** The property of the state that holds the nonce of our stamp. It is no output: programs never see it. */
+const NONCE = "__nonce";
+/** Seconds that a delete goes on asking holders that do not answer, before it leaves the entry to the deployment. */
+const UNREACHABLE_PATIENCE = 10;
+
+export type EntryContent = ManifestWorkload | ManifestConnection;
+
+/** What is particular about one kind of entry. */
+export interface EntryKindRules<Content extends EntryContent> {
+  readonly token: string;
+  readonly kind: "workloads" | "connections";
+  readonly fields: Readonly<Record<string, Field>>;
+  /** @throws {ManifestError} */
+  content(inputs: ValueMap): Content;
+  find(manifest: Manifest, name: string): Content | undefined;
+  inputs(content: Content, marks: ValueMap | undefined): ValueMap;
+  place(draft: Draft, name: string, content: Content, stamp: Stamp, isNew: boolean): Draft;
+  /** What has to be there before this entry can be declared. */
+  waitsFor(content: Content, draft: Draft, deployment: ActualDeployment): string | undefined;
+  /** Waits until it is done, and returns the outputs that only this tells. */
+  arrive(session: Session, entry: ArrivingEntry<Content>, deadline: Deadline, context: CallContext): Promise<ValueMap>;
+  /** Outputs as far as they follow from the content alone, for previews. */
+  foretell(content: Content, oldState: ValueMap | undefined): ValueMap;
+  /** Outputs of an entry that is there, read without waiting. */
+  observe(
+    session: Session,
+    entry: ArrivingEntry<Content>,
+    oldState: ValueMap | undefined,
+    signal: AbortSignal,
+  ): Promise<ValueMap>;
+  describe(before: Content | undefined, after: Content): string;
+}
+
+export interface ArrivingEntry<Content extends EntryContent> {
+  readonly id: string;
+  readonly deploymentId: string;
+  readonly deployment: DeploymentKey;
+  readonly name: string;
+  readonly content: Content;
+  readonly digest: string;
+  readonly inputs: ValueMap;
+  readonly manifest: Manifest;
+  readonly snapshot: Snapshot;
+}
+
+/** A workload or a connection as a resource of its own: one entry of its deployment's manifest. */
+export class EntryResource<Content extends EntryContent> implements Resource {
+  readonly token: string;
+
+  constructor(
+    readonly session: Session,
+    readonly rules: EntryKindRules<Content>,
+  ) {
+    this.token = rules.token;
+  }
+
+  async check(request: CheckRequest, context: CallContext): Promise<CheckResult> {
+    const problems = new Problems();
+    const named = request.inputs["name"] === undefined ? { ...request.inputs, name: request.name } : request.inputs;
+    const inputs = normalizeFields(named, this.rules.fields, "", problems);
+    if (!this.session.driver.capabilities.separateResources) {
+      problems.add(
+        "deployment",
+        `this network takes no ${this.rules.kind} of their own: declare them inline, in the deployment's \`${this.rules.kind}\``,
+      );
+    }
+    if (problems.failures.length === 0 && !containsUnknown(inputs)) {
+      this.#checkContent(inputs, problems);
+    }
+    const { name, deployment } = inputs;
+    if (typeof name === "string") {
+      this.session.declarations.declare(context.urn, typeof deployment === "string" ? deployment : undefined, [
+        entryKey(this.rules.kind, name),
+      ]);
+    }
+    return { inputs, failures: problems.failures };
+  }
+
+  async diff(request: DiffRequest, context: CallContext): Promise<DiffResult> {
+    const { inputs, oldInputs, oldState } = request;
+    const moved: Differences = {};
+    for (const property of ["deployment", "name"]) {
+      if (Object.keys(differences(oldInputs[property], inputs[property], property)).length > 0) {
+        moved[property] = { kind: "update-replace", inputDiff: true };
+      }
+    }
+    if (Object.keys(moved).length > 0) {
+      return diffResult(moved, request.ignoreChanges, [], "delete-before-replace");
+    }
+    const detailed = await this.#differences(request, context);
+    const stables = ["deployment", "name"];
+    return diffResult(
+      detailed ?? differences(oldInputs, inputs, ""),
+      request.ignoreChanges,
+      oldState === undefined ? [] : stables,
+      "delete-before-replace",
+    );
+  }
+
+  async create(request: CreateRequest, context: CallContext): Promise<CreateResult> {
+    const { inputs } = request;
+    if (request.preview) {
+      const state = await this.#preview(inputs, undefined, context);
+      return { id: "", state };
+    }
+    const { id, name } = this.#target(inputs);
+    return {
+      id: entryResourceId(id, this.rules.kind, name),
+      state: await this.#declare(inputs, request.timeout, "create", context),
+    };
+  }
+
+  async update(request: UpdateRequest, context: CallContext): Promise<UpdateResult> {
+    if (request.preview) {
+      return { state: await this.#preview(request.inputs, request.oldState, context) };
+    }
+    return { state: await this.#declare(request.inputs, request.timeout, "update", context) };
+  }
+
+  async read(request: ReadRequest, context: CallContext): Promise<ReadResult> {
+    const { deployment, name } = parseEntryId(request.id, this.rules.kind);
+    const id = deploymentId(deployment);
+    const { signal } = context;
+    if ((await whereabouts(this.session, id, signal)) === "gone") {
+      return undefined;
+    }
+    const snapshot = await this.session.snapshot(keyOf(id), signal);
+    const actual = snapshot.deployment;
+    if (actual === undefined || !actual.active) {
+      return undefined;
+    }
+    const imported = request.inputs === undefined && request.state === undefined;
+    const found = await findManifest(this.session, actual, signal, imported ? "holders" : "content");
+    if (found.kind === "unreachable") {
+      throw this.session.unreachable(actual, found.why);
+    }
+    const marks = request.inputs ?? request.state;
+    const manifest = found.kind === "found" ? openManifest(found.envelope) : undefined;
+    const content = manifest === undefined ? undefined : this.rules.find(manifest, name);
+    if (content === undefined || manifest === undefined || found.kind !== "found") {
+      const incomplete =
+        manifest === undefined ||
+        Object.keys(manifest.workloads).length + Object.keys(manifest.connections).length < actual.manifestEntries;
+      // In a complete manifest it would be: it is gone. In one that nobody has in full it waits to be handed over again.
+      return incomplete && marks !== undefined && !imported
+        ? { id: request.id, inputs: marks, state: { ...request.state, state: "undelivered" } }
+        : undefined;
+    }
+    const inputs: ValueMap = { ...this.rules.inputs(content, marks), deployment, name };
+    const digest = entryDigest(manifest.salt, entryKey(this.rules.kind, name), content);
+    const entry = {
+      id: request.id,
+      deploymentId: deployment,
+      deployment: keyOf(id),
+      name,
+      content,
+      digest,
+      inputs,
+      manifest,
+      snapshot,
+    };
+    const observed = await this.rules.observe(this.session, entry, request.state, signal);
+    const nonce = imported ? stampOf(found.envelope.stamps, this.rules.kind, name)?.nonce : request.state?.[NONCE];
+    return {
+      id: request.id,
+      inputs,
+      state: { ...inputs, digest, ...observed, ...(nonce === undefined ? {} : { [NONCE]: nonce }) },
+    };
+  }
+
+  async delete(request: DeleteRequest, context: CallContext): Promise<void> {
+    const { deployment, name } = parseEntryId(request.id, this.rules.kind);
+    const id = deploymentId(deployment);
+    using deadline = new Deadline(context.signal, request.timeout, this.session.settings.timeout);
+    if ((await whereabouts(this.session, id, deadline.signal)) === "gone") {
+      return;
+    }
+    this.session.declarations.withdraw(context.urn);
+    const { deployment: actual } = await this.session.snapshot(keyOf(id), deadline.signal);
+    if (actual === undefined || !actual.active) {
+      return;
+    }
+    const nonce = request.oldState[NONCE];
+    const key = entryKey(this.rules.kind, name);
+    const change: Change = {
+      entry: key,
+      signal: deadline.signal,
+      apply: async (draft) => {
+        const stamp = stampOf(draft.stamps, this.rules.kind, name);
+        // Somebody took it over since: it is theirs now.
+        return stamp !== undefined && stamp.nonce !== nonce ? draft : withoutEntry(draft, this.rules.kind, name);
+      },
+    };
+    const until = Date.now() + UNREACHABLE_PATIENCE * 1000;
+    for (;;) {
+      try {
+        await this.session.commits(deployment, keyOf(id)).join(change);
+        return;
+      } catch (error) {
+        if (!(error instanceof NetworkError) || error.code !== "unreachable") {
+          throw error;
+        }
+        const now = await this.session.driver.snapshot(keyOf(id), deadline.signal);
+        if (now.deployment === undefined || !now.deployment.active) {
+          return;
+        }
+        if (Date.now() > until) {
+          context.log(
+            "warning",
+            `${key} stays in the manifest of deployment ${deployment}: ${error.message} It ends with its lease, or with the deployment.`,
+          );
+          return;
+        }
+        await idle(1000, deadline.signal);
+        deadline.signal.throwIfAborted();
+      }
+    }
+  }
+
+  async #declare(
+    inputs: ValueMap,
+    timeout: number,
+    operation: "create" | "update",
+    context: CallContext,
+  ): Promise<ValueMap> {
+    const { id, name } = this.#target(inputs);
+    const resource = deploymentId(id);
+    using deadline = new Deadline(context.signal, timeout, this.session.settings.timeout);
+    await whereabouts(this.session, resource, deadline.signal);
+    const key = entryKey(this.rules.kind, name);
+    const content = this.rules.content(inputs);
+    const owner = await this.session.owner(context.urn, deadline.signal);
+    const stamp = newStamp(owner);
+    const commits = this.session.commits(id, keyOf(resource));
+    let committed: Committed;
+    context.status(`${key}: declaring it`);
+    try {
+      committed = await commits.join({
+        entry: key,
+        signal: deadline.signal,
+        apply: async (draft, deployment): Promise<Draft | Waiting> => {
+          await mayDeclare(this.session, { id, entry: key, urn: context.urn, owner }, draft, operation);
+          const missing = this.rules.waitsFor(content, draft, deployment);
+          if (missing !== undefined) {
+            context.status(`${key}: waiting: ${missing}`);
+            return { waitsFor: missing };
+          }
+          const isNew = operation === "create" && this.rules.find(draft.manifest, name) === undefined;
+          return this.rules.place(draft, name, content, stamp, isNew);
+        },
+      });
+    } catch (error) {
+      throw explained(error, deadline);
+    }
+    const manifest = openManifest(committed.envelope);
+    const digest = entryDigest(manifest.salt, key, content);
+    const declared = { ...inputs, digest, [NONCE]: stamp.nonce };
+    const resourceId = entryResourceId(id, this.rules.kind, name);
+    const entry = {
+      id: resourceId,
+      deploymentId: id,
+      deployment: keyOf(resource),
+      name,
+      content,
+      digest,
+      inputs,
+      manifest,
+      snapshot: committed.snapshot,
+    };
+    try {
+      if (this.session.settings.skipAwait || inputs["skipAwait"] === true) {
+        return { ...declared, ...(await this.rules.observe(this.session, entry, undefined, deadline.signal)) };
+      }
+      return { ...declared, ...(await this.rules.arrive(this.session, entry, deadline, context)) };
+    } catch (error) {
+      const foretold = this.rules.foretell(content, undefined);
+      const known = Object.fromEntries(Object.entries(foretold).filter(([, value]) => !(value instanceof Unknown)));
+      throw new PartialFailure(
+        resourceId,
+        { ...declared, ...known, ...(this.rules.kind === "workloads" ? { state: "pending" } : {}) },
+        reasonsOf(error, deadline),
+        inputs,
+      );
+    }
+  }
+
+  async #preview(inputs: ValueMap, oldState: ValueMap | undefined, context: CallContext): Promise<ValueMap> {
+    const unknown: Value = Unknown.instance;
+    const { deployment, name } = inputs;
+    if (containsUnknown(inputs) || typeof deployment !== "string" || typeof name !== "string") {
+      const foretold = containsUnknown({ ...inputs, deployment: "" })
+        ? {}
+        : this.rules.foretell(this.rules.content(inputs), oldState);
+      return { ...inputs, digest: unknown, ...this.#unknownOutputs(oldState), ...foretold };
+    }
+    const content = this.rules.content(inputs);
+    const id = deploymentId(deployment);
+    await whereabouts(this.session, id, context.signal);
+    const snapshot = await this.session.existing(keyOf(id), context.signal);
+    const actual = snapshot.deployment;
+    const salt = await this.session.driver.manifestSalt(actual.clientToken, actual.nonce, context.signal);
+    const digest = entryDigest(salt, entryKey(this.rules.kind, name), content);
+    const found = await findManifest(this.session, actual, context.signal, "content");
+    const before = found.kind === "found" ? this.rules.find(openManifest(found.envelope), name) : undefined;
+    context.log(
+      "info",
+      `${this.rules.describe(before, content)}\nshares its transaction with other changes to deployment ${actual.sequence}`,
+    );
+    const nonce = oldState?.[NONCE];
+    return {
+      ...inputs,
+      digest,
+      ...this.#unknownOutputs(oldState),
+      ...this.rules.foretell(content, oldState),
+      ...(nonce === undefined ? {} : { [NONCE]: nonce }),
+    };
+  }
+
+  #unknownOutputs(oldState: ValueMap | undefined): ValueMap {
+    const names = this.rules.kind === "workloads" ? ["state"] : ["address"];
+    return Object.fromEntries(names.map((name) => [name, oldState?.[name] ?? Unknown.instance]));
+  }
+
+  /** Against what is there now; `undefined` where no holder can say what that is. */
+  async #differences(
+    { id, inputs, oldInputs, oldState }: DiffRequest,
+    context: CallContext,
+  ): Promise<Differences | undefined> {
+    const { deployment, name } = parseEntryId(id, this.rules.kind);
+    const where = deploymentId(deployment);
+    const gone: Differences = { deployment: { kind: "update-replace", inputDiff: false } };
+    if ((await whereabouts(this.session, where, context.signal)) === "gone") {
+      return gone;
+    }
+    const { deployment: actual } = await this.session.snapshot(keyOf(where), context.signal);
+    if (actual === undefined || !actual.active) {
+      return gone;
+    }
+    const found = await findManifest(this.session, actual, context.signal, "content");
+    if (found.kind === "unreachable") {
+      context.log("debug", `compared with the state, not with what runs: ${found.why}`);
+      return undefined;
+    }
+    const content = found.kind === "found" ? this.rules.find(openManifest(found.envelope), name) : undefined;
+    const own = Object.fromEntries(Object.entries(inputs).filter(([property]) => !LOCAL.has(property)));
+    const local = differences(pick(oldInputs, LOCAL), pick(inputs, LOCAL), "");
+    if (content === undefined) {
+      return { ...local, digest: { kind: "update", inputDiff: false } };
+    }
+    const live = { ...this.rules.inputs(content, inputs), deployment, name };
+    const changed = { ...differences(live, own, ""), ...local };
+    const unfinished = oldState["state"] === "undelivered";
+    return unfinished && Object.keys(changed).length === 0 ? { state: { kind: "update", inputDiff: false } } : changed;
+  }
+
+  #target(inputs: ValueMap): { readonly id: string; readonly name: string } {
+    const { deployment, name } = inputs;
+    if (typeof deployment !== "string" || typeof name !== "string") {
+      throw new NetworkError("invalid", "the deployment and the name of an entry must be known before it is created");
+    }
+    return { id: deployment, name };
+  }
+
+  #checkContent(inputs: ValueMap, problems: Problems): void {
+    try {
+      this.rules.content(inputs);
+    } catch (error) {
+      if (!(error instanceof ManifestError)) {
+        throw error;
+      }
+      for (const { path, message } of error.issues) {
+        const add = (): void => problems.add(path === "" ? this.rules.kind.slice(0, -1) : path, message);
+        if (containsSecret(inputs)) {
+          problems.inSecret(add);
+        } else {
+          add();
+        }
+      }
+    }
+  }
+}
+
+/** Inputs that steer the provider and are no part of an entry. */
+const LOCAL: ReadonlySet<string> = new Set(["skipAwait", "waitFor"]);
+
+function pick(map: ValueMap, names: ReadonlySet<string>): ValueMap {
+  return Object.fromEntries(Object.entries(map).filter(([name]) => names.has(name) && name !== "skipAwait"));
+}
+
+function explained(error: unknown, deadline: Deadline): unknown {
+  if (error instanceof MissingEntry) {
+    const after = deadline.cancelled ? "cancelled" : `after ${spanText(deadline.milliseconds)}`;
+    return new NetworkError("refused", `${after}: ${error.message}`, { cause: error });
+  }
+  return error;
+}
+
+function reasonsOf(error: unknown, deadline: Deadline): readonly string[] {
+  if (error instanceof WaitTimeout) {
+    return error.reasons.map((one) => `not done after ${spanText(deadline.milliseconds)}: ${one}`);
+  }
+  if (error instanceof WaitCancelled) {
+    return ["cancelled; `pulumi up` goes on from here", ...error.reasons];
+  }
+  return error instanceof WaitFailed ? error.reasons : [error instanceof Error ? error.message : String(error)];
+}

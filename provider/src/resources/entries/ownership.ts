@@ -1,0 +1,54 @@
+import { NetworkError } from "../../network/driver";
+import type { Draft } from "../commit/change";
+import type { Session } from "../session";
+
+export interface Claim {
+  /** Of the deployment. */
+  readonly id: string;
+  readonly entry: string;
+  readonly urn: string;
+  readonly owner: string;
+}
+
+/**
+ * Whether a URN may declare an entry (design: "Ownership"). Its own is its own; one that another resource of this
+ * stack declared and declares no more is taken over, without a restart; one that somebody still declares is refused.
+ * @throws {NetworkError} naming both
+ */
+export async function mayDeclare(
+  session: Session,
+  { id, entry, urn, owner }: Claim,
+  draft: Draft,
+  operation: "create" | "update",
+): Promise<void> {
+  const inline = session.declarations.inlineUrn(id);
+  if (inline !== undefined) {
+    throw refusal(
+      `${urn} declares ${entry}, and ${inline} declares the workloads and connections of deployment ${id} inline. ` +
+        "Declare all of them in one way: inline, or as resources of their own.",
+    );
+  }
+  const stamp = Object.hasOwn(draft.stamps, entry) ? draft.stamps[entry] : undefined;
+  if (stamp === undefined || stamp.owner === owner) {
+    return;
+  }
+  const [stack] = stamp.owner.split(".");
+  if (stack !== owner.split(".")[0]) {
+    throw refusal(
+      `${entry} of deployment ${id} is declared by another stack, so ${urn} can't declare it too. ` +
+        `Give one of them another name, or remove it there first (its owner is ${stamp.owner}).`,
+    );
+  }
+  for (const other of session.declarations.others(urn, entry)) {
+    if ((await session.owner(other, AbortSignal.timeout(10_000))) === stamp.owner) {
+      const what = operation === "create" ? "can't declare it too" : "can't change it";
+      throw refusal(
+        `${entry} of deployment ${id} is declared by ${other}, so ${urn} ${what}. Give one of them another name.`,
+      );
+    }
+  }
+}
+
+function refusal(message: string): NetworkError {
+  return new NetworkError("invalid", message);
+}

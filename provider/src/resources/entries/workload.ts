@@ -1,0 +1,134 @@
+import { type ManifestWorkload, resourceIdText } from "@dcx/protocol";
+import { naming, serves, workloadRuns } from "../../await/conditions";
+import { HolderWatch } from "../../await/holder-watch";
+import { type Progress, WaitFailed, waitFor } from "../../await/wait";
+import { NetworkError } from "../../network/driver";
+import { Unknown, type ValueMap } from "../../wire/value";
+import { holdersOf } from "../deployment/await-deployment";
+import { deploymentId } from "../identity";
+import { manifestWorkload, workloadInputs } from "../inputs/manifest-entries";
+import { workloadFields } from "../inputs/manifest-shapes";
+import { entryName } from "../inputs/quantities";
+import { choice, type Field, flag, reference, text } from "../inputs/shape";
+import { withEntry } from "./entry";
+import type { EntryKindRules } from "./entry-resource";
+
+export const deploymentReference = reference((id) => resourceIdText(deploymentId(id)));
+export const nameField: Field = {
+  shape: text((value) => {
+    entryName(value);
+    return value;
+  }),
+  required: true,
+};
+
+/** `dcx:index:Workload`: done when its instances have started; with `waitFor: ready`, when they are ready. */
+export const workloadRules: EntryKindRules<ManifestWorkload> = {
+  token: "dcx:index:Workload",
+  kind: "workloads",
+  fields: {
+    deployment: { shape: deploymentReference, required: true },
+    name: nameField,
+    ...workloadFields,
+    waitFor: { shape: choice("started", "ready"), absent: "started" },
+    skipAwait: { shape: flag, absent: false },
+  },
+  content: manifestWorkload,
+  find: (manifest, name) => (Object.hasOwn(manifest.workloads, name) ? manifest.workloads[name] : undefined),
+  inputs: workloadInputs,
+  place: (draft, name, content, stamp, isNew) => withEntry(draft, { kind: "workloads", name, content }, stamp, isNew),
+  waitsFor({ infrastructure }, _draft, deployment) {
+    if (deployment.infrastructures[infrastructure] === undefined) {
+      const there = Object.keys(deployment.infrastructures).join(", ");
+      throw new NetworkError(
+        "invalid",
+        `infrastructure: the deployment has no infrastructure ${JSON.stringify(infrastructure)}; it has ${there}`,
+      );
+    }
+    return undefined;
+  },
+
+  async arrive(session, entry, deadline, context) {
+    const { driver } = session;
+    const commits = session.commits(entry.deploymentId, entry.deployment);
+    using watch = new HolderWatch(driver, entry.deployment, () => commits.latest, deadline.signal);
+    const words = naming(await driver.parameters(deadline.signal), await driver.datacenters(deadline.signal));
+    let height = 0n;
+    return waitFor<ValueMap>({
+      deadline,
+      status: (line) => context.status(line),
+      next: (signal) => Promise.race([driver.waitForHeight(height, signal), watch.changed()]),
+      async look(): Promise<Progress<ValueMap>> {
+        const snapshot = await driver.snapshot(entry.deployment, deadline.signal);
+        height = snapshot.height;
+        if (snapshot.deployment === undefined || !snapshot.deployment.active) {
+          throw new WaitFailed([`its deployment has been cancelled`]);
+        }
+        const [holder] = holdersOf(snapshot, entry.content.infrastructure);
+        if (holder === undefined) {
+          const line = `${entry.name}: infrastructure ${entry.content.infrastructure} has no lease yet`;
+          return { done: false, line, reasons: [line] };
+        }
+        const view = watch.watch(holder);
+        const verdict = workloadRuns(
+          {
+            name: entry.name,
+            count: entry.content.count ?? 1,
+            digest: entry.digest,
+            until: entry.inputs["waitFor"] === "ready" ? "ready" : "started",
+            log: `dcx logs ${entry.deploymentId} ${entry.name}`,
+          },
+          view,
+        );
+        if (verdict.met) {
+          return { done: true, value: { state: "running" } };
+        }
+        // That its holder does not answer, or has no manifest yet, says more than that nothing has started.
+        const holding = serves(commits.latest?.version ?? "", holder, view, words);
+        const line =
+          view.status?.workloads[entry.name] === undefined && !holding.met ? holding.missing : verdict.missing;
+        return { done: false, line, reasons: [line] };
+      },
+    });
+  },
+
+  foretell: (_content, oldState) => ({ state: oldState?.["state"] ?? Unknown.instance }),
+
+  async observe(session, entry, oldState, signal) {
+    const [holder] = holdersOf(entry.snapshot, entry.content.infrastructure);
+    if (holder === undefined) {
+      return { state: "undelivered" };
+    }
+    const bounded = AbortSignal.any([signal, AbortSignal.timeout(3000)]);
+    try {
+      const status = await session.driver.status(
+        entry.deployment,
+        holder,
+        { after: undefined, waitMilliseconds: 0 },
+        bounded,
+      );
+      const there = status.workloads[entry.name] !== undefined;
+      return { state: there ? "running" : "undelivered" };
+    } catch {
+      signal.throwIfAborted();
+      // It can't be asked: what was known stays.
+      return { state: oldState?.["state"] ?? "unknown" };
+    }
+  },
+
+  describe(before, after) {
+    const instances = `${after.count ?? 1} ${(after.count ?? 1) === 1 ? "instance" : "instances"}`;
+    if (before === undefined) {
+      return `${after.container.image}    ${instances} in ${after.infrastructure}`;
+    }
+    const image =
+      before.container.image === after.container.image
+        ? ""
+        : `${before.container.image} → ${after.container.image}    `;
+    const moved =
+      before.infrastructure === after.infrastructure
+        ? ""
+        : `moves from ${before.infrastructure} to ${after.infrastructure}; `;
+    return `${image}${moved}rolling, ${instances}, no lease moves`;
+  },
+};
