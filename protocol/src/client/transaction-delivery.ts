@@ -150,7 +150,7 @@ class Delivery {
         this.requireProgress(generation);
       } catch (error) {
         if (!(error instanceof NetworkUnreachable)) throw error;
-        // It may have been the broadcast: offer it again first thing.
+        // Who was away may have forgotten its mempool.
         offeredAt = Number.NEGATIVE_INFINITY;
         this.requireProgress(generation, error);
       }
@@ -172,8 +172,10 @@ class Delivery {
     try {
       verdict = await this.gateway.broadcast(generation.newest.bytes);
     } catch (error) {
+      if (!(error instanceof NetworkUnreachable)) throw error;
+      // It may have got there. The wait for the next block comes before the next offer.
       generation.mayBePending = true;
-      throw error;
+      return false;
     }
     if (verdict.abciCode === 0 || isSdk(verdict, sdk.inCache)) {
       generation.mayBePending = true;
