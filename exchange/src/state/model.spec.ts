@@ -81,6 +81,7 @@ const action = fc.oneof(
     }),
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("cancelBid" as const), pick }) },
+  { weight: 5, arbitrary: fc.record({ kind: fc.constant("bidAll" as const), site }) },
   {
     weight: 6,
     arbitrary: fc.record({ kind: fc.constant("confirmAll" as const), version: fc.constantFrom("", "v1", "v1", "v2") }),
@@ -159,6 +160,14 @@ function act(world: World, step: Action): void {
       world.cancelBid(by, order, index);
       return;
     }
+    case "bidAll":
+      for (const order of records(world, tables.order, Order).filter(({ state }) => state === OrderState.OPEN))
+        try {
+          world.bid(step.site, orderIdOf(order));
+        } catch (error) {
+          if (!(error instanceof ExchangeError)) throw error;
+        }
+      return;
     case "confirmAll":
       for (const lease of records(world, tables.lease, Lease).filter(isActive)) {
         const by = sites.find((name) => addressOf(name) === lease.datacenter) ?? "sierra";
@@ -302,7 +311,7 @@ describe("any history of messages", () => {
 
 test("the histories reach every state that there is", () => {
   const reached = new Set<string>();
-  for (const history of fc.sample(histories, { numRuns: 120, seed: 7 })) {
+  for (const history of fc.sample(histories, { numRuns: 150, seed: 7 })) {
     const world = newWorld();
     play(world, history, () => {
       for (const lease of records(world, tables.lease, Lease)) reached.add(`lease ${lease.closeReason}`);
