@@ -1,3 +1,4 @@
+import { types } from "node:util";
 import type { Dispatcher } from "undici";
 import { z } from "zod";
 import type { ManifestEnvelope } from "../manifest/types";
@@ -300,7 +301,8 @@ function reasonOf(failure: unknown, timeout: number): string {
   if (typeof failure === "object" && failure !== null && "name" in failure && failure.name === "TimeoutError") {
     return `no answer within ${timeout} ms`;
   }
-  if (!(failure instanceof Error)) return String(failure);
-  const [first] = failure instanceof AggregateError ? failure.errors : [];
-  return first instanceof Error ? first.message : failure.message;
+  if (!types.isNativeError(failure)) return String(failure);
+  // Both IPv4 and IPv6 were tried.
+  if ("errors" in failure && Array.isArray(failure.errors)) return reasonOf(failure.errors[0], timeout);
+  return failure.message;
 }

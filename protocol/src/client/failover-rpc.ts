@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { types } from "node:util";
 import { z } from "zod";
 import { NetworkUnreachable, QueryFailed, WrongChain } from "./errors";
 
@@ -225,7 +226,8 @@ function networkReason(error: unknown, timeout: number): string {
   if (typeof error === "object" && error !== null && "name" in error && error.name === "TimeoutError") {
     return `no answer within ${timeout} ms`;
   }
-  if (!(error instanceof Error)) return String(error);
-  if (error.cause instanceof AggregateError) return networkReason(error.cause.errors[0], timeout);
+  if (!types.isNativeError(error)) return String(error);
+  // Both IPv4 and IPv6 were tried.
+  if ("errors" in error && Array.isArray(error.errors)) return networkReason(error.errors[0], timeout);
   return error.cause === undefined ? error.message : networkReason(error.cause, timeout);
 }
