@@ -14,7 +14,7 @@ import { listenAgain } from "./api/listen";
 import { createAgentApi } from "./api/server";
 import { StatusBoard } from "./api/status-board";
 import type { WorkloadLogs } from "./api/workload-logs";
-import { ChainFollower } from "./chain/follower";
+import { ChainFollower, pause } from "./chain/follower";
 import type { ChainView, ViewChange } from "./chain/view";
 import { ConfigurationError, type DatacenterConfiguration } from "./configuration";
 import type { Home } from "./home/home";
@@ -40,6 +40,9 @@ const softwareVersion = "0.1.0";
 /** How long the final status of a deployment is told to its tenant. */
 const farewell = 10 * 60_000;
 
+/** How long a request waits for an agent that has just started. */
+const starting = 5_000;
+
 /** What an agent is put together from. It closes none of them. */
 export interface AgentParts {
   readonly configuration: DatacenterConfiguration;
@@ -58,6 +61,8 @@ export interface AgentParts {
 export class Agent {
   readonly #parts: AgentParts;
   readonly #stop = new AbortController();
+  /** Aborted once it has looked at what runs for the first time. */
+  readonly #looked = new AbortController();
   readonly #follower: ChainFollower;
   readonly #store: ManifestStore;
   readonly #market: Market;
@@ -67,6 +72,7 @@ export class Agent {
   readonly #api: FastifyInstance<Server>;
   readonly #instancesChanged = new Set<() => void>();
   readonly #unsubscribe: (() => void)[] = [];
+  #held: ReadonlySet<string> = new Set();
   /** When deployments that are held no more were. */
   readonly #former = new Map<string, number>();
   #following: Promise<void> = Promise.resolve();
@@ -132,7 +138,11 @@ export class Agent {
         datacenter,
         verifier,
         view,
-        isFresh: () => this.#follower.isFresh(),
+        isFresh: async () => {
+          await this.#begun();
+          return this.#reconciler.looked && (await this.#follower.isFresh());
+        },
+        refresh: (deployment) => this.#refresh(deployment),
         logger: apiLogger,
       }),
       identity: () => this.#identity(),
@@ -219,6 +229,20 @@ export class Agent {
     await register(signing, wanted, logger, this.#stop.signal);
   }
 
+  /** Waits, though not for long, until it has looked at the chain and at what runs. */
+  async #begun(): Promise<void> {
+    if (!this.#reconciler.looked) await pause(starting, this.#looked.signal);
+  }
+
+  async #refresh(deployment: string): Promise<void> {
+    const { logger } = this.#parts;
+    const known = this.#follower.view?.deployments.has(deployment);
+    await this.#follower
+      .refresh(deployment, AbortSignal.timeout(3_000))
+      .catch((err) => logger.info({ err, deployment }, "a deployment could not be read"));
+    if (known !== this.#follower.view?.deployments.has(deployment)) this.#reconciler.wake();
+  }
+
   #onBlock(view: ChainView, change: ViewChange): void {
     if (change.leases) {
       this.#forgetDeployments(view);
@@ -229,6 +253,7 @@ export class Agent {
   }
 
   #onInstances(): void {
+    if (this.#reconciler.looked) this.#looked.abort();
     this.#board.notify();
     for (const listener of this.#instancesChanged) listener();
     for (const { placement, current, version } of this.#reconciler.look.targets) {
@@ -246,9 +271,10 @@ export class Agent {
     for (const deployment of this.#store.deployments()) {
       if (!view.deployments.has(deployment)) this.#store.forget(deployment);
     }
-    for (const { placement } of this.#reconciler.look.targets) {
-      if (!view.deployments.has(placement.deployment)) this.#former.set(placement.deployment, now);
+    for (const deployment of this.#held) {
+      if (!view.deployments.has(deployment)) this.#former.set(deployment, now);
     }
+    this.#held = new Set(view.deployments.keys());
     for (const [deployment, since] of this.#former) {
       if (now - since > farewell || view.deployments.has(deployment)) this.#former.delete(deployment);
     }

@@ -14,6 +14,7 @@ import type { FastifyRequest } from "fastify";
 import type { Logger } from "pino";
 import type { ChainView } from "../chain/view";
 import { currentRoots } from "../reconcile/wiring";
+import { RateLimit } from "./rate-limit";
 import { Refusal } from "./refusal";
 
 export interface AuthorizationOptions {
@@ -21,7 +22,10 @@ export interface AuthorizationOptions {
   readonly datacenter: string;
   readonly verifier: PeerVerifier;
   readonly view: () => ChainView | undefined;
+  /** Whether the view is no older than a few blocks; waits a little while the agent starts. */
   readonly isFresh: () => Promise<boolean>;
+  /** Reads a deployment that the view lacks: its lease may be of a block that the agent has not followed yet. */
+  readonly refresh: (deployment: string) => Promise<void>;
   readonly logger: Logger;
 }
 
@@ -41,6 +45,8 @@ export interface Authorized {
  * design: "Handing it over".
  */
 export class Authorization {
+  readonly #refreshes = new RateLimit(5, 20);
+
   constructor(private readonly options: AuthorizationOptions) {}
 
   /**
@@ -54,14 +60,19 @@ export class Authorization {
   ): Promise<Authorized> {
     const { isFresh, logger, verifier, view: look } = this.options;
     const id = deploymentOf(request.params);
-    const view = look();
-    if (view === undefined || !(await isFresh())) {
+    const fresh = await isFresh();
+    const known = look();
+    if (known === undefined || !fresh) {
       throw new Refusal(
         503,
         "chain-unreachable",
         "this datacenter can't see the exchange now and serves nobody; try again",
       );
     }
+    if (!known.deployments.has(deploymentKey(id)) && this.#refreshes.admit(request.ip, performance.now())) {
+      await this.options.refresh(deploymentKey(id));
+    }
+    const view = look() ?? known;
     const header = request.headers[statementHeader];
     const certificate =
       request.raw.socket instanceof TLSSocket ? request.raw.socket.getPeerCertificate().raw : undefined;

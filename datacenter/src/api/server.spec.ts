@@ -55,6 +55,8 @@ describe("the agent's API", () => {
   let stranger: AccountSigner;
   let fresh: boolean;
   let view: ChainView;
+  /** What the chain shows to who looks again. */
+  let late: ChainView | undefined;
   let status: DeploymentStatus;
   let board: StatusBoard;
   let stop: AbortController;
@@ -76,6 +78,7 @@ describe("the agent's API", () => {
     store.put(`${tenant.address}/1`, version, { manifest: text, stamps: {} });
     fresh = true;
     view = held();
+    late = undefined;
     log.length = 0;
     status = { cursor: "a", height: "1", complete: true, workloads: {}, connections: {} };
     stop = new AbortController();
@@ -89,6 +92,9 @@ describe("the agent's API", () => {
         verifier: await PeerVerifier.create(),
         view: () => view,
         isFresh: async () => fresh,
+        refresh: async () => {
+          if (late !== undefined) view = late;
+        },
         logger,
       }),
       identity: () => ({
@@ -309,6 +315,13 @@ describe("the agent's API", () => {
     await using client = new AgentClient(target, { kind: "account", signer: tenant });
     expect(await client.status(deployment())).toMatchObject({ workloads: {} });
     await expect(client.manifest(deployment(), version)).rejects.toMatchObject({ refusal: "no-lease" });
+  });
+
+  it("looks again at the chain for a lease of a block that it has not followed yet", async () => {
+    late = view;
+    view = { ...view, deployments: new Map() };
+    await using client = new AgentClient(target, { kind: "account", signer: tenant });
+    expect(await client.manifests(deployment())).toMatchObject({ active: version });
   });
 
   it("wakes who waits for news when there are some, and not before", async () => {

@@ -59,6 +59,7 @@ export class Reconciler {
   readonly #tasks = new Set<Promise<void>>();
   readonly #timers = new Set<NodeJS.Timeout>();
   #look: Look = { targets: [], observed: [] };
+  #looked = false;
   #working: Promise<void> | undefined;
   #again = false;
   #closed = false;
@@ -66,6 +67,11 @@ export class Reconciler {
   constructor(options: ReconcilerOptions) {
     this.#options = options;
     this.health = new HealthMonitor(options.runtime, () => this.wake());
+  }
+
+  /** Whether it has looked since it began: before, `look` is empty. */
+  get looked(): boolean {
+    return this.#looked;
   }
 
   get look(): Look {
@@ -116,6 +122,7 @@ export class Reconciler {
     if (view === undefined || this.#closed) return;
     const targets = sources.of(view);
     this.#look = { targets, observed };
+    this.#looked = true;
     this.health.watch(this.#watched(targets, observed));
     const steps = plan(
       {
