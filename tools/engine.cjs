@@ -82,13 +82,36 @@ async function findOnPath(environment) {
 }
 
 async function buildFromModules({ cacheDir, log, environment }) {
-  const sums = await fs.readFile(path.join(__dirname, "go.sum"));
   const version = await pinnedVersion();
-  const name = createHash("sha256").update(sums).digest("hex").slice(0, 16);
-  const bin = path.join(cacheDir, name);
-  const how = `pulumi ${version.slice(1)} built from Go modules`;
-  if (await isComplete(bin)) {
-    return { bin, how };
+  const bin = await buildGoCommands({
+    directory: __dirname,
+    packages: MODULES,
+    linkerFlags: `-X ${VERSION_VARIABLE}=${version}`,
+    what: `the Pulumi engine ${version.slice(1)}`,
+    takes: "one to five minutes",
+    cacheDir,
+    log,
+    environment,
+  });
+  return { bin, how: `pulumi ${version.slice(1)} built from Go modules` };
+}
+
+/**
+ * The folder that holds commands built from the Go modules which `directory`/go.mod pins. It lies in `cacheDir` under
+ * the name of their checksums, so it is built once for all checkouts. Any number of processes may call this at once:
+ * one of them builds, the others wait for it.
+ *
+ * @param {{ directory: string, packages: readonly string[], linkerFlags: string, what: string, takes: string,
+ *   cacheDir: string, log: (line: string) => void, environment: NodeJS.ProcessEnv }} options
+ *   `what` and `takes` are for the lines that `log` receives
+ * @returns {Promise<string>}
+ * Throws when there is no Go, or when the build fails, with what it said.
+ */
+async function buildGoCommands({ directory, packages, linkerFlags, what, takes, cacheDir, log, environment }) {
+  const sums = await fs.readFile(path.join(directory, "go.sum"));
+  const bin = path.join(cacheDir, createHash("sha256").update(sums).digest("hex").slice(0, 16));
+  if (await isComplete(bin, packages)) {
+    return bin;
   }
   const go = await which("go", environment);
   if (go === undefined) {
@@ -96,20 +119,20 @@ async function buildFromModules({ cacheDir, log, environment }) {
   }
   await fs.mkdir(cacheDir, { recursive: true });
   return withLock(`${bin}.lock`, log, async () => {
-    if (await isComplete(bin)) {
-      return { bin, how };
+    if (await isComplete(bin, packages)) {
+      return bin;
     }
-    log(`Building the Pulumi engine ${version.slice(1)} from Go modules (once; one to five minutes)`);
+    log(`Building ${what} from Go modules (once; ${takes})`);
     const began = Date.now();
     const progress = setInterval(
-      () => log(`  still building the Pulumi engine, ${Math.round((Date.now() - began) / 1000)} s`),
+      () => log(`  still building ${what}, ${Math.round((Date.now() - began) / 1000)} s`),
       20_000,
     );
     // Built aside and renamed: whoever finds the folder finds it whole, also after a crash in the middle.
     const aside = await fs.mkdtemp(`${bin}.building-`);
     try {
-      const flags = ["-buildvcs=false", "-ldflags", `-s -w -X ${VERSION_VARIABLE}=${version}`];
-      await run(go, ["build", ...flags, "-o", aside + path.sep, ...MODULES], { environment, directory: __dirname });
+      const flags = ["-buildvcs=false", "-ldflags", `-s -w ${linkerFlags}`];
+      await run(go, ["build", ...flags, "-o", aside + path.sep, ...packages], { environment, directory });
       await fs.chmod(aside, 0o755);
       await fs.rm(bin, { recursive: true, force: true });
       await fs.rename(aside, bin);
@@ -119,7 +142,7 @@ async function buildFromModules({ cacheDir, log, environment }) {
     } finally {
       clearInterval(progress);
     }
-    return { bin, how };
+    return bin;
   });
 }
 
@@ -141,7 +164,7 @@ async function install({ cacheDir, log }) {
       throw new Error(`Pulumi's own installer failed: ${error.message}`);
     }
     const bin = path.join(root, "bin");
-    if (!(await isComplete(bin))) {
+    if (!(await isComplete(bin, MODULES))) {
       throw new Error(`Pulumi's own installer left no pulumi and pulumi-language-yaml in ${bin}`);
     }
     return { bin, how: `pulumi ${command.version} installed by Pulumi's own installer` };
@@ -157,8 +180,8 @@ async function pinnedVersion() {
   return found[1];
 }
 
-async function isComplete(bin) {
-  const there = await Promise.all(MODULES.map((module) => isExecutable(path.join(bin, path.posix.basename(module)))));
+async function isComplete(bin, packages) {
+  const there = await Promise.all(packages.map((name) => isExecutable(path.join(bin, path.posix.basename(name)))));
   return there.every(Boolean);
 }
 
@@ -170,7 +193,7 @@ async function withLock(lock, log, work) {
   let told = false;
   while (!(await tryLock(lock))) {
     if (!told) {
-      log(`Waiting for another process that makes the Pulumi engine (${lock})`);
+      log(`Waiting for another process that makes the same (${lock})`);
       told = true;
     }
     await new Promise((resolve) => setTimeout(resolve, 250));
@@ -274,4 +297,4 @@ function run(command, args, { environment, directory }) {
   });
 }
 
-module.exports = { findOrBuildEngine, defaultCacheDir };
+module.exports = { buildGoCommands, defaultCacheDir, findOrBuildEngine };
