@@ -1,6 +1,8 @@
-// Command sdkgen writes the SDK of one language from the provider's schema.
+// Command sdkgen writes the SDKs from the provider's schema, each into ../sdk/<language>. It runs in tools/.
 //
-//	go run ./sdkgen <schema.json> <language> <directory>
+//	go run ./sdkgen [<language>...]
+//
+// Without arguments it writes all of them.
 //
 // It uses the same generators as `pulumi package gen-sdk`, but needs neither the Pulumi command line nor a language
 // host. Files of the directory that the generator did not write this time and had written before (they begin with its
@@ -24,6 +26,14 @@ import (
 
 // tool names this program in the first line of each generated file.
 const tool = "sdkgen"
+
+const schemaPath = "../provider/cmd/pulumi-resource-dcx/schema.json"
+
+// ours are files that the generators would write too and that this repository keeps itself: an SDK here is a part of
+// the workspace, with its one lockfile, compiler and build.
+var ours = map[string]bool{
+	"nodejs/package.json": true, "nodejs/tsconfig.json": true, "nodejs/.gitignore": true, "nodejs/.gitattributes": true,
+}
 
 // generator yields file contents by path for a bound schema.
 type generator func(pkg *schema.Package) (map[string][]byte, error)
@@ -49,11 +59,14 @@ func (n noPackages) LoadPackageReferenceV2(
 }
 
 func main() {
-	if len(os.Args) != 4 {
-		fail(fmt.Errorf("usage: sdkgen <schema.json> <language> <directory>"))
+	wanted := os.Args[1:]
+	if len(wanted) == 0 {
+		wanted = languages()
 	}
-	if err := run(os.Args[1], os.Args[2], os.Args[3]); err != nil {
-		fail(err)
+	for _, language := range wanted {
+		if err := run(schemaPath, language, filepath.Join("..", "sdk", language)); err != nil {
+			fail(err)
+		}
 	}
 }
 
@@ -74,6 +87,11 @@ func run(schemaPath, language, directory string) error {
 	files, err := generate(pkg)
 	if err != nil {
 		return fmt.Errorf("generating the %s SDK: %w", language, err)
+	}
+	for name := range files {
+		if ours[language+"/"+name] {
+			delete(files, name)
+		}
 	}
 	return write(files, directory)
 }

@@ -1,0 +1,93 @@
+import { Server, ServerCredentials, status } from "@grpc/grpc-js";
+import { type IResourceProviderServer, ResourceProviderService } from "@pulumi/pulumi/proto/provider_grpc_pb";
+import { Cancellation } from "./cancellation";
+import { EngineLog } from "./engine-log";
+import { RequestError } from "./errors";
+import { ProviderCalls, type ProviderSettings } from "./provider-calls";
+import { Requests } from "./requests";
+import { ResourceCalls } from "./resource-calls";
+
+export interface RunningProvider {
+  /** On 127.0.0.1. */
+  readonly port: number;
+  readonly log: EngineLog;
+  readonly cancellation: Cancellation;
+  readonly requests: Requests;
+  /** Stops at once; requests in flight are dropped. */
+  close(): void;
+}
+
+/** Serves `pulumirpc.ResourceProvider` on a free port of the loopback interface. */
+export async function serve(settings: ProviderSettings): Promise<RunningProvider> {
+  const cancellation = new Cancellation();
+  const log = new EngineLog();
+  const requests = new Requests(cancellation, log);
+  const provider = new ProviderCalls(settings, cancellation, log);
+  const server = new Server({
+    // Programs and states may be large; the engine sets no bound either.
+    "grpc.max_receive_message_length": -1,
+    "grpc.max_send_message_length": -1,
+  });
+  server.addService(ResourceProviderService, handlers(requests, provider));
+  const port = await new Promise<number>((resolve, reject) => {
+    server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, bound) => {
+      if (error === null) {
+        resolve(bound);
+      } else {
+        reject(error);
+      }
+    });
+  });
+  return {
+    port,
+    log,
+    cancellation,
+    requests,
+    close: () => {
+      server.forceShutdown();
+      log.close();
+    },
+  };
+}
+
+function handlers(requests: Requests, provider: ProviderCalls): IResourceProviderServer {
+  const resources = new ResourceCalls(() => provider.backend());
+  return {
+    handshake: outsideCancellation((request) => provider.handshake(request)),
+    attach: outsideCancellation((request) => provider.attach(request)),
+    cancel: outsideCancellation(() => provider.cancel()),
+    getPluginInfo: outsideCancellation(() => provider.getPluginInfo()),
+    getSchema: requests.unary((request) => provider.getSchema(request)),
+    checkConfig: requests.unary((request) => provider.checkConfig(request)),
+    diffConfig: requests.unary((request) => provider.diffConfig(request)),
+    configure: requests.unary((request) => provider.configure(request)),
+    getMapping: requests.unary(() => provider.getMapping()),
+    getMappings: requests.unary(() => provider.getMappings()),
+    check: requests.unary((request, context) => resources.check(request, context)),
+    diff: requests.unary((request, context) => resources.diff(request, context)),
+    create: requests.unary((request, context) => resources.create(request, context)),
+    read: requests.unary((request, context) => resources.read(request, context)),
+    update: requests.unary((request, context) => resources.update(request, context)),
+    delete: requests.unary((request, context) => resources.delete(request, context)),
+    invoke: requests.unary((request, context) => resources.invoke(request, context)),
+    call: requests.unary(() => unimplemented("methods on resources")),
+    construct: requests.unary(() => unimplemented("components")),
+    parameterize: requests.unary(() => unimplemented("parameters")),
+    list: (call) => {
+      call.emit("error", {
+        code: status.UNIMPLEMENTED,
+        details: "this version of the dcx plugin can't list resources; import them by id",
+      });
+    },
+  };
+}
+
+/** For what must work after Cancel too: a new session begins with these, and Cancel itself may come again. */
+function outsideCancellation<Request, Response>(work: (request: Request) => Response) {
+  return (call: { readonly request: Request }, answer: (error: null, response: Response) => void): void =>
+    answer(null, work(call.request));
+}
+
+function unimplemented(what: string): never {
+  throw new RequestError(status.UNIMPLEMENTED, `this version of the dcx plugin has no ${what}`);
+}
