@@ -170,6 +170,15 @@ describe("reading the exchange", () => {
     expect(seen.every(({ time }) => Math.abs(time.getTime() - Date.now()) < 120_000)).toBe(true);
   });
 
+  it("hears of blocks over the WebSocket as they come", async () => {
+    const { node } = await startWorld();
+    // It would take half a minute to ask.
+    const query = await connect(node.rpcUrl, { pollInterval: 30_000 });
+    const start = Date.now();
+    await query.waitForHeight((await query.height()) + 3n);
+    expect(Date.now() - start).toBeLessThan(10_000);
+  });
+
   it("goes on with the next endpoint, and tells an unreachable network from all else", async () => {
     const { node, query } = await startWorld();
     const silent: Server = createServer(() => undefined);

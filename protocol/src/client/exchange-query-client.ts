@@ -26,87 +26,31 @@ import {
   BroadcastAnswer,
   StatusAnswer,
   TransactionAnswer,
-  type TransactionResult,
 } from "./comet-answers";
 import { QueryFailed } from "./errors";
+import {
+  type AbciAnswer,
+  type Account,
+  type BroadcastVerdict,
+  type CallOptions,
+  type CommittedTransaction,
+  committed,
+  type NodeStatus,
+  type QueryClientOptions,
+} from "./exchange-answers";
 import { decodeExchangeEvents, type ExchangeBlock, type ExchangeEvent } from "./exchange-events";
 import { FailoverRpc, pause } from "./failover-rpc";
 import { NewestHeight } from "./newest-height";
 
-export interface QueryClientOptions {
-  /** Throws WrongChain at an endpoint of another. Absent: the chain of the first endpoint that answers. */
-  readonly chainId?: string;
-  /** How long one call goes on trying endpoints before it throws NetworkUnreachable, in ms. Default 10 000. */
-  readonly patience?: number;
-  /** How long one endpoint may take to answer, in ms. Default 5 000. */
-  readonly requestTimeout?: number;
-  /** Distance of two looks for a new block where no WebSocket is to be had, in ms. Default 500. */
-  readonly pollInterval?: number;
-  /** Ends `connect` and every later call. */
-  readonly signal?: AbortSignal;
-}
-
-export interface NodeStatus {
-  readonly chainId: string;
-  readonly height: bigint;
-  readonly time: Date;
-  /** True: the node is behind the chain and still catching up. */
-  readonly catchingUp: boolean;
-}
-
-export interface Account {
-  readonly address: string;
-  readonly accountNumber: bigint;
-  /** The committed one: number of transactions of this account that counted. */
-  readonly sequence: bigint;
-  /** Compressed secp256k1 key; absent before the account's first transaction. */
-  readonly publicKey?: Uint8Array;
-  /** Micro-units. */
-  readonly balance: bigint;
-  /** Height of the state that `sequence` is from. */
-  readonly height: bigint;
-}
-
-export interface CommittedTransaction {
-  /** Upper-case hexadecimal. */
-  readonly hash: string;
-  readonly height: bigint;
-  /** Place in its block. */
-  readonly index: number;
-  /** 0: it succeeded. */
-  readonly abciCode: number;
-  readonly codespace: string;
-  readonly log: string;
-  readonly gasWanted: bigint;
-  readonly gasUsed: bigint;
-  /** The encoded TxMsgData. */
-  readonly data: Uint8Array;
-  /** The encoded TxRaw. */
-  readonly transaction: Uint8Array;
-  readonly events: readonly ExchangeEvent[];
-}
-
-/** Options of one call. */
-export interface CallOptions {
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** What an ABCI query answered, refusals included. */
-export interface AbciAnswer {
-  readonly code: number;
-  readonly codespace: string;
-  readonly log: string;
-  readonly value: Uint8Array;
-  /** Height of the state that it is from. */
-  readonly height: bigint;
-}
-
-/** What a node's mempool said. Code 0: it keeps the transaction, and will bring it into a block if it can. */
-export interface BroadcastVerdict {
-  readonly abciCode: number;
-  readonly codespace: string;
-  readonly log: string;
-}
+export type {
+  AbciAnswer,
+  Account,
+  BroadcastVerdict,
+  CallOptions,
+  CommittedTransaction,
+  NodeStatus,
+  QueryClientOptions,
+} from "./exchange-answers";
 
 const notFoundCode = 22;
 /** Further behind than this, a follower of blocks jumps ahead and says that it did. */
@@ -123,6 +67,8 @@ export class ExchangeQueryClient implements Disposable {
     private readonly rpc: FailoverRpc,
     private readonly newest: NewestHeight,
     private readonly ending: AbortController,
+    /** Of the options and of `close`. */
+    private readonly ended: AbortSignal,
     private readonly pollInterval: number,
     readonly chainId: string,
   ) {}
@@ -144,7 +90,7 @@ export class ExchangeQueryClient implements Disposable {
     const pollInterval = options.pollInterval ?? 500;
     const newest = new NewestHeight(rpc, pollInterval);
     newest.learn(sync_info.latest_block_height);
-    return new ExchangeQueryClient(rpc, newest, ending, pollInterval, node_info.network);
+    return new ExchangeQueryClient(rpc, newest, ending, signal, pollInterval, node_info.network);
   }
 
   async status({ signal }: CallOptions = {}): Promise<NodeStatus> {
@@ -306,7 +252,7 @@ export class ExchangeQueryClient implements Disposable {
    * `complete` false.
    */
   async *blocks(signal: AbortSignal, from?: bigint): AsyncGenerator<ExchangeBlock, void, undefined> {
-    const ended = AbortSignal.any([signal, this.ending.signal]);
+    const ended = AbortSignal.any([signal, this.ended]);
     try {
       let next = from ?? (await this.height({ signal: ended })) + 1n;
       for (let complete = true; ; complete = true) {
@@ -325,10 +271,7 @@ export class ExchangeQueryClient implements Disposable {
 
   /** Resolves with the newest height once that is `height` or more. */
   async waitForHeight(height: bigint, { signal }: CallOptions = {}): Promise<bigint> {
-    return this.newest.reach(
-      height,
-      signal === undefined ? this.ending.signal : AbortSignal.any([signal, this.ending.signal]),
-    );
+    return this.newest.reach(height, signal === undefined ? this.ended : AbortSignal.any([signal, this.ended]));
   }
 
   /** Any ABCI query; a refusal is an answer with a code. */
@@ -402,26 +345,4 @@ function accepted(path: string, answer: AbciAnswer): Uint8Array {
 function ignoreQueryFailed(error: unknown): undefined {
   if (!(error instanceof QueryFailed)) throw error;
   return undefined;
-}
-
-function committed(
-  hash: string,
-  height: bigint,
-  index: number,
-  transaction: Uint8Array,
-  result: TransactionResult,
-): CommittedTransaction {
-  return {
-    hash: hash.toUpperCase(),
-    height,
-    index,
-    abciCode: result.code,
-    codespace: result.codespace,
-    log: result.log,
-    gasWanted: result.gas_wanted,
-    gasUsed: result.gas_used,
-    data: result.data,
-    transaction,
-    events: decodeExchangeEvents(result.events),
-  };
 }

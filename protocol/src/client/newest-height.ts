@@ -47,7 +47,6 @@ export class NewestHeight {
       const leave = () => this.waiters.delete(waiter);
       const onAbort = () => {
         leave();
-        this.rest();
         reject(signal.reason);
       };
       signal.addEventListener("abort", onAbort, { once: true });
@@ -89,11 +88,6 @@ export class NewestHeight {
     void this.listen(running.signal);
   }
 
-  /** Ends the connection a little after the last one left: who follows blocks comes back for the next at once. */
-  private rest(): void {
-    if (this.waiters.size === 0) this.stop();
-  }
-
   private stop(): void {
     this.running?.abort();
     this.running = undefined;
@@ -110,7 +104,8 @@ export class NewestHeight {
         if (signal.aborted) return;
         for (const waiter of [...this.waiters]) waiter.reject(error);
       }
-      // Followers ask for the next block right after they got one: only a round without any of them is the end.
+      // Who follows comes back right after each block, and who gave up waiting often does too: the connection ends
+      // only when nobody has waited for a whole round.
       idleRounds = this.waiters.size === 0 ? idleRounds + 1 : 0;
       if (idleRounds > 1) {
         if (this.running?.signal === signal) this.stop();

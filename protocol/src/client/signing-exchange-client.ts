@@ -2,10 +2,11 @@ import { createHash } from "node:crypto";
 import type { EncodeObject, OfflineDirectSigner, Registry } from "@cosmjs/proto-signing";
 import type { SigningStargateClient } from "@cosmjs/stargate";
 import type { ExchangeEvent } from "./exchange-events";
-import type { Account, CallOptions, CommittedTransaction, ExchangeQueryClient } from "./exchange-query-client";
+import type { CallOptions, CommittedTransaction, ExchangeQueryClient } from "./exchange-query-client";
 import { createRegistry, decodeMessageResponse, type MessageResponse } from "./messages";
 import { RpcTransactionGateway } from "./rpc-transaction-gateway";
-import { deliverTransaction, rejection, type SequenceAt, type SignedTransaction } from "./transaction-delivery";
+import { requireAccount, simulatedGas } from "./simulation";
+import { deliverTransaction, type SequenceAt, type SignedTransaction } from "./transaction-delivery";
 
 export interface SigningClientOptions {
   /** Gas limit = simulated gas × this. Default 1.4. */
@@ -134,7 +135,7 @@ export class SigningExchangeClient {
     options.signal?.throwIfAborted();
     const [{ parameters, denomination }, gas] = await Promise.all([
       this.query.parameters({ signal: options.signal }),
-      options.gas ?? this.simulate(messages, options.memo ?? "", options.signal),
+      options.gas ?? this.gasLimit(messages, options.memo ?? "", options.signal),
     ]);
     const price = BigInt(parameters?.minimumGasPrice || "0");
     return {
@@ -150,7 +151,7 @@ export class SigningExchangeClient {
     signal?.throwIfAborted();
     await this.query.waitForHeight(this.lastHeight, { signal });
     const fee = await this.estimateFee(messages, options);
-    const account = await this.account(signal);
+    const account = await requireAccount(this.query, this.address, { signal });
     const sign = async (at: SequenceAt, attempt: number): Promise<SignedTransaction> => {
       if (attempt === 1) signal?.throwIfAborted();
       const timeoutHeight = at.height + BigInt(this.options.timeoutBlocks ?? 60);
@@ -187,13 +188,6 @@ export class SigningExchangeClient {
     return { hash, height, index, gasUsed, fee, responses, events };
   }
 
-  private async account(signal: AbortSignal | undefined): Promise<Omit<Account, "balance">> {
-    const account = await this.query.sequenceOf(this.address, { signal });
-    if (account !== undefined) return account;
-    const log = `chain ${this.query.chainId} knows no account ${this.address}`;
-    throw rejection({ abciCode: 5, codespace: "sdk", log }, this.address);
-  }
-
   private async sign(
     messages: readonly EncodeObject[],
     fee: TransactionFee,
@@ -211,50 +205,13 @@ export class SigningExchangeClient {
   }
 
   /** The gas limit that the messages need. Throws what the exchange would refuse them with. */
-  private async simulate(
+  private async gasLimit(
     messages: readonly EncodeObject[],
     memo: string,
     signal: AbortSignal | undefined,
   ): Promise<bigint> {
-    const [
-      { AuthInfo, Fee, SignerInfo, TxRaw },
-      { SimulateRequest, SimulateResponse },
-      { SignMode },
-      { encodePubkey },
-    ] = await Promise.all([
-      import("cosmjs-types/cosmos/tx/v1beta1/tx"),
-      import("cosmjs-types/cosmos/tx/v1beta1/service"),
-      import("cosmjs-types/cosmos/tx/signing/v1beta1/signing"),
-      import("@cosmjs/proto-signing"),
-    ]);
-    const account = await this.account(signal);
-    const publicKey = {
-      type: "tendermint/PubKeySecp256k1",
-      value: Buffer.from(this.publicKey).toString("base64"),
-    };
-    const authInfo = AuthInfo.fromPartial({
-      fee: Fee.fromPartial({}),
-      signerInfos: [
-        SignerInfo.fromPartial({
-          publicKey: encodePubkey(publicKey),
-          sequence: account.sequence,
-          modeInfo: { single: { mode: SignMode.SIGN_MODE_UNSPECIFIED } },
-        }),
-      ],
-    });
-    const bodyBytes = this.registry.encodeTxBody({ messages, memo });
-    const txBytes = TxRaw.encode({
-      bodyBytes,
-      authInfoBytes: AuthInfo.encode(authInfo).finish(),
-      signatures: [new Uint8Array()],
-    }).finish();
-    const path = "/cosmos.tx.v1beta1.Service/Simulate";
-    const request = SimulateRequest.encode(SimulateRequest.fromPartial({ txBytes })).finish();
-    const answer = await this.query.abciQuery(path, request, { signal });
-    if (answer.code !== 0) {
-      throw rejection({ abciCode: answer.code, codespace: answer.codespace, log: answer.log }, this.address);
-    }
-    const used = SimulateResponse.decode(answer.value).gasInfo?.gasUsed ?? 0n;
+    const { address, publicKey } = this;
+    const used = await simulatedGas(this.query, this.registry, { messages, memo, address, publicKey }, { signal });
     const thousandths = BigInt(Math.round((this.options.gasFactor ?? 1.4) * 1000));
     return (used * thousandths + 999n) / 1000n;
   }

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import {
   InsufficientFunds,
   NetworkUnreachable,
+  QueryFailed,
   TransactionFailed,
   type TransactionFailure,
   TransactionOutcomeUnknown,
@@ -45,6 +46,8 @@ class FakeExchange implements TransactionGateway {
   indexed = true;
   outcome: TransactionFailure = accepted;
   reachable = true;
+  /** How many times blocks can't be read. */
+  unreadable = 0;
   sent = 0;
 
   async sequence(): Promise<SequenceAt> {
@@ -66,6 +69,10 @@ class FakeExchange implements TransactionGateway {
 
   async blockTransactions(height: bigint): Promise<readonly CommittedTransaction[]> {
     this.requireReachable();
+    if (this.unreadable > 0) {
+      this.unreadable -= 1;
+      throw new QueryFailed("block", -32603, `height ${height} is not available`);
+    }
     return this.blocks.get(height) ?? [];
   }
 
@@ -343,6 +350,15 @@ describe("the outcome", () => {
     const failure = await deliver({ patience: 5_000 }).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(TransactionOutcomeUnknown);
     expect(failure).toMatchObject({ hashes: [key.signed[0]?.hash], timeoutHeight: 110n });
+  });
+
+  it("is unknown when its sequence was used and the blocks that would tell are gone", async () => {
+    exchange.indexed = false;
+    exchange.unreadable = 1;
+    expect((await deliver()).hash).toBe(key.signed[0]?.hash);
+    exchange.unreadable = Number.POSITIVE_INFINITY;
+    await expect(deliver()).rejects.toThrow(TransactionOutcomeUnknown);
+    expect(key.signed).toHaveLength(2);
   });
 
   it("is what the signer throws, with nothing sent, when the first signature fails", async () => {

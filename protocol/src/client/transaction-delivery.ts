@@ -57,6 +57,9 @@ const sdk = { insufficientFunds: 5, inCache: 19, mempoolFull: 20, timeoutHeight:
 /** A node that restarts has forgotten its mempool, one that is full pushes out: offer it again after this long. */
 const offerAgainAfter = 2_000;
 
+/** A node that has pruned the blocks, or is behind: how often to ask again before the outcome is unknown. */
+const mostUnreadable = 5;
+
 /** Signatures for one sequence: of these at most one can count. */
 class Generation {
   readonly signed: SignedTransaction[] = [];
@@ -64,6 +67,8 @@ class Generation {
   mayBePending = false;
   /** What a mempool said when it refused the newest, while `mayBePending`. */
   refusal: TransactionFailure | undefined;
+  /** How often blocks could not be read in search of it. */
+  unreadable = 0;
 
   /** No block up to `from.height` holds any of them: they were signed after it. */
   constructor(readonly from: SequenceAt) {}
@@ -139,7 +144,9 @@ class Delivery {
         const at = await this.gateway.sequence();
         this.progress(at.height);
         if (at.sequence > generation.from.sequence) {
-          return (await this.searchBlocks(generation, at.height)) ?? at;
+          const found = await this.searchBlocks(generation, at.height);
+          if (found !== "unreadable") return found ?? at;
+          continue;
         }
         if (at.height >= generation.newest.timeoutHeight) {
           // The sequence is still unused at that height: none of the signatures counted, and none can any more.
@@ -202,7 +209,11 @@ class Delivery {
     return undefined;
   }
 
-  private async searchBlocks(generation: Generation, upTo: bigint): Promise<CommittedTransaction | undefined> {
+  /** "unreadable": a node did not have one of the blocks; the next may. Throws when that happens too often. */
+  private async searchBlocks(
+    generation: Generation,
+    upTo: bigint,
+  ): Promise<CommittedTransaction | "unreadable" | undefined> {
     const hashes = new Set(generation.signed.map((signed) => signed.hash));
     try {
       for (let height = generation.from.height + 1n; height <= upTo; height++) {
@@ -213,7 +224,9 @@ class Delivery {
       return undefined;
     } catch (error) {
       if (!(error instanceof QueryFailed)) throw error;
-      throw this.unknown(generation, error);
+      generation.unreadable += 1;
+      if (generation.unreadable >= mostUnreadable) throw this.unknown(generation, error);
+      return "unreadable";
     }
   }
 
