@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Datacenter, parseConfiguration, startDatacenter } from "@dcx/datacenter";
@@ -29,7 +29,8 @@ const { buildImages } = require("../examples/images/build.cjs") as {
 jest.setTimeout(180_000);
 
 const tenantKey = "0a".repeat(32);
-const datacenterKey = "0b".repeat(32);
+const datacenterKeys = { west: "0b".repeat(32), east: "0c".repeat(32) };
+type Place = keyof typeof datacenterKeys;
 const logger = pino({ level: process.env["DCX_TEST_LOG"] ?? "silent" });
 
 /** An exchange, one datacenter on it, and a tenant, without Pulumi. */
@@ -37,7 +38,7 @@ describe("a datacenter on an exchange", () => {
   let folder: string;
   let layout: string;
   let node: EmbeddedNode;
-  let datacenter: Datacenter;
+  const datacenters = new Map<Place, Datacenter>();
   let tenant: AccountSigner;
   let query: ExchangeQueryClient;
   let signing: SigningExchangeClient;
@@ -46,42 +47,48 @@ describe("a datacenter on an exchange", () => {
     folder = mkdtempSync(join(tmpdir(), "dcx-datacenter-"));
     layout = (await buildImages(join(folder, "images"))).layout;
     tenant = await signerFromPrivateKey(tenantKey);
-    const { address } = await signerFromPrivateKey(datacenterKey);
-    writeFileSync(join(folder, "key.json"), JSON.stringify({ address, privateKey: datacenterKey }), { mode: 0o600 });
-    const genesis = defaultGenesis({
-      chainId: "dcx-datacenter-1",
-      accounts: [
-        { address: tenant.address, balance: 1_000_000_000n },
-        { address, balance: 1_000_000_000n },
-      ],
-      parameters: { blockInterval: 200n, reconfirmationPeriod: 50n },
-    });
+    const accounts = [{ address: tenant.address, balance: 1_000_000_000n }];
+    for (const [place, privateKey] of Object.entries(datacenterKeys)) {
+      const { address } = await signerFromPrivateKey(privateKey);
+      writeFileSync(join(folder, `${place}.json`), JSON.stringify({ address, privateKey }), { mode: 0o600 });
+      accounts.push({ address, balance: 1_000_000_000n });
+    }
+    const parameters = { blockInterval: 200n, reconfirmationPeriod: 100n };
+    const genesis = defaultGenesis({ chainId: "dcx-datacenter-1", accounts, parameters });
     node = await startEmbeddedNode({ home: join(folder, "node"), genesis, rpc: {}, logger });
     query = await ExchangeQueryClient.connect(node.rpcUrl);
     signing = await SigningExchangeClient.connect(query, tenant);
-    datacenter = await start();
-    await datacenter.registered;
+    for (const place of ["west", "east"] as const) await start(place);
   });
 
   afterAll(async () => {
-    await datacenter?.close();
+    for (const datacenter of datacenters.values()) await datacenter.close();
     query?.close();
     await node?.close();
     rmSync(folder, { recursive: true, force: true });
   });
 
-  function start(): Promise<Datacenter> {
+  async function start(place: Place): Promise<Datacenter> {
     const configuration = parseConfiguration({
       chain: { endpoints: [node.rpcUrl] },
-      keyFile: join(folder, "key.json"),
-      home: join(folder, "datacenter"),
-      region: "us-west",
+      keyFile: join(folder, `${place}.json`),
+      home: join(folder, place),
+      region: `us-${place}`,
       capacity: { cpu: 4, memory: "4Gi", disk: "20Gi" },
       isolation: process.getuid?.() === 0 ? "auto" : "none",
       imageLayouts: [layout],
       trustedTenants: [tenant.address],
     });
-    return startDatacenter(configuration, { logger });
+    const datacenter = await startDatacenter(configuration, { logger: logger.child({ place }) });
+    datacenters.set(place, datacenter);
+    await datacenter.registered;
+    return datacenter;
+  }
+
+  function at(place: Place): Datacenter {
+    const datacenter = datacenters.get(place);
+    if (datacenter === undefined) throw new Error(`there is no datacenter ${place}`);
+    return datacenter;
   }
 
   function manifestOf(greeting: string): Manifest {
@@ -101,35 +108,60 @@ describe("a datacenter on an exchange", () => {
     };
   }
 
-  async function submit(manifest: Manifest): Promise<DeploymentId> {
+  /** Web in one place asks api in the other. */
+  function twoTiers(): Manifest {
+    return {
+      schema: 1,
+      salt: "55".repeat(32),
+      workloads: {
+        api: { infrastructure: "east", container: { image: "dcx.example/two-tier-api:1.0" }, ports: [9000] },
+        web: {
+          infrastructure: "west",
+          container: { image: "dcx.example/two-tier-web:1.0" },
+          ports: [8080],
+          healthCheck: { http: "/healthz", interval: 300 },
+        },
+      },
+      connections: {
+        "web-to-api": { to: "api", port: 9000, from: { workload: "web" } },
+        public: { to: "web", port: 8080, from: { global: true } },
+      },
+    };
+  }
+
+  async function submit(manifest: Manifest, places: readonly Place[], token: number): Promise<DeploymentId> {
+    const compute = { cpu: 500n, memory: 256n << 20n, disk: 1n << 30n };
     const { responses } = await signing.submit([
       messages.submitDeployment({
         tenant: tenant.address,
-        infrastructures: [
-          {
-            name: "west",
-            region: "us-west",
-            persist: true,
-            resources: [
-              {
-                compute: { cpu: 500n, memory: 256n << 20n, disk: 1n << 30n },
-                price: parseRate("0.40/h", 200n).toString(),
-                collateral: 1_000n,
-                count: 1,
-              },
-            ],
-          },
-        ],
+        infrastructures: places.map((place) => ({
+          name: place,
+          region: `us-${place}`,
+          persist: true,
+          resources: [{ compute, price: parseRate("0.40/h", 200n).toString(), collateral: 1_000n, count: 1 }],
+        })),
         waitDuration: 2n,
         version: Buffer.from(manifestVersion(canonicalManifest(manifest))),
-        manifestEntries: 2,
+        manifestEntries: Object.keys(manifest.workloads).length + Object.keys(manifest.connections).length,
         nonce: Buffer.alloc(32, 1),
-        clientToken: Buffer.alloc(32, 2),
+        clientToken: Buffer.alloc(32, token),
       }),
     ]);
     const [response] = responses;
     if (response?.type !== "submitDeployment" || response.value.id === undefined) throw new Error("no deployment");
     return response.value.id;
+  }
+
+  async function deliver(agent: AgentClient, id: DeploymentId, manifest: Manifest): Promise<Uint8Array> {
+    const text = canonicalManifest(manifest);
+    const version = manifestVersion(text);
+    await agent.putManifest(id, Buffer.from(version).toString("hex"), { manifest: text, stamps: {} });
+    return version;
+  }
+
+  async function cancel(id: DeploymentId): Promise<void> {
+    const incarnation = (await query.deployment(id)).deployment?.incarnation ?? 0n;
+    await signing.submit([messages.cancelDeployment({ tenant: tenant.address, id, incarnation })]);
   }
 
   async function until(
@@ -173,41 +205,38 @@ describe("a datacenter on an exchange", () => {
     return status;
   }
 
-  const activeLease = (answer: QueryDeploymentResponse): Lease | undefined =>
-    answer.leases.find(({ state }) => state === LeaseState.ACTIVE);
+  const activeLease = (answer: QueryDeploymentResponse, place: Place = "west"): Lease | undefined =>
+    answer.leases.find(({ id, state }) => state === LeaseState.ACTIVE && id?.infrastructure === place);
 
   const serves = (answer: QueryDeploymentResponse, version: Uint8Array): boolean =>
     Buffer.compare(activeLease(answer)?.confirmedVersion ?? Buffer.alloc(0), version) === 0;
 
   it("leases, runs what the chain names, survives its agent's restart, rolls, and leaves nothing behind", async () => {
     const first = manifestOf("one");
-    const id = await submit(first);
+    const id = await submit(first, ["west"], 2);
     const lease = activeLease(await until(id, "a lease", (answer) => activeLease(answer) !== undefined));
     if (lease === undefined) throw new Error("no lease");
-    expect(lease.datacenter).toBe(datacenter.address);
+    expect(lease.datacenter).toBe(at("west").address);
 
     let agent = await agentOf(lease);
-    const text = canonicalManifest(first);
-    await agent.putManifest(id, Buffer.from(manifestVersion(text)).toString("hex"), { manifest: text, stamps: {} });
+    const firstVersion = await deliver(agent, id, first);
     const running = await statusUntil(agent, id, ({ workloads }) => workloads["api"]?.instances[0]?.state === "ready");
     const container = running.workloads["api"]?.instances[0]?.containerId;
     const { address } = running.connections["public"] ?? {};
     expect(await (await fetch(`${address}/`)).json()).toMatchObject({ greeting: "one", region: "us-west" });
     for await (const { line } of agent.logs(id, "api")) expect(line).toMatch(/^api listens on /);
-    await until(id, "a confirmation that names the version", (answer) => serves(answer, manifestVersion(text)));
+    await until(id, "a confirmation that names the version", (answer) => serves(answer, firstVersion));
     await agent.close();
 
-    await datacenter.close();
+    await at("west").close();
     expect(await (await fetch(`${address}/`).catch(() => undefined))?.json()).toBeUndefined();
-    datacenter = await start();
+    await start("west");
     agent = await agentOf(lease);
     const again = await statusUntil(agent, id, ({ workloads }) => workloads["api"]?.instances[0]?.state === "ready");
     expect(again.workloads["api"]?.instances[0]?.containerId).toBe(container);
     expect(await (await fetch(`${address}/`)).json()).toMatchObject({ greeting: "one" });
 
-    const second = canonicalManifest(manifestOf("two"));
-    const version = manifestVersion(second);
-    await agent.putManifest(id, Buffer.from(version).toString("hex"), { manifest: second, stamps: {} });
+    const version = await deliver(agent, id, manifestOf("two"));
     const revision = (await query.deployment(id)).deployment?.revision ?? 0n;
     await signing.submit([
       messages.updateDeployment({
@@ -220,8 +249,7 @@ describe("a datacenter on an exchange", () => {
     await until(id, "that the second version serves", (answer) => serves(answer, version));
     expect(await (await fetch(`${address}/`)).json()).toMatchObject({ greeting: "two" });
 
-    const incarnation = (await query.deployment(id)).deployment?.incarnation ?? 0n;
-    await signing.submit([messages.cancelDeployment({ tenant: tenant.address, id, incarnation })]);
+    await cancel(id);
     const gone = await statusUntil(agent, id, ({ workloads }) => Object.keys(workloads).length === 0);
     expect(gone.connections).toEqual({});
     await expect(agent.manifests(id)).rejects.toMatchObject({ refusal: "no-lease" });
@@ -229,11 +257,44 @@ describe("a datacenter on an exchange", () => {
     const totals = await query.totals();
     expect(totals.collateral + totals.deposits).toBe(0n);
     expect(totals.activeLeases).toBe(0n);
-    expect(existsSync(join(folder, "datacenter"))).toBe(true);
+  });
+
+  it("fetches the manifest from a peer, connects two places, and goes on while the exchange is away", async () => {
+    const manifest = twoTiers();
+    const id = await submit(manifest, ["west", "east"], 4);
+    const answer = await until(
+      id,
+      "both leases",
+      (found) => activeLease(found) !== undefined && activeLease(found, "east") !== undefined,
+    );
+    const [west, east] = [activeLease(answer), activeLease(answer, "east")];
+    if (west === undefined || east === undefined) throw new Error("no lease");
+    await using web = await agentOf(west);
+    await using api = await agentOf(east);
+    await deliver(web, id, manifest);
+    const served = await statusUntil(web, id, ({ workloads }) => workloads["web"]?.instances[0]?.state === "ready");
+    expect(served.connections["web-to-api"]).toMatchObject({ role: "source", established: true });
+    expect((await api.status(id)).connections["web-to-api"]).toMatchObject({ role: "target", established: true });
+    const { address } = served.connections["public"] ?? {};
+    const both = { region: "us-west", api: { region: "us-east" } };
+    expect(await (await fetch(`${address}/`)).json()).toMatchObject(both);
+
+    const port = Number(new URL(node.rpcUrl).port);
+    await node.close();
+    expect(await (await fetch(`${address}/`)).json()).toMatchObject(both);
+    node = await startEmbeddedNode({ home: join(folder, "node"), rpc: { port }, logger });
+    const before = activeLease(await query.deployment(id))?.lastConfirmedHeight ?? 0n;
+    await until(id, "another confirmation", (found) => (activeLease(found)?.lastConfirmedHeight ?? 0n) > before);
+
+    await cancel(id);
+    for (const agent of [web, api]) {
+      await statusUntil(agent, id, ({ workloads }) => Object.keys(workloads).length === 0);
+    }
+    await expect(fetch(`${address}/`)).rejects.toThrow();
   });
 
   it("tells why it would not bid", async () => {
-    const record = (await query.datacenters({ address: datacenter.address })).datacenters[0];
+    const record = (await query.datacenters({ address: at("west").address })).datacenters[0];
     const { responses } = await signing.submit([
       messages.submitDeployment({
         tenant: tenant.address,
@@ -255,7 +316,7 @@ describe("a datacenter on an exchange", () => {
     await using agent = new AgentClient(
       {
         chainId: query.chainId,
-        datacenter: datacenter.address,
+        datacenter: at("west").address,
         urls: record?.agentUrls ?? [],
         roots: (record?.roots ?? []).map(({ certificate }) => certificate),
       },

@@ -31,7 +31,7 @@ export function wireConnections(
 ): WantedConnections {
   const sources: WantedSource[] = [];
   const inward: WantedTarget[] = [];
-  const ingresses: WantedIngress[] = [];
+  const ingresses = new Map<string, Ingress>();
   for (const target of targets) {
     const { manifest, placement } = target;
     if (manifest === undefined) continue;
@@ -50,20 +50,34 @@ export function wireConnections(
         });
       }
       if (manifest.workloads[to]?.infrastructure !== placement.infrastructure) continue;
-      const here = reachableInstances(instances, placement.lease, to);
-      if (from.global === true) ingresses.push({ connection, instances: here, port });
-      else {
+      const running = instances.running(placement.lease, to);
+      const ready = instances.ready(placement.lease, to);
+      if (from.global === true) {
+        // Two leases while one is replaced within this datacenter: whichever serves answers.
+        const known = ingresses.get(connection);
+        ingresses.set(connection, {
+          port,
+          ready: [...(known?.ready ?? []), ...ready],
+          running: [...(known?.running ?? []), ...running],
+        });
+      } else {
         inward.push({
           connection,
           target: { lease: placement.lease, workload: to },
-          instances: here,
+          instances: readyElseRunning({ ready, running }),
           port,
           sources: sourcesOf(manifest, name).flatMap((workload) => peers.of(manifest, workload)),
         });
       }
     }
   }
-  return { sources, targets: inward, ingresses };
+  return {
+    sources,
+    targets: inward,
+    ingresses: [...ingresses].map(
+      ([connection, found]): WantedIngress => ({ connection, instances: readyElseRunning(found), port: found.port }),
+    ),
+  };
 }
 
 /** The workloads that a connection lets in, by name. */
@@ -76,13 +90,21 @@ export function sourcesOf(manifest: Manifest, connection: string): readonly stri
   );
 }
 
+interface Reachable {
+  readonly ready: readonly string[];
+  readonly running: readonly string[];
+}
+
+interface Ingress extends Reachable {
+  readonly port: number;
+}
+
 /**
  * Those that serve; where none does, those that run: two workloads whose health checks need one another would
  * wait for ever otherwise.
  */
-function reachableInstances(instances: LocalInstances, lease: string, workload: string): readonly string[] {
-  const ready = instances.ready(lease, workload);
-  return ready.length > 0 ? ready : instances.running(lease, workload);
+function readyElseRunning({ ready, running }: Reachable): readonly string[] {
+  return ready.length > 0 ? ready : running;
 }
 
 interface Peers {
