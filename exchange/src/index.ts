@@ -1,3 +1,8 @@
+export { Application, type ApplicationLog, type ApplicationOptions, FacilitatorMismatch } from "./application";
+export { type DefaultGenesisOptions, defaultGenesis } from "./application/default-genesis";
+export { exchangeMachine } from "./application/exchange-machine";
+export { exchangeQueries } from "./application/exchange-queries";
+export { type EmbeddedNode, type EmbeddedNodeOptions, startEmbeddedNode } from "./node/embedded-node";
 export { Branch } from "./state/branch";
 export * from "./state/machine";
 export { MemoryStore } from "./state/memory-store";

@@ -8,6 +8,7 @@ import {
 import { keyBytes } from "./keys";
 import type { Leaf } from "./page";
 import { sha256 } from "./sha256";
+import { StorageError } from "./storage-error";
 import type { PageReader } from "./tree";
 
 /** The type of the proof operation in an ABCI query's answer. */
@@ -54,7 +55,8 @@ export function proveKey(
 
 function existence(found: Found, read: (key: string) => Uint8Array | undefined): ExistenceProof {
   const value = read(found.leaf.key);
-  if (value === undefined) throw new Error("the state tree has a leaf whose entry is missing: the database is damaged");
+  if (value === undefined)
+    throw new StorageError("the state tree has a leaf whose entry is missing: the database is damaged");
   return { key: keyBytes(found.leaf.key), value, leaf: leafOp, path: found.path };
 }
 

@@ -5,6 +5,7 @@ import { BoundedCache } from "./bounded-cache";
 import { keyBytes, keyString } from "./keys";
 import { Page } from "./page";
 import { proveKey } from "./proof";
+import { StorageError } from "./storage-error";
 import { emptyRoot, type TreeUpdate, updateTree } from "./tree";
 
 /** The block that the committed state is the outcome of. */
@@ -76,7 +77,7 @@ export class StateDatabase implements KeyValueReader {
   get(key: string): Uint8Array | undefined {
     const cached = this.valueCache.get(key);
     if (cached !== undefined) return cached === absent ? undefined : cached;
-    const value = this.entries.get(keyBytes(key));
+    const value = reading(() => this.entries.get(keyBytes(key)));
     this.valueCache.set(key, value ?? absent);
     return value;
   }
@@ -88,13 +89,22 @@ export class StateDatabase implements KeyValueReader {
       options.reverse === true
         ? { start: keyBytes(end), exclusiveStart: true, end: keyBytes(start), inclusiveEnd: true, reverse: true }
         : { start: keyBytes(start), end: keyBytes(end) };
-    for (const { key, value } of this.entries.getRange({ ...bounds, ...limit })) yield [keyString(key), value];
+    const entries = reading(() => this.entries.getRange({ ...bounds, ...limit })[Symbol.iterator]());
+    try {
+      for (;;) {
+        const next = reading(() => entries.next());
+        if (next.done) return;
+        yield [keyString(next.value.key), next.value.value];
+      }
+    } finally {
+      entries.return?.();
+    }
   }
 
   page(path: string): Page | undefined {
     const cached = this.pageCache.get(path);
     if (cached !== undefined) return cached;
-    const bytes = this.pages.get(pageKey(path));
+    const bytes = reading(() => this.pages.get(pageKey(path)));
     if (bytes === undefined) return undefined;
     const page = Page.decode(bytes);
     this.pageCache.set(path, page);
@@ -104,12 +114,10 @@ export class StateDatabase implements KeyValueReader {
   /** Works out the app hash that these changes (undefined: delete) lead to. Writes nothing. */
   prepare(height: bigint, changes: Iterable<readonly [key: string, value: Uint8Array | undefined]>): PreparedBlock {
     const list = [...changes];
-    for (const [key, value] of list) {
-      if (value?.length === 0) {
-        throw new Error(`the state entry ${JSON.stringify(key)} has an empty value, which ics23 can't prove`);
-      }
-    }
-    const tree = updateTree(this, list);
+    const tree = updateTree(
+      this,
+      list.map(([key, value]) => [key, value === undefined ? undefined : provable(value)]),
+    );
     return { height, appHash: tree.root, changes: list, tree };
   }
 
@@ -117,6 +125,7 @@ export class StateDatabase implements KeyValueReader {
   commit(prepared: PreparedBlock): void {
     const height = Buffer.alloc(8);
     height.writeBigUInt64BE(prepared.height);
+    // What throws in here leaves disk and memory as they were; the application stops the node.
     this.environment.transactionSync(() => {
       for (const [key, value] of prepared.changes) {
         if (value === undefined) this.entries.removeSync(keyBytes(key));
@@ -143,7 +152,14 @@ export class StateDatabase implements KeyValueReader {
 
   /** An ics23 proof against the committed app hash that the key has its value, or is not there. */
   prove(key: string): CommitmentProof {
-    return proveKey(this, (one) => this.get(one), key);
+    return proveKey(
+      this,
+      (one) => {
+        const value = this.get(one);
+        return value === undefined ? undefined : provable(value);
+      },
+      key,
+    );
   }
 
   /** Root of the committed tree, worked out from its pages. */
@@ -153,6 +169,21 @@ export class StateDatabase implements KeyValueReader {
 
   async close(): Promise<void> {
     await this.environment.close();
+  }
+}
+
+// ics23 knows no empty values, and a zero byte is the beginning of no protobuf message: it stands for them.
+function provable(value: Uint8Array): Uint8Array {
+  return value.length === 0 ? Uint8Array.of(0) : value;
+}
+
+function reading<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw new StorageError("reading the state database failed: check the disk, then start the node again", {
+      cause: error,
+    });
   }
 }
 

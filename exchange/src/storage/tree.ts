@@ -14,6 +14,7 @@
 import { keyBytes } from "./keys";
 import { type Child, type Leaf, Page } from "./page";
 import { sha256 } from "./sha256";
+import { StorageError } from "./storage-error";
 
 /** Where the committed pages are: the empty path is the root's. */
 export interface PageReader {
@@ -80,7 +81,8 @@ function change(
     const below = path + index.toString(16);
     if (slot?.kind === "child") {
       const childBefore = committed.page(below);
-      if (childBefore === undefined) throw new Error(`the state tree lacks its page ${below}: the database is damaged`);
+      if (childBefore === undefined)
+        throw new StorageError(`the state tree lacks its page ${below}: the database is damaged`);
       page.setSlot(index, settle(pages, below, change(committed, pages, below, childBefore, group)));
     } else {
       page.setSlot(index, fill(committed, pages, below, slot, group));

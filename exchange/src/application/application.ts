@@ -1,0 +1,498 @@
+import { Genesis, type Parameters } from "@dcx/protocol";
+import { CommitmentProof } from "cosmjs-types/cosmos/ics23/v1/proofs";
+import { SimulateRequest, SimulateResponse } from "cosmjs-types/cosmos/tx/v1beta1/service";
+import {
+  CheckTxType,
+  type ExecTxResult,
+  ResponseProcessProposal_ProposalStatus as ProposalStatus,
+  type RequestCheckTx,
+  type RequestFinalizeBlock,
+  type RequestInfo,
+  type RequestInitChain,
+  type RequestPrepareProposal,
+  type RequestProcessProposal,
+  type RequestQuery,
+  ResponseCheckTx,
+  type ResponseCommit,
+  ResponseFinalizeBlock,
+  type ResponseInfo,
+  ResponseInitChain,
+  ResponsePrepareProposal,
+  ResponseProcessProposal,
+  ResponseQuery,
+} from "cosmjs-types/tendermint/abci/types";
+import { ConsensusParams } from "cosmjs-types/tendermint/types/params";
+import { Branch } from "../state/branch";
+import { ExchangeError } from "../state/errors";
+import { getChain, getParameters } from "../state/records";
+import { getTotals } from "../state/totals";
+import { type PreparedBlock, proofType, StateDatabase } from "../storage";
+import { BoundedCache } from "../storage/bounded-cache";
+import { keyString } from "../storage/keys";
+import type { SignatureCache } from "./authenticate";
+import { cosmosQueries, type QueryHandler } from "./cosmos-queries";
+import { EnvelopeError, EnvelopeErrorCode } from "./envelope-error";
+import {
+  admit,
+  executeFacilitator,
+  executeTransaction,
+  refusalOf,
+  type Surroundings,
+  settleEnvelope,
+  signersOf,
+  simulate,
+  wireEvent,
+} from "./execute";
+import { bytesInBlock, type Candidate, chooseTransactions, facilitatorTypes, isConfirmation } from "./proposal";
+import type { StateMachine } from "./state-machine";
+import { decodeTransaction, encodeFacilitatorTransaction, type Transaction } from "./transaction";
+
+/** Version of the rules: part of every block's header, and changed with them. */
+export const applicationVersion = 1n;
+
+/** What the application tells its operator. A pino logger is one. */
+export interface ApplicationLog {
+  error(details: object, message: string): void;
+}
+
+export interface ApplicationOptions {
+  /** The folder of the state database. */
+  readonly path: string;
+  readonly machine: StateMachine;
+  /** Queries beside the Cosmos ones, by their gRPC path. */
+  readonly queries?: Readonly<Record<string, QueryHandler>>;
+  readonly log?: ApplicationLog;
+  readonly cachedPages?: number;
+  readonly cachedValues?: number;
+}
+
+/** A committed block's facilitator's part is not what this node works out: one of the two is wrong, so it stops. */
+export class FacilitatorMismatch extends Error {
+  override readonly name = "FacilitatorMismatch";
+}
+
+interface Chain {
+  readonly chainId: string;
+  readonly denomination: string;
+  readonly parameters: Parameters;
+}
+
+/**
+ * The exchange as an ABCI 0.38 application: synchronous, and ignorant of who calls it and over what. Exceptions that
+ * leave it are fatal: the caller stops the node.
+ *
+ * CheckTx, Simulate and queries read the last committed state (and, for CheckTx, what the pending transactions did to
+ * sequences and balances): between FinalizeBlock and Commit the working state is a branch that only Commit writes.
+ */
+export class Application {
+  private readonly database: StateDatabase;
+  private readonly machine: StateMachine;
+  private readonly queries: Readonly<Record<string, QueryHandler>>;
+  private readonly signatures: SignatureCache = new BoundedCache(50_000);
+  // By identity: in one process the same bytes go from the mempool to the block, and are decoded once.
+  private readonly decoded = new WeakMap<Uint8Array, Transaction>();
+  private checkState: Branch;
+  private chain: Chain | undefined;
+  private prepared: PreparedBlock | undefined;
+  private proposal: { readonly height: bigint; readonly transactions: readonly Uint8Array[] } | undefined;
+
+  constructor(private readonly options: ApplicationOptions) {
+    const { path, machine, queries } = options;
+    this.machine = machine;
+    this.queries = { ...cosmosQueries, ...queries };
+    this.database = new StateDatabase({
+      path,
+      ...(options.cachedPages === undefined ? {} : { cachedPages: options.cachedPages }),
+      ...(options.cachedValues === undefined ? {} : { cachedValues: options.cachedValues }),
+    });
+    this.checkState = new Branch(this.database);
+    if (this.database.last !== undefined) this.chain = this.readChain();
+  }
+
+  info(_request: RequestInfo): ResponseInfo {
+    const last = this.database.last;
+    return {
+      data: "dcx",
+      version: "0.1.0",
+      appVersion: applicationVersion,
+      lastBlockHeight: last?.height ?? 0n,
+      lastBlockAppHash: last?.appHash ?? new Uint8Array(),
+    };
+  }
+
+  /** @throws when the genesis is no good, or there is a chain already. */
+  initChain(request: RequestInitChain): ResponseInitChain {
+    const last = this.database.last;
+    if (last !== undefined && last.height > 0n) {
+      throw new Error(`there is a chain at height ${last.height} already: it can't begin again in this folder`);
+    }
+    const genesis = parseGenesis(request.appStateBytes);
+    if (genesis.chainId !== request.chainId) {
+      throw new Error(`the genesis is of chain ${genesis.chainId}, the engine's of ${request.chainId}`);
+    }
+    // Where a start was cut short, height 0 is there already: the same genesis leads to the same state.
+    if (last === undefined) {
+      const state = new Branch(this.database);
+      this.machine.initializeGenesis(state, genesis);
+      this.database.commit(this.database.prepare(0n, state.changes()));
+    }
+    this.chain = this.readChain();
+    this.resetCheckState();
+    const { blockMaxBytes, blockMaxGas } = this.chain.parameters;
+    return ResponseInitChain.fromPartial({
+      appHash: this.database.last?.appHash ?? new Uint8Array(),
+      consensusParams: ConsensusParams.fromPartial({
+        block: { maxBytes: blockMaxBytes, maxGas: blockMaxGas },
+        version: { app: applicationVersion },
+      }),
+    });
+  }
+
+  /** Looks at a pending transaction (new: all of it; recheck: all but its signatures, which can't have changed). */
+  checkTx(request: RequestCheckTx): ResponseCheckTx {
+    const { parameters } = this.need();
+    let transaction: Transaction;
+    const around = this.surroundings(this.nextHeight());
+    try {
+      if (bytesInBlock(request.tx) > mostBytes(parameters)) {
+        throw new EnvelopeError(
+          EnvelopeErrorCode.TooLarge,
+          `the transaction has ${request.tx.length} bytes, a block takes ${mostBytes(parameters)}: split it`,
+        );
+      }
+      transaction = this.decode(request.tx);
+    } catch (error) {
+      if (!(error instanceof EnvelopeError)) throw error;
+      return ResponseCheckTx.fromPartial({ code: error.code, codespace: error.codespace, log: error.message });
+    }
+    const gasWanted = transaction.fee?.gasLimit ?? 0n;
+    try {
+      refuseFacilitatorTypes(transaction);
+      const check = request.type === CheckTxType.RECHECK ? "sequence" : "signature";
+      settleEnvelope(this.checkState, admit(this.checkState, transaction, around, check));
+      return ResponseCheckTx.fromPartial({ gasWanted });
+    } catch (error) {
+      return ResponseCheckTx.fromPartial({ ...refusalOf(error, transaction, around), gasWanted });
+    }
+  }
+
+  /** Whether the transaction holds nothing but lease confirmations, for which a part of every block is kept. */
+  isConfirmation(bytes: Uint8Array): boolean {
+    return isConfirmation(this.decode(bytes).messages);
+  }
+
+  /** SHA-256 of a transaction: worked out once for all that ask. @throws EnvelopeError when it can't be decoded. */
+  hashOf(bytes: Uint8Array): Buffer {
+    return this.decode(bytes).hash;
+  }
+
+  prepareProposal(request: RequestPrepareProposal): ResponsePrepareProposal {
+    const { parameters } = this.need();
+    const first = this.facilitatorPart(request.height);
+    const most = Math.min(Number(request.maxTxBytes), Number(parameters.blockMaxBytes));
+    const bytes = most - first.reduce((sum, one) => sum + bytesInBlock(one), 0);
+    const candidates = request.txs.flatMap((transaction) => this.candidate(transaction));
+    const room = { bytes, gas: parameters.blockMaxGas };
+    return ResponsePrepareProposal.fromPartial({
+      txs: [...first, ...chooseTransactions(candidates, room, parameters)],
+    });
+  }
+
+  processProposal(request: RequestProcessProposal): ResponseProcessProposal {
+    const problem = this.problemOf(request);
+    if (problem !== undefined) {
+      this.options.log?.error({ height: request.height.toString(), problem }, "refused a proposed block");
+    }
+    const status = problem === undefined ? ProposalStatus.ACCEPT : ProposalStatus.REJECT;
+    return ResponseProcessProposal.fromPartial({ status });
+  }
+
+  /**
+   * Executes a decided block in a branch of the state.
+   * @throws FacilitatorMismatch, or what the storage throws: the node must stop.
+   */
+  finalizeBlock(request: RequestFinalizeBlock): ResponseFinalizeBlock {
+    const { chainId } = this.need();
+    const height = request.height;
+    if (height !== this.nextHeight()) {
+      throw new Error(`block ${height} can't follow block ${this.nextHeight() - 1n}: replay the blocks in between`);
+    }
+    const facilitator = this.facilitatorPart(height);
+    requireFacilitatorPart(request.txs, facilitator, height);
+    const working = new Branch(this.database);
+    const around = this.surroundings(height);
+    const events = this.machine.beginBlock(working, { chainId, height });
+    const txResults = request.txs.map((bytes, index) =>
+      this.execute(working, bytes, index < facilitator.length, around),
+    );
+    this.prepared = this.database.prepare(height, working.changes());
+    return ResponseFinalizeBlock.fromPartial({
+      events: events.map(wireEvent),
+      txResults,
+      appHash: this.prepared.appHash,
+    });
+  }
+
+  /** Makes the finalized block the committed state, durably. */
+  commit(): ResponseCommit {
+    if (this.prepared === undefined) throw new Error("commit without a finalized block");
+    this.database.commit(this.prepared);
+    this.prepared = undefined;
+    this.proposal = undefined;
+    this.resetCheckState();
+    return { retainHeight: 0n };
+  }
+
+  query(request: RequestQuery): ResponseQuery {
+    const last = this.database.last;
+    if (last === undefined) {
+      return refusedQuery(EnvelopeErrorCode.InvalidRequest, "sdk", "the chain has not begun", 0n);
+    }
+    try {
+      if (request.height !== 0n && request.height !== last.height) {
+        throw new EnvelopeError(
+          EnvelopeErrorCode.InvalidRequest,
+          `height ${request.height}: only the state of the last block (${last.height}) is kept`,
+        );
+      }
+      return this.answer(request, last.height);
+    } catch (error) {
+      if (!(error instanceof EnvelopeError) && !(error instanceof ExchangeError)) throw error;
+      return refusedQuery(error.code, error.codespace, error.message, last.height);
+    }
+  }
+
+  /** Milliseconds between blocks. */
+  get blockInterval(): number {
+    return Number(this.need().parameters.blockInterval);
+  }
+
+  get parameters(): Parameters {
+    return this.need().parameters;
+  }
+
+  get chainId(): string {
+    return this.need().chainId;
+  }
+
+  /** Whether an empty block changes anything: somebody pays rent or waits for a match. */
+  dependsOnHeight(): boolean {
+    const totals = getTotals(this.database);
+    return totals.openOrders > 0n || totals.activeLeases > 0n;
+  }
+
+  async close(): Promise<void> {
+    await this.database.close();
+  }
+
+  private execute(working: Branch, bytes: Uint8Array, facilitator: boolean, around: Surroundings): ExecTxResult {
+    let transaction: Transaction;
+    try {
+      transaction = this.decode(bytes);
+      if (facilitator) return executeFacilitator(working, transaction, around);
+      refuseFacilitatorTypes(transaction);
+    } catch (error) {
+      if (!(error instanceof EnvelopeError)) throw error;
+      const { code, codespace, message: log } = error;
+      return { code, codespace, log, data: new Uint8Array(), info: "", gasWanted: 0n, gasUsed: 0n, events: [] };
+    }
+    return executeTransaction(working, transaction, around);
+  }
+
+  private answer(request: RequestQuery, height: bigint): ResponseQuery {
+    if (request.path === "/store/dcx/key") return this.answerKey(request, height);
+    if (request.path === "/cosmos.tx.v1beta1.Service/Simulate" || request.path === "/app/simulate") {
+      return ResponseQuery.fromPartial({ value: this.simulate(request.data), height });
+    }
+    const handler = Object.hasOwn(this.queries, request.path) ? this.queries[request.path] : undefined;
+    if (handler === undefined) {
+      throw new EnvelopeError(EnvelopeErrorCode.UnknownRequest, `unknown query path ${JSON.stringify(request.path)}`);
+    }
+    let value: Uint8Array;
+    try {
+      value = handler(this.database, request.data, height);
+    } catch (error) {
+      if (error instanceof EnvelopeError || error instanceof ExchangeError) throw error;
+      // A request that can't be decoded throws whatever the decoder throws.
+      throw new EnvelopeError(EnvelopeErrorCode.InvalidRequest, `${request.path}: ${describe(error)}`, {
+        cause: error,
+      });
+    }
+    return ResponseQuery.fromPartial({ value, height });
+  }
+
+  /** One entry of the state, as it is, with a proof against the app hash in the header of the next block. */
+  private answerKey(request: RequestQuery, height: bigint): ResponseQuery {
+    const key = keyString(request.data);
+    const value = this.database.get(key) ?? new Uint8Array();
+    const answer = { key: request.data, value, height };
+    if (!request.prove) return ResponseQuery.fromPartial(answer);
+    const data = CommitmentProof.encode(this.database.prove(key)).finish();
+    return ResponseQuery.fromPartial({
+      ...answer,
+      proofOps: { ops: [{ type: proofType, key: request.data, data }] },
+    });
+  }
+
+  private simulate(data: Uint8Array): Uint8Array {
+    const request = SimulateRequest.decode(data);
+    const transaction = decodeTransaction(request.txBytes);
+    refuseFacilitatorTypes(transaction);
+    const around = this.surroundings(this.nextHeight());
+    let outcome: ReturnType<typeof simulate>;
+    try {
+      outcome = simulate(this.database, transaction, around);
+    } catch (error) {
+      if (error instanceof EnvelopeError || error instanceof ExchangeError) throw error;
+      const { code, log } = refusalOf(error, transaction, around);
+      throw new EnvelopeError(code, log);
+    }
+    return SimulateResponse.encode(
+      SimulateResponse.fromPartial({
+        gasInfo: { gasWanted: transaction.fee?.gasLimit ?? 0n, gasUsed: outcome.gasUsed },
+        result: { data: outcome.data, events: outcome.events, msgResponses: [] },
+      }),
+    ).finish();
+  }
+
+  private problemOf(request: RequestProcessProposal): string | undefined {
+    const { parameters } = this.need();
+    const facilitator = this.facilitatorPart(request.height);
+    const difference = facilitatorDifference(request.txs, facilitator);
+    if (difference !== undefined) return difference;
+    let bytes = 0;
+    let gas = 0n;
+    for (const [index, one] of request.txs.entries()) {
+      bytes += bytesInBlock(one);
+      if (index < facilitator.length) continue;
+      try {
+        const transaction = this.decode(one);
+        refuseFacilitatorTypes(transaction);
+        signersOf(this.machine, transaction.messages);
+        gas += transaction.fee?.gasLimit ?? 0n;
+      } catch (error) {
+        if (!(error instanceof EnvelopeError) && !(error instanceof ExchangeError)) throw error;
+        return `transaction ${index}: ${error.message}`;
+      }
+    }
+    if (BigInt(bytes) > parameters.blockMaxBytes) return `${bytes} bytes, the most is ${parameters.blockMaxBytes}`;
+    if (gas > parameters.blockMaxGas) return `${gas} gas, the most is ${parameters.blockMaxGas}`;
+    return undefined;
+  }
+
+  private candidate(bytes: Uint8Array): Candidate[] {
+    try {
+      const transaction = this.decode(bytes);
+      refuseFacilitatorTypes(transaction);
+      const sender = signersOf(this.machine, transaction.messages)[0] ?? "";
+      const gas = transaction.fee?.gasLimit ?? 0n;
+      return [{ bytes, sender, gas, confirmation: isConfirmation(transaction.messages) }];
+    } catch (error) {
+      if (error instanceof EnvelopeError || error instanceof ExchangeError) return [];
+      throw error;
+    }
+  }
+
+  /** The facilitator's transactions of the next block: worked out once for proposal and execution. */
+  private facilitatorPart(height: bigint): readonly Uint8Array[] {
+    if (this.proposal?.height === height) return this.proposal.transactions;
+    const messages = this.machine.facilitatorPart(this.database, height);
+    const transactions = messages.map((message) => encodeFacilitatorTransaction(message, height));
+    this.proposal = { height, transactions };
+    return transactions;
+  }
+
+  private decode(bytes: Uint8Array): Transaction {
+    const known = this.decoded.get(bytes);
+    if (known !== undefined) return known;
+    const transaction = decodeTransaction(bytes);
+    this.decoded.set(bytes, transaction);
+    return transaction;
+  }
+
+  private nextHeight(): bigint {
+    return (this.database.last?.height ?? 0n) + 1n;
+  }
+
+  private resetCheckState(): void {
+    this.checkState = new Branch(this.database);
+  }
+
+  private surroundings(height: bigint): Surroundings {
+    const { chainId, denomination, parameters } = this.need();
+    return {
+      machine: this.machine,
+      chainId,
+      denomination,
+      parameters,
+      signatures: this.signatures,
+      height,
+      onDefect: (error, transaction) => {
+        const hash = transaction.hash.toString("hex");
+        this.options.log?.error({ err: error, transaction: hash }, "a transaction met a defect: please report it");
+      },
+    };
+  }
+
+  private readChain(): Chain {
+    const { chainId, denomination } = getChain(this.database);
+    return { chainId, denomination, parameters: getParameters(this.database) };
+  }
+
+  private need(): Chain {
+    if (this.chain === undefined) throw new Error("the chain has not begun: InitChain comes first");
+    return this.chain;
+  }
+}
+
+/** Most bytes of one transaction: what a block has outside of the part kept for confirmations. */
+export function mostBytes(parameters: Parameters): number {
+  return Math.floor((Number(parameters.blockMaxBytes) * (1000 - parameters.confirmationReserve)) / 1000);
+}
+
+function parseGenesis(bytes: Uint8Array): Genesis {
+  try {
+    return Genesis.fromJSON(JSON.parse(Buffer.from(bytes).toString("utf8")));
+  } catch (error) {
+    throw new Error("the application state of the genesis is not a genesis of dcx", { cause: error });
+  }
+}
+
+function refuseFacilitatorTypes(transaction: Transaction): void {
+  for (const message of transaction.messages) {
+    if (facilitatorTypes.has(message.typeUrl)) {
+      throw new EnvelopeError(
+        EnvelopeErrorCode.Unauthorized,
+        `${message.typeUrl} is made by facilitators only, in their part of the block`,
+      );
+    }
+  }
+}
+
+function facilitatorDifference(transactions: readonly Uint8Array[], part: readonly Uint8Array[]): string | undefined {
+  for (const [index, expected] of part.entries()) {
+    const found = transactions[index];
+    if (found !== undefined && Buffer.compare(found, expected) === 0) continue;
+    const there = found === undefined ? "nothing" : Buffer.from(found).toString("hex");
+    return `facilitator's transaction ${index} is ${there}, this node works out ${Buffer.from(expected).toString("hex")}`;
+  }
+  return undefined;
+}
+
+function requireFacilitatorPart(
+  transactions: readonly Uint8Array[],
+  part: readonly Uint8Array[],
+  height: bigint,
+): void {
+  const difference = facilitatorDifference(transactions, part);
+  if (difference === undefined) return;
+  throw new FacilitatorMismatch(`block ${height} was decided with another facilitator's part: ${difference}`);
+}
+
+function refusedQuery(code: number, codespace: string, log: string, height: bigint): ResponseQuery {
+  return ResponseQuery.fromPartial({ code, codespace, log, height });
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,268 @@
+import type { Parameters } from "@dcx/protocol";
+import { TxMsgData } from "cosmjs-types/cosmos/base/abci/v1beta1/abci";
+import { ExecTxResult, type Event as WireEvent } from "cosmjs-types/tendermint/abci/types";
+import { deductFee } from "../state/accounts";
+import { Branch } from "../state/branch";
+import { type Event, EventList, UnlimitedGas } from "../state/context";
+import { ExchangeError } from "../state/errors";
+import type { KeyValueReader, KeyValueStore } from "../state/store";
+import { StorageError } from "../storage/storage-error";
+import {
+  type AuthenticatedSigner,
+  authenticate,
+  recordSigners,
+  type SignatureCache,
+  type SignatureCheck,
+} from "./authenticate";
+import { EnvelopeError, EnvelopeErrorCode, envelopeCodespace } from "./envelope-error";
+import { type OfferedFee, offeredFee } from "./fees";
+import { gasCosts, LimitedGas } from "./gas";
+import type { StateMachine } from "./state-machine";
+import type { EncodedMessage, Transaction } from "./transaction";
+
+/** What stays the same for all transactions of a block. */
+export interface Surroundings {
+  readonly machine: StateMachine;
+  readonly chainId: string;
+  readonly denomination: string;
+  readonly parameters: Parameters;
+  readonly signatures: SignatureCache;
+  /** Of the block that is being executed, or, outside of one, of the next. */
+  readonly height: bigint;
+  /** Told of exceptions that no rule foresees: defects. */
+  readonly onDefect: (error: unknown, transaction: Transaction) => void;
+}
+
+/** The most characters of a memo. */
+export const mostMemoBytes = 512;
+/** The most messages of a transaction. */
+export const mostMessages = 100;
+
+interface Refusal {
+  readonly code: number;
+  readonly codespace: string;
+  readonly log: string;
+}
+
+/** A transaction whose envelope is in order. */
+export interface Admitted {
+  readonly addresses: readonly string[];
+  readonly signers: readonly AuthenticatedSigner[];
+  readonly fee: OfferedFee;
+}
+
+/**
+ * Checks the envelope: who signs, that they did, what they pay. Changes nothing.
+ * @throws EnvelopeError or ExchangeError: the first thing that is wrong
+ */
+export function admit(
+  store: KeyValueReader,
+  transaction: Transaction,
+  around: Surroundings,
+  check: SignatureCheck,
+): Admitted {
+  checkLimits(transaction, around.height);
+  const addresses = signersOf(around.machine, transaction.messages);
+  const fee = offeredFee(transaction, around.parameters, around.denomination);
+  const payer = transaction.fee?.payer ?? "";
+  if (payer !== "" && payer !== addresses[0]) {
+    throw new EnvelopeError(EnvelopeErrorCode.NotSupported, "the fee's payer must be the first signer");
+  }
+  const signers = authenticate(store, around.chainId, transaction, addresses, check, around.signatures);
+  const funds = signers[0]?.account.balance ?? 0n;
+  if (funds < fee.amount) {
+    throw new EnvelopeError(
+      EnvelopeErrorCode.InsufficientFunds,
+      `insufficient funds: ${addresses[0]} has ${funds}${around.denomination}, the fee is ${fee.amount}${around.denomination}`,
+    );
+  }
+  return { addresses, signers, fee };
+}
+
+/** Takes the fee and raises the sequences. What the messages do after it can fail; this stays. */
+export function settleEnvelope(store: KeyValueStore, admitted: Admitted): void {
+  const payer = admitted.addresses[0];
+  if (payer !== undefined) deductFee(store, payer, admitted.fee.amount);
+  recordSigners(store, admitted.addresses, admitted.signers);
+}
+
+/** Executes a signed transaction in a block. Nothing of a transaction whose envelope is refused is kept. */
+export function executeTransaction(store: KeyValueStore, transaction: Transaction, around: Surroundings): ExecTxResult {
+  let admitted: Admitted;
+  try {
+    admitted = admit(store, transaction, around, "signature");
+  } catch (error) {
+    return refused(refusalOf(error, transaction, around), transaction, 0n);
+  }
+  settleEnvelope(store, admitted);
+  const gas = new LimitedGas(admitted.fee.gasLimit);
+  const events = envelopeEvents(transaction, admitted, around.denomination);
+  const branch = new Branch(store);
+  try {
+    chargeEnvelope(gas, transaction);
+    const outcome = runMessages(branch, transaction, gas, around);
+    branch.write(store);
+    events.push(...outcome.events.map(wireEvent));
+    return ExecTxResult.fromPartial({
+      data: outcome.data,
+      gasWanted: gas.limit,
+      gasUsed: gas.consumed,
+      events,
+    });
+  } catch (error) {
+    return { ...refused(refusalOf(error, transaction, around), transaction, gas.consumed), events };
+  }
+}
+
+/** Executes a transaction of the facilitator's part: nobody signs it, and nobody pays. */
+export function executeFacilitator(store: KeyValueStore, transaction: Transaction, around: Surroundings): ExecTxResult {
+  const branch = new Branch(store);
+  const events = new EventList();
+  const gas = new UnlimitedGas();
+  try {
+    const responses = transaction.messages.map((message) => {
+      const context = { chainId: around.chainId, height: around.height, hash: transaction.hash, gas, events };
+      return responseOf(message, around.machine.applyMessage(branch, context, message, "facilitator").response);
+    });
+    branch.write(store);
+    const data = TxMsgData.encode(TxMsgData.fromPartial({ msgResponses: responses })).finish();
+    return ExecTxResult.fromPartial({ data, events: events.events.map(wireEvent) });
+  } catch (error) {
+    return refused(refusalOf(error, transaction, around), transaction, 0n);
+  }
+}
+
+/** Runs a transaction without signatures and fee, and says what gas it takes: exactly what a block would charge. */
+export function simulate(
+  store: KeyValueReader,
+  transaction: Transaction,
+  around: Surroundings,
+): { readonly gasUsed: bigint; readonly data: Uint8Array; readonly events: WireEvent[] } {
+  checkLimits(transaction, around.height);
+  const branch = new Branch(store);
+  const addresses = signersOf(around.machine, transaction.messages);
+  const signers = authenticate(branch, around.chainId, transaction, addresses, "key", around.signatures);
+  recordSigners(branch, addresses, signers);
+  const gas = new LimitedGas(around.parameters.blockMaxGas);
+  chargeEnvelope(gas, transaction);
+  const outcome = runMessages(branch, transaction, gas, around);
+  return { gasUsed: gas.consumed, data: outcome.data, events: outcome.events.map(wireEvent) };
+}
+
+/** The addresses that must sign, each once, in the order of the messages that name them. */
+export function signersOf(machine: StateMachine, messages: readonly EncodedMessage[]): string[] {
+  const addresses = new Set<string>();
+  for (const message of messages) for (const address of machine.requiredSigners(message)) addresses.add(address);
+  if (addresses.size === 0) {
+    throw new EnvelopeError(EnvelopeErrorCode.NoSignatures, "nobody signs these messages: facilitators make them");
+  }
+  return [...addresses];
+}
+
+/** Turns what was thrown into a result. Errors of the storage and of the engine are no transaction's: they go on. */
+export function refusalOf(error: unknown, transaction: Transaction, around: Surroundings): Refusal {
+  if (error instanceof ExchangeError || error instanceof EnvelopeError) {
+    return { code: error.code, codespace: error.codespace, log: error.message };
+  }
+  // What depends on the machine must not become part of a block's results: the stack and the memory are the machine's.
+  if (error instanceof StorageError || error instanceof RangeError) throw error;
+  around.onDefect(error, transaction);
+  return {
+    code: EnvelopeErrorCode.Internal,
+    codespace: envelopeCodespace,
+    log: "internal error: the transaction met a defect of this exchange; its operators find it in their logs",
+  };
+}
+
+function checkLimits(transaction: Transaction, height: bigint): void {
+  if (transaction.messages.length === 0 || transaction.messages.length > mostMessages) {
+    throw new EnvelopeError(
+      EnvelopeErrorCode.InvalidRequest,
+      `${transaction.messages.length} messages: a transaction has 1 to ${mostMessages}`,
+    );
+  }
+  const memoBytes = Buffer.byteLength(transaction.memo);
+  if (memoBytes > mostMemoBytes) {
+    throw new EnvelopeError(
+      EnvelopeErrorCode.MemoTooLarge,
+      `maximum number of bytes is ${mostMemoBytes} but received ${memoBytes} bytes: memo too large`,
+    );
+  }
+  if (transaction.timeoutHeight !== 0n && height > transaction.timeoutHeight) {
+    throw new EnvelopeError(
+      EnvelopeErrorCode.TimeoutHeight,
+      `block height: ${height}, timeout height: ${transaction.timeoutHeight}: tx timeout height`,
+    );
+  }
+}
+
+// Only what a simulation has too is charged for, so that both charge the same: the messages and the memo, and a fixed
+// amount for each signer with its key and signature.
+function chargeEnvelope(gas: LimitedGas, transaction: Transaction): void {
+  let bytes = Buffer.byteLength(transaction.memo);
+  for (const message of transaction.messages) bytes += message.typeUrl.length + message.value.length;
+  gas.consume(BigInt(bytes) * gasCosts.perByte, "txSize");
+  gas.consume(BigInt(transaction.signers.length) * gasCosts.perSigner, "signatures");
+}
+
+function runMessages(
+  branch: KeyValueStore,
+  transaction: Transaction,
+  gas: LimitedGas,
+  around: Surroundings,
+): { readonly data: Uint8Array; readonly events: readonly Event[] } {
+  const events = new EventList();
+  const context = { chainId: around.chainId, height: around.height, hash: transaction.hash, gas, events };
+  const responses = transaction.messages.map((message, index) => {
+    try {
+      return responseOf(message, around.machine.applyMessage(branch, context, message, "transaction").response);
+    } catch (error) {
+      if (!(error instanceof ExchangeError)) throw error;
+      throw new ExchangeError(error.code, `failed to execute message; message index: ${index}: ${error.message}`);
+    }
+  });
+  return {
+    data: TxMsgData.encode(TxMsgData.fromPartial({ msgResponses: responses })).finish(),
+    events: events.events,
+  };
+}
+
+function responseOf(message: EncodedMessage, value: Uint8Array): EncodedMessage {
+  return { typeUrl: `${message.typeUrl}Response`, value };
+}
+
+/** The events by which Cosmos clients and explorers find a transaction by its sender. */
+function envelopeEvents(transaction: Transaction, admitted: Admitted, denomination: string): WireEvent[] {
+  const sender = admitted.addresses[0] ?? "";
+  const fee = `${admitted.fee.amount}${denomination}`;
+  return [
+    wireEvent({
+      type: "tx",
+      attributes: [
+        { key: "fee", value: fee },
+        { key: "fee_payer", value: sender },
+        { key: "acc_seq", value: `${sender}/${admitted.signers[0]?.account.sequence}` },
+      ],
+    }),
+    ...transaction.messages.map((message) =>
+      wireEvent({
+        type: "message",
+        attributes: [
+          { key: "action", value: message.typeUrl },
+          { key: "sender", value: sender },
+        ],
+      }),
+    ),
+  ];
+}
+
+export function wireEvent(event: Event): WireEvent {
+  return {
+    type: event.type,
+    attributes: event.attributes.map(({ key, value }) => ({ key, value, index: true })),
+  };
+}
+
+function refused(refusal: Refusal, transaction: Transaction, gasUsed: bigint): ExecTxResult {
+  return ExecTxResult.fromPartial({ ...refusal, gasWanted: transaction.fee?.gasLimit ?? 0n, gasUsed });
+}

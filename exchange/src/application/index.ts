@@ -1,0 +1,1 @@
+export { Application, type ApplicationLog, type ApplicationOptions, FacilitatorMismatch } from "./application";
