@@ -1,5 +1,6 @@
-import { CloseReason, ConfirmationOutcome, LeaseState, OrderState } from "@dcx/protocol";
-import { nextGeneration, terms, World } from "./testing/world";
+import { CloseReason, ConfirmationOutcome, LeaseState, type OrderId, OrderState } from "@dcx/protocol";
+import fc from "fast-check";
+import { bytesOf, nextGeneration, terms, World } from "./testing/world";
 import { getTotals } from "./totals";
 
 /**
@@ -218,6 +219,45 @@ describe("interest", () => {
       if (block % 10 === 0) seldom.confirm("sierra", second);
     }
     expect(sides(often)).toEqual(sides(seldom));
+  });
+
+  test("and rent do not depend on it either while other leases come and go", () => {
+    const block = fc.record({ confirm: fc.boolean(), other: fc.boolean() });
+    const odd = fc.record({
+      price: fc.bigInt({ min: 0n, max: 50n }),
+      count: fc.integer({ min: 1, max: 9 }),
+      collateral: fc.bigInt({ min: 0n, max: 5_000n }),
+    });
+    fc.assert(
+      fc.property(odd, fc.array(block, { minLength: 10, maxLength: 40 }), (offer, blocks) => {
+        const outcome = [0, 1].map((cadence) => {
+          const world = new World({
+            parameters: { maxInterestPerBlock: 3n, collateralInterestRate: "1234567890123456" },
+            accounts: { alice: 1_000_000n, bob: 1_000_000n },
+            datacenters: { sierra: { region: "us-west" }, tidewater: { region: "us-east" } },
+          });
+          const lease = world.lease("alice", "sierra", terms("west", offer));
+          let other: OrderId | undefined;
+          for (const [index, step] of blocks.entries()) {
+            world.blocks();
+            if (step.other && other === undefined) {
+              const id = world.deploy("bob", [terms("b")], { clientToken: bytesOf(`${index}`) });
+              other = { ...id, infrastructure: "b", generation: 1 };
+              world.bid("tidewater", other);
+            } else if (step.other && other !== undefined) {
+              world.cancel("bob", other);
+              other = undefined;
+            } else if (other !== undefined) world.confirm("tidewater", other);
+            if (cadence === 0 ? step.confirm || index % 10 === 9 : index % 10 === 9) world.confirm("sierra", lease);
+          }
+          world.confirm("sierra", lease);
+          const { rentPaid, interestPaid, deposit } = world.leaseOf(lease) ?? {};
+          return { rentPaid, interestPaid, deposit, alice: world.balance("alice"), sierra: world.balance("sierra") };
+        });
+        expect(outcome[1]).toEqual(outcome[0]);
+      }),
+      { numRuns: 25 },
+    );
   });
 
   test("is capped for a block by max-interest-per-block over all matched collateral", () => {

@@ -161,7 +161,13 @@ export function rewriteOrder(store: KeyValueStore, before: Order, after: Order):
   orders.put(store, orderIdOf(after), after);
 }
 
+/** As `rewriteOrder`, for a change that those who watch the order want to know of. */
+export function changeOrder(store: KeyValueStore, context: TransitionContext, before: Order, after: Order): void {
+  rewriteOrder(store, before, after);
+  context.events.emit(orderChanged(after));
+}
+
 /** The lease that the order was to replace is gone: it becomes an ordinary one. */
-export function becomeOrdinaryOrder(store: KeyValueStore, order: Order): void {
-  rewriteOrder(store, order, { ...order, replacesGeneration: 0 });
+export function becomeOrdinaryOrder(store: KeyValueStore, context: TransitionContext, order: Order): void {
+  changeOrder(store, context, order, { ...order, replacesGeneration: 0 });
 }

@@ -1,5 +1,6 @@
 import { CloseReason, DeploymentState, type Lease, type OrderId, TimerKind } from "@dcx/protocol";
 import type { TransitionContext } from "./context";
+import { leaseChanged } from "./events";
 import { closeLease, rewriteLease } from "./leases";
 import { becomeOrdinaryOrder, closeOrder, openOrder } from "./orders";
 import { deployments, type InfrastructureId, infrastructureOf, leases, orders, slots, withGeneration } from "./records";
@@ -32,14 +33,16 @@ export function promote(store: KeyValueStore, context: TransitionContext, id: In
   const slot = slots.need(store, id);
   if (slot.lease !== 0) return;
   if (slot.order !== 0) {
-    becomeOrdinaryOrder(store, orders.need(store, withGeneration(id, slot.order)));
+    becomeOrdinaryOrder(store, context, orders.need(store, withGeneration(id, slot.order)));
     return;
   }
   if (slot.successor === 0) return;
   const leaseId = withGeneration(id, slot.successor);
   const successor = leases.need(store, leaseId);
   clearTimer(store, successor.handoverDeadline + 1n, leaseTimer(TimerKind.HANDOVER, leaseId));
-  rewriteLease(store, successor, { ...successor, replacesGeneration: 0, handoverDeadline: 0n });
+  const ordinary = { ...successor, replacesGeneration: 0, handoverDeadline: 0n };
+  rewriteLease(store, successor, ordinary);
+  context.events.emit(leaseChanged(ordinary));
   slots.put(store, id, { ...slot, lease: slot.successor, successor: 0 });
   if (successor.noticeEndHeight !== 0n && persists(store, id)) openOrder(store, context, id);
 }

@@ -15,7 +15,7 @@ import { ExchangeError, invalid } from "../errors";
 import { deploymentChanged } from "../events";
 import { describeDeployment } from "../keys";
 import { checkLimits, limitRefusal, type Role, roleOf } from "../managers";
-import { openOrder, rewriteOrder, termsOf } from "../orders";
+import { changeOrder, openOrder, termsOf } from "../orders";
 import { deployments, getParameters, type InfrastructureId, leases, orders, slots, withGeneration } from "../records";
 import type { KeyValueStore } from "../store";
 import { closeEverything, closePending } from "../succession";
@@ -72,7 +72,7 @@ export function updateDeployment(
 
   for (const name of message.removedInfrastructures)
     closeEverything(state, context, { deployment: id, name }, CloseReason.REMOVED, message.sender);
-  if (revised.waitDuration !== deployment.waitDuration) changeWait(state, revised);
+  if (revised.waitDuration !== deployment.waitDuration) changeWait(state, context, revised);
   for (const terms of patch) {
     const before = deployment.infrastructures.find((record) => record.terms?.name === terms.name)?.terms;
     changeTerms(state, context, { deployment: id, name: terms.name }, before, terms, message.sender);
@@ -150,14 +150,14 @@ function applyPatch(
 }
 
 /** Open orders take the new wait in place, counted from their opening. */
-function changeWait(state: KeyValueStore, deployment: Deployment): void {
+function changeWait(state: KeyValueStore, context: TransactionContext, deployment: Deployment): void {
   for (const { terms } of deployment.infrastructures) {
     if (terms === undefined) continue;
     const id = { deployment: idOf(deployment), name: terms.name };
     const slot = slots.get(state, id);
     if (slot === undefined || slot.order === 0) continue;
     const order = orders.need(state, withGeneration(id, slot.order));
-    rewriteOrder(state, order, {
+    changeOrder(state, context, order, {
       ...order,
       waitDuration: deployment.waitDuration,
       dueHeight: order.openedHeight + deployment.waitDuration,
@@ -188,7 +188,7 @@ function changeTerms(
   if (slot.order !== 0 && !kept && before !== undefined && changesInPlace(before, terms)) {
     const order = orders.need(state, withGeneration(id, slot.order));
     const { deniedDatacenters } = termsOf(order);
-    rewriteOrder(state, order, { ...order, terms: { ...terms, deniedDatacenters } });
+    changeOrder(state, context, order, { ...order, terms: { ...terms, deniedDatacenters } });
     return;
   }
   closePending(state, context, id, CloseReason.REPLACED, by);
