@@ -31,7 +31,7 @@ const shared = {
     "^(\\.{1,2}/.*)\\.js$": "$1",
     "^@dcx/(protocol|exchange|datacenter|provider|cli)$": "<rootDir>/$1/src/index.ts",
   },
-  modulePathIgnorePatterns: ["/dist/", "/.cache/"],
+  modulePathIgnorePatterns: ["/dist/", "/.cache/", "/sdk/nodejs/bin/"],
 };
 
 module.exports = {

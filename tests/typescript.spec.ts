@@ -2,7 +2,8 @@ import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { ask, expectNothingLeft } from "./support/checks";
-import { root, World } from "./support/world";
+import { root } from "./support/root";
+import { World } from "./support/world";
 
 jest.setTimeout(600_000);
 

@@ -5,13 +5,14 @@ import { openHome } from "./home/home";
 import { rememberedVolumes } from "./reconcile/reconciler";
 
 /**
- * Removes every workload and volume of a datacenter whose agent does not run: agents leave them when they end, for a
- * datacenter that is taken down for good they must go. Leases are not closed by it.
+ * Removes every workload of a datacenter whose agent does not run: agents leave them when they end. Leases are not
+ * closed by it: an agent that starts again while they are active starts their workloads anew. Volumes go with
+ * `volumes: "remove"`, for a datacenter that is taken down for good.
  * @throws where the runtime can't be reached: then something may still run
  */
 export async function purgeDatacenter(
   configuration: DatacenterConfiguration,
-  options: { readonly logger?: Logger } = {},
+  options: { readonly volumes: "keep" | "remove"; readonly logger?: Logger },
 ): Promise<void> {
   const logger = options.logger ?? pino({ level: configuration.logLevel });
   const { address } = await openSigner(configuration);
@@ -20,6 +21,7 @@ export async function purgeDatacenter(
     const runtime = await openConfiguredRuntime(configuration, address, logger);
     try {
       for (const { id } of await runtime.list()) await runtime.remove(id);
+      if (options.volumes === "keep") return;
       for (const { volume, forget } of rememberedVolumes(home.records)) {
         await runtime.removeVolume(volume);
         forget();

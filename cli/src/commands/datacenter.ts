@@ -1,7 +1,28 @@
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Isolation } from "@dcx/protocol";
 import { Command } from "commander";
 import { announceReady } from "../processes/detached";
 import { onTermination } from "../processes/termination";
+
+/** What a datacenter with `isolation: auto` would choose here, or "none" with the reason why nothing better is had. */
+async function strongestIsolation(): Promise<{ readonly strongest: Isolation; readonly why: string }> {
+  const { openRuntime } = await import("@dcx/datacenter");
+  const home = mkdtempSync(join(tmpdir(), "dcx-isolation-"));
+  try {
+    const quiet = { info: () => undefined, warn: () => undefined };
+    const runtime = await openRuntime({ isolation: "auto", home, imageLayouts: [], datacenter: "none", logger: quiet });
+    await runtime.close();
+    const { isolation, unenforced } = runtime;
+    const limits = unenforced.length === 0 ? "all limits hold" : `not enforced: ${unenforced.join(", ")}`;
+    return { strongest: isolation, why: limits };
+  } catch (error) {
+    return { strongest: "none", why: error instanceof Error ? error.message : String(error) };
+  } finally {
+    rmSync(home, { recursive: true, force: true });
+  }
+}
 
 /** `dcx datacenter`: the agent that sells a machine's capacity, in the foreground. */
 export function datacenterCommand(): Command {
@@ -25,6 +46,14 @@ export function datacenterCommand(): Command {
       const { readDatacenterConfiguration } = await import("@dcx/datacenter");
       readDatacenterConfiguration(readFileSync(options.config, "utf8"));
       process.stdout.write("The configuration is valid.\n");
+    });
+  datacenter
+    .command("isolation")
+    .description("the strongest way to keep workloads apart that this machine offers")
+    .option("--json", "print the result for programs")
+    .action(async (options: { json?: true }) => {
+      const found = await strongestIsolation();
+      process.stdout.write(`${options.json ? JSON.stringify(found) : `${found.strongest}: ${found.why}`}\n`);
     });
   return datacenter;
 }

@@ -87,12 +87,13 @@ export async function startNetwork(paths: EmbeddedPaths, options: StartOptions):
   });
 }
 
-/** Ends the network's processes and keeps all state. Workloads end with their datacenters' agents being told to stop. */
+/** Ends the network's processes and workloads, and keeps all state: the next start continues where this ends. */
 export async function stopNetwork(paths: EmbeddedPaths, progress: (message: string) => void): Promise<NetworkStatus> {
   return withNetworkLock(paths.home, async () => {
     const network = readEmbeddedNetwork(paths);
     if (network !== undefined) {
       await stopProcesses(network, progress);
+      await removeWorkloads(paths, "keep", progress);
     }
     return networkStatus(paths);
   });
@@ -108,12 +109,12 @@ export async function resetNetwork(paths: EmbeddedPaths, progress: (message: str
     if (network === undefined) {
       return;
     }
-    await purgeWorkloads(paths, network, progress);
     await stopProcesses(network, progress);
+    await removeWorkloads(paths, "remove", progress);
     const history = readHistory(paths);
     writeJson(paths.history, { schema: 1, reset: [...new Set([...history.reset, network.chainId])] });
     progress("removing its files");
-    for (const folder of ["node", "datacenters", "keys", "logs"]) {
+    for (const folder of ["genesis.json", "node", "datacenters", "keys", "logs"]) {
       rmSync(join(paths.home, folder), { recursive: true, force: true });
     }
     rmSync(paths.descriptor, { force: true });
@@ -146,7 +147,7 @@ async function startNode(
     return { record: existing.node, rpcUrl: existing.rpcUrl, chainId: existing.chainId };
   }
   const home = join(paths.home, "node");
-  const genesisFile = join(paths.home, "node", "genesis.json");
+  const genesisFile = join(paths.home, "genesis.json");
   if (!existsSync(genesisFile)) {
     progress("making a new exchange");
     const genesis = defaultGenesis({
@@ -203,18 +204,19 @@ async function stopProcesses(network: EmbeddedNetwork, progress: (message: strin
   await endProcess(network.node, stopGrace);
 }
 
-/** Agents leave workloads running when they end; a network that is removed must not. */
-async function purgeWorkloads(
+/** Agents leave workloads running when they end, so that a restart loses none; a network that is stopped must not. */
+async function removeWorkloads(
   paths: EmbeddedPaths,
-  network: EmbeddedNetwork,
+  volumes: "keep" | "remove",
   progress: (message: string) => void,
 ): Promise<void> {
   const { purgeDatacenter, readDatacenterConfiguration } = await import("@dcx/datacenter");
+  const { pino } = await import("pino");
   progress("removing workloads");
-  await Promise.all(network.datacenters.map(({ process }) => endProcess(process, stopGrace)));
-  for (const plan of datacenterPlans(paths)) {
-    if (existsSync(plan.configurationFile)) {
-      await purgeDatacenter(readDatacenterConfiguration(readFileSync(plan.configurationFile, "utf8")));
+  for (const { configurationFile, logFile } of datacenterPlans(paths)) {
+    if (existsSync(configurationFile)) {
+      const configuration = readDatacenterConfiguration(readFileSync(configurationFile, "utf8"), configurationFile);
+      await purgeDatacenter(configuration, { volumes, logger: pino(pino.destination({ dest: logFile, sync: true })) });
     }
   }
 }
