@@ -43,6 +43,9 @@ const farewell = 10 * 60_000;
 /** How long a request waits for an agent that has just started. */
 const starting = 5_000;
 
+/** How long closing waits for transactions that are on their way. */
+const closing = 5_000;
+
 /** What an agent is put together from. It closes none of them. */
 export interface AgentParts {
   readonly configuration: DatacenterConfiguration;
@@ -119,7 +122,13 @@ export class Agent {
       view,
       spare: (now) => this.#market.free(now),
       logger: logger.child({ part: "workloads" }),
-      onChange: () => this.#onInstances(),
+      onChange: () => {
+        try {
+          this.#onInstances();
+        } catch (err) {
+          logger.error({ err }, "a change could not be passed on");
+        }
+      },
     });
     this.#peers = new PeerFetcher({
       chainId,
@@ -151,6 +160,7 @@ export class Agent {
       activeVersion: (deployment) => this.#describe(deployment).version,
       recentlyHeld: (deployment) => performance.now() - (this.#former.get(deployment) ?? -farewell) < farewell,
       quote: (order) => this.#market.quote(order),
+      knowsWorkload: (deployment, workload) => this.#describe(deployment).workloads[workload] !== undefined,
       logs: (deployment, workload, instance) => this.#logs(deployment, workload, instance),
       parameters: (deployment) => this.#parameters(deployment),
       signal: this.#stop.signal,
@@ -186,8 +196,8 @@ export class Agent {
     for (const unsubscribe of this.#unsubscribe) unsubscribe();
     await this.#api.close();
     await this.#following;
-    await this.#registered;
-    await this.#market.settled();
+    // A transaction that is on its way is followed to its outcome, but not for ever: the next start finds it.
+    await atMost(closing, Promise.all([this.#registered, this.#market.settled()]));
     await this.#peers.close();
     await this.#reconciler.close();
   }
@@ -350,4 +360,13 @@ export class Agent {
       height: (this.#follower.view?.height ?? 0n).toString(),
     };
   }
+}
+
+async function atMost(milliseconds: number, task: Promise<unknown>): Promise<void> {
+  const done = new AbortController();
+  void task.then(
+    () => done.abort(),
+    () => done.abort(),
+  );
+  await pause(milliseconds, done.signal);
 }

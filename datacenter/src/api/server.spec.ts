@@ -112,6 +112,7 @@ describe("the agent's API", () => {
       recentlyHeld: () => true,
       quote: async (order) =>
         order === "open" ? { willBid: false, reason: "price", message: "asks more", rate: 5n } : undefined,
+      knowsWorkload: () => false,
       logs: () => {
         throw new Error("no logs here");
       },

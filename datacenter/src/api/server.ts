@@ -38,6 +38,7 @@ export interface AgentApiOptions {
   /** Whether a deployment that is held no more may still be asked about. */
   readonly recentlyHeld: (deployment: string) => boolean;
   readonly quote: (order: string) => Promise<BidDecision | undefined>;
+  readonly knowsWorkload: (deployment: string, workload: string) => boolean;
   readonly logs: (deployment: string, workload: string, instance: number | undefined) => WorkloadLogs;
   readonly parameters: (deployment: string) => Promise<ConnectionParameters>;
   /** Aborted when the agent stops: it ends what waits. */
@@ -140,7 +141,7 @@ function serveManifests(server: FastifyInstance<Server>, options: AgentApiOption
 }
 
 function serveWorkloads(server: FastifyInstance<Server>, options: AgentApiOptions): void {
-  const { authorization, logs, recentlyHeld, signal, status } = options;
+  const { authorization, knowsWorkload, logs, recentlyHeld, signal, status } = options;
   const base = "/v1/deployments/:tenant/:sequence";
   server.get<{ Params: DeploymentParams }>(`${base}/status`, async (request, reply) => {
     const authorized = await authorization.authorize(request, "observe", ["account"]);
@@ -152,7 +153,12 @@ function serveWorkloads(server: FastifyInstance<Server>, options: AgentApiOption
   server.get<{ Params: WorkloadParams }>(`${base}/workloads/:name/logs`, async (request, reply) => {
     const { deployment } = mustHold(await authorization.authorize(request, "observe", ["account"]));
     const { follow, tail, instance } = parse(LogsQuery, request.query, "the query");
+    if (!knowsWorkload(deployment, request.params.name)) {
+      throw new Refusal(404, "no-such-workload", `nothing called ${request.params.name} is placed in this datacenter`);
+    }
     const gone = closedBy(reply, signal);
+    // A log may be silent for longer than a connection may otherwise be.
+    reply.raw.socket?.setTimeout(0);
     const follows = follow !== undefined && follow !== "0" && follow !== "false";
     const wanted = { follow: follows, ...(tail === undefined ? {} : { tail }) };
     const lines = readWorkloadLogs(logs(deployment, request.params.name, instance), wanted, gone);

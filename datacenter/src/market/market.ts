@@ -4,6 +4,7 @@ import {
   deploymentKey,
   FulfillmentState,
   fulfillmentKey,
+  InsufficientFunds,
   type Isolation,
   type LeaseConfirmation,
   messages,
@@ -107,6 +108,7 @@ export class Market {
     const { follower } = this.#options;
     const view = follower.view;
     const wanted = view?.orders.get(order) ?? (await this.#loadElsewhere(order));
+    if (this.#balance === 0n) await this.#loadBalance();
     if (view === undefined || view.record === undefined || wanted === undefined) return undefined;
     const mine = [...view.fulfillments.values()].find(
       ({ id }) => id?.order !== undefined && orderKey(id.order) === order,
@@ -194,12 +196,12 @@ export class Market {
   }
 
   async #bidOnOpenOrders(signal: AbortSignal): Promise<void> {
-    const { follower, logger, signing } = this.#options;
+    const { follower, logger } = this.#options;
     const view = follower.view;
     if (view?.record === undefined) return;
     this.#reconsider(view);
     if (this.#candidates.size === 0) return;
-    this.#balance = (await signing.query.account(signing.address, { signal }))?.balance ?? 0n;
+    await this.#loadBalance(signal);
     const commitments = [...this.#commitments(view)];
     const bids: (Commitment & { readonly id: Order["id"] })[] = [];
     for (const key of [...this.#candidates]) {
@@ -216,8 +218,17 @@ export class Market {
       bids.push(bid);
       commitments.push(bid);
     }
-    for (let at = 0; at < bids.length; at += bidsPerTransaction)
-      await this.#bid(bids.slice(at, at + bidsPerTransaction), signal);
+    // Looked at again where something goes wrong before they are sent.
+    const unsent = new Set(bids.map(({ order }) => order));
+    try {
+      for (let at = 0; at < bids.length; at += bidsPerTransaction) {
+        const batch = bids.slice(at, at + bidsPerTransaction);
+        await this.#bid(batch, signal);
+        for (const { order } of batch) unsent.delete(order);
+      }
+    } finally {
+      for (const order of unsent) if (!this.#refused.has(order)) this.#candidates.add(order);
+    }
   }
 
   /** Sends several bids in one transaction; when that fails each in its own, so that one can't spoil the others. */
@@ -236,11 +247,18 @@ export class Market {
       for (const bid of bids) reservations.hold(bid, result.height);
       logger.info({ orders: bids.map(({ order }) => order), height: result.height }, "bid");
     } catch (error) {
-      if (error instanceof TransactionOutcomeUnknown) throw error;
+      if (error instanceof TransactionOutcomeUnknown) {
+        for (const { order } of bids) this.#refused.set(order, error.timeoutHeight + 1n);
+        throw error;
+      }
       for (const { order } of bids) reservations.release(order);
       if (bids.length > 1) {
         for (const bid of bids) await this.#bid([bid], signal);
-      } else if (error instanceof TransactionFailed || error instanceof TransactionRejected) {
+      } else if (
+        error instanceof TransactionFailed ||
+        error instanceof TransactionRejected ||
+        error instanceof InsufficientFunds
+      ) {
         const [bid] = bids;
         if (bid === undefined) return;
         logger.warn({ order: bid.order, err: error }, "the exchange refused a bid");
@@ -297,11 +315,15 @@ export class Market {
     };
   }
 
+  async #loadBalance(signal?: AbortSignal): Promise<void> {
+    const { query, address } = this.#options.signing;
+    this.#balance = (await query.account(address, { signal }))?.balance ?? 0n;
+  }
+
   /** An open order of another region: the quote says why not. */
   async #loadElsewhere(order: string): Promise<Order | undefined> {
     const { signing } = this.#options;
     const found = (await signing.query.order(parseOrderKey(order))).order;
-    if (this.#balance === 0n) this.#balance = (await signing.query.account(signing.address))?.balance ?? 0n;
     return found?.state === OrderState.OPEN ? found : undefined;
   }
 }

@@ -15,6 +15,8 @@ export class FakeRuntime implements Runtime {
   readonly missingImages = new Map<string, string>();
   /** Ports that are served, by instance, for `dial`. */
   readonly ports = new Map<string, number>();
+  /** How often removing fails before it succeeds. */
+  stuck = 0;
   /** How long ago instances say that they started, in ms. */
   age = 60_000;
   readonly #listeners = new Set<() => void>();
@@ -41,6 +43,10 @@ export class FakeRuntime implements Runtime {
 
   async remove(id: string): Promise<void> {
     this.calls.push(`remove ${id}`);
+    if (this.stuck > 0) {
+      this.stuck -= 1;
+      throw new Error(`${id} can't be removed now`);
+    }
     this.instances.delete(id);
     this.changed();
   }

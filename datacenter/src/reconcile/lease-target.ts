@@ -61,6 +61,8 @@ export class LeaseTargets {
       const answer = id === undefined ? undefined : view.deployments.get(deploymentKey(id));
       return answer === undefined ? [] : [this.#target(lease, answer)];
     });
+    // A successor in the same datacenter comes after what it replaces.
+    targets.sort((a, b) => (a.record.id?.generation ?? 0) - (b.record.id?.generation ?? 0));
     this.#remember(targets);
     return targets;
   }

@@ -267,6 +267,19 @@ describe("the reconciler", () => {
     expect(world.home.records.names("volume/")).toEqual([]);
   });
 
+  it("tries again, after a while, to remove what could not be removed", async () => {
+    world.activate(manifestOf({}));
+    await world.until(() => world.states().join() === "ready");
+    world.runtime.stuck = 2;
+    world.runtime.calls.length = 0;
+    const began = performance.now();
+    world.view = { ...world.view, leases: new Map(), deployments: new Map() };
+    world.reconciler.wake();
+    await world.until(() => world.runtime.instances.size === 0);
+    expect(world.runtime.calls).toHaveLength(3);
+    expect(performance.now() - began).toBeGreaterThan(1_000);
+  });
+
   it("is ready when the health check passes, and unhealthy after it has failed several times in a row", async () => {
     let status = 503;
     const server = await serveStatus(() => status);

@@ -39,7 +39,8 @@ export interface ReconcilerOptions {
 }
 
 interface Failure {
-  readonly progress: Progress;
+  /** Of an instance that did not start. */
+  readonly progress?: Progress;
   readonly delay: number;
   readonly retryAt: number;
 }
@@ -191,10 +192,12 @@ export class Reconciler {
     const delay = Math.min((this.#failures.get(key)?.delay ?? firstRetry / 2) * 2, longestRetry);
     const message = error instanceof Error ? error.message : String(error);
     this.#options.logger.warn({ step: step.kind, of: key, err: error, retryIn: delay }, "a step failed");
-    if (step.kind === "start" || step.kind === "pull") {
-      const progress: Progress = { phase: "failed", message, specification: step.specification };
-      this.#failures.set(key, { progress, delay, retryAt: performance.now() + delay });
-    }
+    const starting = step.kind === "start" || step.kind === "pull";
+    this.#failures.set(key, {
+      delay,
+      retryAt: performance.now() + delay,
+      ...(starting ? { progress: { phase: "failed", message, specification: step.specification } } : {}),
+    });
     this.#wakeIn(delay);
   }
 
@@ -209,7 +212,8 @@ export class Reconciler {
 
   #forgetFailures(targets: readonly LeaseTarget[]): void {
     const wanted = new Set(idsOf(targets));
-    for (const id of this.#failures.keys()) if (!wanted.has(id)) this.#failures.delete(id);
+    const old = performance.now() - longestRetry;
+    for (const [id, { retryAt }] of this.#failures) if (!wanted.has(id) && retryAt < old) this.#failures.delete(id);
   }
 
   /** What the runtime shows, and what is on its way up. What is on its way down counts until it is gone. */
