@@ -43,10 +43,9 @@ export function abort(stream: Duplex): void {
   }
   if (stream instanceof Socket) {
     stream.resetAndDestroy();
-  } else if ("rstCode" in stream && "close" in stream && typeof stream.close === "function") {
-    stream.close(constants.NGHTTP2_CANCEL);
   } else {
-    stream.destroy();
+    // Without an error HTTP/2 would first say that the stream ended. Whoever holds a stream here listens for errors.
+    stream.destroy(new Error("the flow was cut"));
   }
 }
 

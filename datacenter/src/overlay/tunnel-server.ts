@@ -1,6 +1,6 @@
 import { constants as cryptoConstants } from "node:crypto";
 import { once } from "node:events";
-import { constants, performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
+import { performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { createSecureContext, createServer, type Server, type TLSSocket } from "node:tls";
@@ -180,8 +180,8 @@ export class TunnelServer {
     const answer = (status: number, reason: string) => {
       if (!stream.destroyed) {
         stream.respond({ ":status": status, "dcx-reason": reason.replace(/[^\x20-\x7e]/g, " ") }, { endStream: true });
-        // What the source has sent already goes nowhere.
-        stream.close(constants.NGHTTP2_NO_ERROR);
+        // The source closes the stream when it has read this; what it has sent already goes nowhere.
+        stream.resume();
       }
     };
     if (admitted.notAfter < new Date()) {

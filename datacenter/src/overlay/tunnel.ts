@@ -21,7 +21,7 @@ export interface TunnelOptions {
 
 const connectPatience = 10_000;
 const firstDelay = 100;
-const longestDelay = 5_000;
+const longestDelay = 2_000;
 const pingInterval = 15_000;
 const pingPatience = 10_000;
 /** How long a workload's connection waits for a tunnel that does not stand yet. */
