@@ -36,7 +36,7 @@ export async function awaitDeployment(
   using watch = new HolderWatch(driver, deployment, () => goal.manifest?.envelope, deadline.signal);
   const words = naming(await driver.parameters(deadline.signal), await driver.datacenters(deadline.signal));
   let height = 0n;
-  return waitFor<Arrived>({
+  return await waitFor<Arrived>({
     deadline,
     status,
     async look() {

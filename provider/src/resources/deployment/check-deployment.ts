@@ -1,4 +1,12 @@
-import { buildManifest, costPerMonth, formatTokens, type Manifest, ManifestError, parseTokens } from "@dcx/protocol";
+import {
+  buildManifest,
+  costPerMonth,
+  entryKey,
+  formatTokens,
+  type Manifest,
+  ManifestError,
+  parseTokens,
+} from "@dcx/protocol";
 import { slotProblems } from "../../plan/manifest";
 import { highestRate } from "../../plan/plan-deployment";
 import type { ValueMap } from "../../wire/value";
@@ -30,7 +38,16 @@ export async function checkDeployment(
       checkCost(inputs, Object.values(terms).map(highestRate), parameters.blockInterval, problems);
     }
   }
+  session.declarations.declare(context.urn, undefined, entryNames(inputs));
   return { inputs, failures: problems.failures };
+}
+
+function entryNames(inputs: ValueMap): readonly string[] {
+  const { workloads, connections } = inputs;
+  return [
+    ...(isMap(workloads) ? Object.keys(workloads).map((name) => entryKey("workloads", name)) : []),
+    ...(isMap(connections) ? Object.keys(connections).map((name) => entryKey("connections", name)) : []),
+  ];
 }
 
 function checkInfrastructures(inputs: ValueMap, problems: Problems): void {

@@ -9,6 +9,8 @@ import type { Desired, Plan } from "../../plan/plan";
 import { planCreation, planDeletion, planUpdate } from "../../plan/plan-deployment";
 import { renderPlan } from "../../plan/render";
 import { Unknown, type Value, type ValueMap } from "../../wire/value";
+import { findManifest, holdersOf } from "../current-manifest";
+import { mayDeclareInline } from "../entries/ownership";
 import { deploymentId, keyOf, whereabouts } from "../identity";
 import { desiredInfrastructures, desiredManagers, desiredWait } from "../inputs/desired";
 import { containsUnknown, isMap } from "../inputs/shape";
@@ -140,6 +142,7 @@ export class DeploymentResource implements Resource {
         deadline.signal,
       ),
     );
+    this.session.forget(keyOf(id));
     await awaitTeardown(driver, keyOf(id), actual, context, deadline);
   }
 
@@ -161,6 +164,7 @@ export class DeploymentResource implements Resource {
         const salt = await driver.manifestSalt(deployment.clientToken, deployment.nonce, deadline.signal);
         const manifest = await this.#sealed(inputs, salt, context, deadline.signal);
         const plan = planUpdate(desiredState(inputs, manifest, parameters), snapshot);
+        await this.#claim(id, deployment, manifest, context, deadline.signal);
         try {
           const result = await applyPlan(
             driver,
@@ -169,6 +173,7 @@ export class DeploymentResource implements Resource {
             (line) => context.status(line),
             deadline.signal,
           );
+          this.session.forget(key);
           sent.transaction ||= result !== undefined;
           return manifest;
         } catch (error) {
@@ -184,6 +189,36 @@ export class DeploymentResource implements Resource {
       }
     });
     return this.#arrive(id, key, inputs, sealed, context, deadline);
+  }
+
+  /**
+   * Makes sure that nobody else still declares an entry, and takes over, by its stamps alone, what others of this stack
+   * have declared: that stops and starts nothing.
+   */
+  async #claim(
+    id: string,
+    actual: ActualDeployment,
+    manifest: SealedManifest | undefined,
+    { urn }: CallContext,
+    signal: AbortSignal,
+  ): Promise<void> {
+    this.session.declarations.deployment(id, urn, manifest !== undefined);
+    const found = manifest === undefined ? undefined : await findManifest(this.session, actual, signal);
+    if (manifest === undefined || found?.kind !== "found") {
+      return;
+    }
+    const owner = await this.session.owner(urn, signal);
+    const { stamps, version } = found.envelope;
+    await mayDeclareInline(this.session, { id, urn, owner }, stamps);
+    const others = Object.keys(manifest.envelope.stamps).some((entry) => stamps[entry]?.owner !== owner);
+    if (version === manifest.envelope.version && others) {
+      const key = { tenant: actual.tenant, sequence: actual.sequence };
+      const { driver } = this.session;
+      await Promise.allSettled(
+        holdersOf(actual).map((holder) => driver.handManifest(key, holder, manifest.envelope, signal)),
+      );
+      this.session.remember(manifest.envelope);
+    }
   }
 
   async #arrive(
@@ -211,6 +246,7 @@ export class DeploymentResource implements Resource {
       deadline,
       (line) => context.status(line),
     );
+    this.session.forget(key);
     if (snapshot.deployment === undefined) {
       throw new WaitFailed([`deployment ${id} is gone`]);
     }

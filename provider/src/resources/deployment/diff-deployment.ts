@@ -29,10 +29,11 @@ export async function diffDeployment(
     return diffResult(gone, [], [], "create-before-delete");
   }
   const parameters = await session.parameters(signal);
-  const { deployment } = await session.driver.snapshot(keyOf(id), signal);
+  const { deployment } = await session.snapshot(keyOf(id), signal);
   if (deployment === undefined || !deployment.active) {
     return diffResult(gone, [], [], "create-before-delete");
   }
+  session.declarations.deployment(request.id, context.urn, isInline(inputs));
   const detailed: Differences = {
     ...infrastructureDifferences(inputs, deployment, parameters),
     ...plainDifferences(inputs, oldInputs, deployment, parameters),

@@ -1,3 +1,4 @@
+import type { Stamps } from "@dcx/protocol";
 import { NetworkError } from "../../network/driver";
 import type { Draft } from "../commit/change";
 import type { Session } from "../session";
@@ -28,7 +29,26 @@ export async function mayDeclare(
         "Declare all of them in one way: inline, or as resources of their own.",
     );
   }
-  const stamp = Object.hasOwn(draft.stamps, entry) ? draft.stamps[entry] : undefined;
+  await notDeclaredElsewhere(session, { id, entry, urn, owner }, draft.stamps, operation);
+}
+
+/**
+ * As `mayDeclare`, for a deployment that declares its entries inline: all that there are become its own, so none may be
+ * somebody's who still declares it.
+ */
+export async function mayDeclareInline(session: Session, claim: Omit<Claim, "entry">, stamps: Stamps): Promise<void> {
+  for (const entry of Object.keys(stamps)) {
+    await notDeclaredElsewhere(session, { ...claim, entry }, stamps, "update");
+  }
+}
+
+async function notDeclaredElsewhere(
+  session: Session,
+  { id, entry, urn, owner }: Claim,
+  stamps: Stamps,
+  operation: "create" | "update",
+): Promise<void> {
+  const stamp = Object.hasOwn(stamps, entry) ? stamps[entry] : undefined;
   if (stamp === undefined || stamp.owner === owner) {
     return;
   }

@@ -54,7 +54,7 @@ export const workloadRules: EntryKindRules<ManifestWorkload> = {
     using watch = new HolderWatch(driver, entry.deployment, () => commits.latest, deadline.signal);
     const words = naming(await driver.parameters(deadline.signal), await driver.datacenters(deadline.signal));
     let height = 0n;
-    return waitFor<ValueMap>({
+    return await waitFor<ValueMap>({
       deadline,
       status: (line) => context.status(line),
       next: (signal) => Promise.race([driver.waitForHeight(height, signal), watch.changed()]),
