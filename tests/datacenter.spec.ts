@@ -21,6 +21,7 @@ import {
   signerFromPrivateKey,
 } from "@dcx/protocol";
 import pino from "pino";
+import { z } from "zod";
 
 const { buildImages } = require("../examples/images/build.cjs") as {
   buildImages(folder: string): Promise<{ layout: string }>;
@@ -129,17 +130,18 @@ describe("a datacenter on an exchange", () => {
     };
   }
 
+  function infrastructure(place: Place, memory = 256n) {
+    const compute = { cpu: 500n, memory: memory << 20n, disk: 1n << 30n };
+    const price = parseRate("0.40/h", 200n).toString();
+    const resources = [{ compute, price, collateral: 1_000n, count: 1 }];
+    return { name: place, region: `us-${place}`, persist: true, resources };
+  }
+
   async function submit(manifest: Manifest, places: readonly Place[], token: number): Promise<DeploymentId> {
-    const compute = { cpu: 500n, memory: 256n << 20n, disk: 1n << 30n };
     const { responses } = await signing.submit([
       messages.submitDeployment({
         tenant: tenant.address,
-        infrastructures: places.map((place) => ({
-          name: place,
-          region: `us-${place}`,
-          persist: true,
-          resources: [{ compute, price: parseRate("0.40/h", 200n).toString(), collateral: 1_000n, count: 1 }],
-        })),
+        infrastructures: places.map((place) => infrastructure(place)),
         waitDuration: 2n,
         version: Buffer.from(manifestVersion(canonicalManifest(manifest))),
         manifestEntries: Object.keys(manifest.workloads).length + Object.keys(manifest.connections).length,
@@ -291,6 +293,53 @@ describe("a datacenter on an exchange", () => {
       await statusUntil(agent, id, ({ workloads }) => Object.keys(workloads).length === 0);
     }
     await expect(fetch(`${address}/`)).rejects.toThrow();
+  });
+
+  it("serves from the old lease until its successor does, also within one datacenter", async () => {
+    const id = await submit(manifestOf("old"), ["west"], 5);
+    const lease = activeLease(await until(id, "a lease", (answer) => activeLease(answer) !== undefined));
+    if (lease === undefined) throw new Error("no lease");
+    await using agent = await agentOf(lease);
+    await deliver(agent, id, manifestOf("old"));
+    const served = await statusUntil(agent, id, ({ workloads }) => workloads["api"]?.instances[0]?.state === "ready");
+    const { address } = served.connections["public"] ?? {};
+
+    const version = await deliver(agent, id, manifestOf("new"));
+    const { deployment } = await query.deployment(id);
+    await signing.submit([
+      messages.updateDeployment({
+        sender: tenant.address,
+        id,
+        revision: deployment?.revision ?? 0n,
+        infrastructures: [infrastructure("west", 512n)],
+        manifest: { version: Buffer.from(version), entries: 2 },
+      }),
+    ]);
+    const greetings: string[] = [];
+    const handedOver = until(
+      id,
+      "that the successor alone is left",
+      ({ leases }) =>
+        leases
+          .filter(({ state }) => state === LeaseState.ACTIVE)
+          .map((each) => each.id?.generation)
+          .join() === "2",
+    );
+    let waiting = true;
+    void handedOver.finally(() => {
+      waiting = false;
+    });
+    while (waiting) {
+      const answer: unknown = await (await fetch(`${address}/`)).json();
+      greetings.push(z.object({ greeting: z.string() }).parse(answer).greeting);
+    }
+    await handedOver;
+    expect(greetings).toContain("old");
+    const end = await statusUntil(agent, id, ({ workloads }) => workloads["api"]?.instances[0]?.state === "ready");
+    expect(end.version).toBe(Buffer.from(version).toString("hex"));
+    expect(await (await fetch(`${address}/`)).json()).toMatchObject({ greeting: "new" });
+    await cancel(id);
+    await statusUntil(agent, id, ({ workloads }) => Object.keys(workloads).length === 0);
   });
 
   it("tells why it would not bid", async () => {
