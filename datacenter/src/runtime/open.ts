@@ -2,6 +2,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Isolation } from "@dcx/protocol";
 import { openImageStore } from "../images/store";
+import { plainMethod } from "./none/none";
 import { programCommand } from "./programs";
 import type { Runtime } from "./runtime";
 import { sandboxMethod, sandboxOwnerOffset } from "./sandbox/sandbox";
@@ -54,6 +55,7 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
 
 const attempts: readonly (readonly [Isolation, (options: RuntimeOptions) => Promise<Runtime>])[] = [
   ["sandbox", openSandbox],
+  ["none", openPlain],
 ];
 
 async function openSandbox(options: RuntimeOptions): Promise<Runtime> {
@@ -62,11 +64,22 @@ async function openSandbox(options: RuntimeOptions): Promise<Runtime> {
   return SupervisedRuntime.open({
     home,
     images: await openImageStore({
-      home: join(options.home, "images"),
+      home: join(home, "images"),
       layouts: options.imageLayouts,
       ...(process.getuid?.() === 0 ? { ownerOffset: sandboxOwnerOffset } : {}),
     }),
     method,
+    supervisor: programCommand("supervisor", options.programs),
+    logger: options.logger,
+  });
+}
+
+async function openPlain(options: RuntimeOptions): Promise<Runtime> {
+  const home = join(options.home, "plain");
+  return SupervisedRuntime.open({
+    home,
+    images: await openImageStore({ home: join(home, "images"), layouts: options.imageLayouts }),
+    method: plainMethod(),
     supervisor: programCommand("supervisor", options.programs),
     logger: options.logger,
   });

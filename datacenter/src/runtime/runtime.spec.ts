@@ -29,11 +29,13 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const offered = (
   [
     { isolation: "sandbox", there: process.platform === "linux" && process.getuid?.() === 0 },
+    { isolation: "none", there: process.platform === "linux" },
     { isolation: "container", there: process.env["DCX_TEST_CONTAINER_SOCKET"] !== undefined },
   ] as const
 ).map((entry) => ({ ...entry, describe: entry.there ? describe : describe.skip }));
 
 for (const { isolation, describe } of offered) {
+  const isolated = isolation === "none" ? it.skip : it;
   describe(`isolation ${isolation}`, () => {
     const home = join(folder, isolation);
     const socket = process.env["DCX_TEST_CONTAINER_SOCKET"];
@@ -74,44 +76,51 @@ for (const { isolation, describe } of offered) {
     it("runs a command inside and gives its exit code", async () => {
       const node = ["/usr/local/bin/node", "-e"];
       await expect(runtime.execute("answers", [...node, "process.exit(7)"], 10_000)).resolves.toBe(7);
-      const asks = 'fetch("http://127.0.0.1:9000").then((r) => process.exit(r.status === 200 ? 0 : 1))';
+      const asks =
+        'fetch("http://" + (process.env.DCX_BIND_ADDRESS ?? "127.0.0.1") + ":9000").then((r) => process.exit(r.status === 200 ? 0 : 1))';
       await expect(runtime.execute("answers", [...node, asks], 10_000)).resolves.toBe(0);
       const began = Date.now();
       await expect(runtime.execute("answers", [...node, "setInterval(() => 0, 1000)"], 500)).resolves.not.toBe(0);
       expect(Date.now() - began).toBeLessThan(8_000);
     }, 30_000);
 
-    it("lets the overlay listen inside, under a name that resolves there", async () => {
-      const network = await runtime.network("answers");
-      const listener = await network.listen("127.77.0.1", 5432, (stream) => {
-        stream.on("error", () => undefined);
-        stream.resume().once("end", () => stream.end("from outside"));
-      });
-      const script = `
+    isolated(
+      "lets the overlay listen inside, under a name that resolves there",
+      async () => {
+        const network = await runtime.network("answers");
+        const listener = await network.listen("127.77.0.1", 5432, (stream) => {
+          stream.on("error", () => undefined);
+          stream.resume().once("end", () => stream.end("from outside"));
+        });
+        const script = `
         const socket = require("net").connect({ host: "db", port: 5432, allowHalfOpen: true }, () => socket.end("x"));
         let text = ""; socket.on("data", (d) => { text += d; });
         socket.on("end", () => process.exit(text === "from outside" ? 0 : 1)); socket.on("error", () => process.exit(2));`;
-      const ask = () => runtime.execute("answers", ["/usr/local/bin/node", "-e", script], 10_000);
-      await expect(ask()).resolves.toBe(0);
-      await listener.close();
-      await expect(ask()).resolves.toBe(2);
-    }, 30_000);
+        const ask = () => runtime.execute("answers", ["/usr/local/bin/node", "-e", script], 10_000);
+        await expect(ask()).resolves.toBe(0);
+        await listener.close();
+        await expect(ask()).resolves.toBe(2);
+      },
+      30_000,
+    );
 
     it("rejects a dial to a port that nothing listens on", async () => {
       const network = await runtime.network("answers");
       await expect(network.dial(9999)).rejects.toThrow(/ECONNREFUSED/);
     }, 30_000);
 
-    it("keeps the workload from the host's loopback, files, and rights", async () => {
-      const host = createServer((_, response) => response.end("host"));
-      host.listen(0, "127.0.0.1");
-      await once(host, "listening");
-      const { port } = host.address() as AddressInfo;
-      await runtime.start(
-        specification("probe", {
-          command: ["/usr/local/bin/node", "-e"],
-          arguments: [
-            `const fs = require("fs"); const attempt = (f) => { try { return f(); } catch (e) { return e.code; } };
+    isolated(
+      "keeps the workload from the host's loopback, files, and rights",
+      async () => {
+        const host = createServer((_, response) => response.end("host"));
+        host.listen(0, "127.0.0.1");
+        await once(host, "listening");
+        const { port } = host.address() as AddressInfo;
+        await runtime.start(
+          specification("probe", {
+            command: ["/usr/local/bin/node", "-e"],
+            arguments: [
+              `const fs = require("fs"); const attempt = (f) => { try { return f(); } catch (e) { return e.code; } };
              const status = fs.readFileSync("/proc/self/status", "utf8");
              const found = { interfaces: Object.keys(require("os").networkInterfaces()),
                write: attempt(() => fs.writeFileSync("/usr/x", "")), temporary: attempt(() => fs.writeFileSync("/tmp/x", "")),
@@ -119,23 +128,25 @@ for (const { isolation, describe } of offered) {
                noNewPrivileges: /NoNewPrivs:\\s*(\\d)/.exec(status)[1] };
              const report = (http) => { console.log("found " + JSON.stringify({ ...found, http })); setInterval(() => 0, 1000); };
              fetch("http://127.0.0.1:${port}").then(() => report("reached"), (e) => report(e.cause.code));`,
-          ],
-        }),
-      );
-      const { line } = await untilLogged(runtime, "probe", /^found /);
-      const found = JSON.parse(line.slice("found ".length));
-      expect(found).toMatchObject({
-        interfaces: ["lo"],
-        write: "EROFS",
-        effective: "0000000000000000",
-        noNewPrivileges: "1",
-        http: "ECONNREFUSED",
-      });
-      expect(found.temporary).toBeUndefined();
-      expect(found.files).not.toContain("work");
-      host.close();
-      await runtime.remove("probe");
-    }, 30_000);
+            ],
+          }),
+        );
+        const { line } = await untilLogged(runtime, "probe", /^found /);
+        const found = JSON.parse(line.slice("found ".length));
+        expect(found).toMatchObject({
+          interfaces: ["lo"],
+          write: "EROFS",
+          effective: "0000000000000000",
+          noNewPrivileges: "1",
+          http: "ECONNREFUSED",
+        });
+        expect(found.temporary).toBeUndefined();
+        expect(found.files).not.toContain("work");
+        host.close();
+        await runtime.remove("probe");
+      },
+      30_000,
+    );
 
     it("holds the limit on processes and memory where it says that it does", async () => {
       const eat = "const kept = []; setInterval(() => kept.push(Buffer.alloc(16 << 20, 1)), 5)";
@@ -198,24 +209,29 @@ for (const { isolation, describe } of offered) {
       await runtime.remove("counts");
     }, 30_000);
 
-    it("keeps a volume over instances", async () => {
-      const volumes = [{ volume: "lease/data", path: "/var/lib/data", size: 1n << 20n }];
-      const write = `require("fs").appendFileSync("/var/lib/data/x", "x"); console.log(require("fs").readFileSync("/var/lib/data/x", "utf8")); setInterval(() => 0, 1000)`;
-      for (const expected of [/^x$/, /^xx$/]) {
-        await runtime.start(specification("keeps", { volumes, command: ["/usr/local/bin/node", "-e", write] }));
-        await untilLogged(runtime, "keeps", expected);
-        await runtime.remove("keeps");
-      }
-      await runtime.removeVolume("lease/data");
-    }, 30_000);
+    isolated(
+      "keeps a volume over instances",
+      async () => {
+        const volumes = [{ volume: "lease/data", path: "/var/lib/data", size: 1n << 20n }];
+        const write = `require("fs").appendFileSync("/var/lib/data/x", "x"); console.log(require("fs").readFileSync("/var/lib/data/x", "utf8")); setInterval(() => 0, 1000)`;
+        for (const expected of [/^x$/, /^xx$/]) {
+          await runtime.start(specification("keeps", { volumes, command: ["/usr/local/bin/node", "-e", write] }));
+          await untilLogged(runtime, "keeps", expected);
+          await runtime.remove("keeps");
+        }
+        await runtime.removeVolume("lease/data");
+      },
+      30_000,
+    );
 
     it("leaves nothing behind", async () => {
       await runtime.remove("answers");
       await runtime.remove("answers");
       expect(await runtime.list()).toEqual([]);
-      if (isolation === "sandbox") {
-        expect(readdirSync(join(home, "sandbox", "instances"))).toEqual([]);
-        expect(readdirSync(join(home, "sandbox", "volumes"))).toEqual([]);
+      if (isolation !== "container") {
+        const own = join(home, isolation === "none" ? "plain" : isolation);
+        expect(readdirSync(join(own, "instances"))).toEqual([]);
+        expect(readdirSync(join(own, "volumes"))).toEqual([]);
         expect(readFileSync("/proc/mounts", "utf8")).not.toContain(home);
         expect(processesNaming(home)).toEqual([]);
       }
