@@ -14,7 +14,7 @@ import { currentRoots } from "../reconcile/wiring";
 import type { ManifestStore } from "./store";
 
 const firstRetry = 500;
-const longestRetry = 15_000;
+const longestRetry = 5_000;
 
 export interface PeerFetcherOptions {
   readonly chainId: string;

@@ -1,0 +1,140 @@
+import {
+  Datacenter,
+  Lease,
+  LeaseState,
+  type Manifest,
+  QueryDeploymentResponse,
+  QueryParametersResponse,
+} from "@dcx/protocol";
+import type { ChainView } from "../chain/view";
+import { connectionHost, type Placement } from "./instances";
+import type { LeaseTarget } from "./lease-target";
+import { type LocalInstances, wireConnections } from "./wiring";
+
+const deployment = "dcx1t/1";
+const chainId = "dcx-1";
+
+const manifest: Manifest = {
+  schema: 1,
+  salt: "66".repeat(32),
+  workloads: {
+    web: { infrastructure: "west", container: { image: "web" } },
+    admin: { infrastructure: "west", container: { image: "admin" } },
+    api: { infrastructure: "east", container: { image: "api" } },
+  },
+  connections: {
+    one: { to: "api", port: 9000, from: { workload: "web" } },
+    all: { to: "api", port: 9001, from: { infrastructure: "west" } },
+    public: { to: "web", port: 8080, from: { global: true } },
+  },
+};
+
+function leaseOf(infrastructure: string, datacenter: string, generation = 1, state = LeaseState.ACTIVE): Lease {
+  return Lease.fromPartial({ id: { tenant: "dcx1t", sequence: 1n, infrastructure, generation }, datacenter, state });
+}
+
+function viewOf(leases: Lease[]): ChainView {
+  const datacenters = ["dcx1west", "dcx1east", "dcx1next"].map((address) =>
+    Datacenter.fromPartial({
+      address,
+      tunnelAddresses: [`${address}:8444`],
+      roots: [
+        { certificate: Buffer.from(`${address} new`), endHeight: 0n },
+        { certificate: Buffer.from(`${address} old`), endHeight: 9n },
+      ],
+    }),
+  );
+  return {
+    height: 10n,
+    parameters: QueryParametersResponse.fromPartial({}),
+    record: undefined,
+    orders: new Map(),
+    fulfillments: new Map(),
+    leases: new Map(),
+    broken: new Map(),
+    deployments: new Map([[deployment, QueryDeploymentResponse.fromPartial({ leases, datacenters })]]),
+  };
+}
+
+function targetOf(infrastructure: string, datacenter: string): LeaseTarget {
+  const placement: Placement = {
+    chainId,
+    datacenter,
+    region: "r",
+    isolation: "container",
+    deployment,
+    lease: `${deployment}/${infrastructure}/1`,
+    infrastructure,
+  };
+  return {
+    placement,
+    record: leaseOf(infrastructure, datacenter),
+    version: "00",
+    manifest,
+    current: true,
+    complete: true,
+    workloads: [],
+  };
+}
+
+const instances: LocalInstances = {
+  running: (_lease, workload) => [`${workload}-0`, `${workload}-1`],
+  ready: (_lease, workload) => (workload === "web" ? ["web-1"] : []),
+};
+
+describe("wireConnections", () => {
+  const leases = [leaseOf("west", "dcx1west"), leaseOf("east", "dcx1east")];
+
+  it("listens where the sources are, for what they may reach and nothing else", () => {
+    const target = targetOf("west", "dcx1west");
+    const { sources, targets } = wireConnections(viewOf(leases), [target], instances);
+    expect(sources.map(({ connection, source, port }) => [connection, source.workload, port])).toEqual([
+      [`${deployment}/connections/one`, "web", 9000],
+      [`${deployment}/connections/all`, "web", 9001],
+      [`${deployment}/connections/all`, "admin", 9001],
+    ]);
+    expect(sources[0]).toMatchObject({
+      instances: ["web-0", "web-1"],
+      address: connectionHost(target.placement, "web", "api"),
+      targets: [{ datacenter: "dcx1east", lease: `${deployment}/east/1`, addresses: ["dcx1east:8444"] }],
+    });
+    expect(targets).toEqual([]);
+  });
+
+  it("lets in, where the target is, exactly the declared workloads of the leases that hold them", () => {
+    const { sources, targets } = wireConnections(viewOf(leases), [targetOf("east", "dcx1east")], instances);
+    expect(sources).toEqual([]);
+    expect(targets.map((each) => each.sources.map(({ workload, lease }) => `${lease} ${workload}`))).toEqual([
+      [`${deployment}/west/1 web`],
+      [`${deployment}/west/1 web`, `${deployment}/west/1 admin`],
+    ]);
+  });
+
+  it("trusts only roots that still count", () => {
+    const { targets } = wireConnections(viewOf(leases), [targetOf("east", "dcx1east")], instances);
+    const roots = targets[0]?.sources[0]?.roots.map((pem) =>
+      Buffer.from(pem.replace(/-----[^-]+-----/g, ""), "base64").toString(),
+    );
+    expect(roots).toEqual(["dcx1west new"]);
+  });
+
+  it("knows both leases while one is replaced, the older first, and none that has ended", () => {
+    const replaced = [
+      leaseOf("west", "dcx1west"),
+      leaseOf("east", "dcx1next", 3),
+      leaseOf("east", "dcx1east", 2),
+      leaseOf("east", "dcx1west", 1, LeaseState.CLOSED),
+    ];
+    const { sources } = wireConnections(viewOf(replaced), [targetOf("west", "dcx1west")], instances);
+    expect(sources[0]?.targets.map(({ datacenter }) => datacenter)).toEqual(["dcx1east", "dcx1next"]);
+  });
+
+  it("sends what comes from outside to instances that serve, and to those that run where none does", () => {
+    const view = viewOf(leases);
+    expect(wireConnections(view, [targetOf("west", "dcx1west")], instances).ingresses).toEqual([
+      { connection: `${deployment}/connections/public`, instances: ["web-1"], port: 8080 },
+    ]);
+    const none = { ...instances, ready: () => [] };
+    expect(wireConnections(view, [targetOf("west", "dcx1west")], none).ingresses[0]?.instances).toHaveLength(2);
+  });
+});
