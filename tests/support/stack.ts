@@ -1,8 +1,9 @@
 import { mkdirSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import type { EngineEvent } from "@pulumi/pulumi/automation";
 import { LocalWorkspace, type Stack as PulumiStack } from "@pulumi/pulumi/automation";
 import { stringify } from "yaml";
+import { root } from "./root";
 
 /** What a YAML program declares beside its name and runtime. */
 export interface Program {
@@ -29,7 +30,7 @@ export interface Outcome {
   readonly diagnostics: string;
 }
 
-const plugin = { providers: [{ name: "dcx", path: resolve(__dirname, "..", "..", "provider", "bin") }] };
+const plugin = { providers: [{ name: "dcx", path: join(root, "provider", "bin") }] };
 
 /** A stack of one YAML program under the real engine. */
 export class Stack {

@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import {
   type EmbeddedNetwork,
@@ -10,10 +10,10 @@ import {
   embeddedPaths,
   readEmbeddedNetwork,
 } from "@dcx/protocol";
+import { root } from "./root";
 import { type Program, Stack } from "./stack";
 
 const run = promisify(execFile);
-export const root = resolve(__dirname, "..", "..");
 export const dcxCommand = join(root, "cli", "bin", "dcx");
 
 export interface WorldOptions {

@@ -1,0 +1,50 @@
+import { isWanted, parseArguments, splitSizes, usage } from "./arguments";
+import type { Bench, Figure, Settings } from "./figure";
+import { toJson, toTable } from "./report";
+import { blockAmongOrders } from "./rows/block-among-orders";
+import { pluginStart } from "./rows/plugin-start";
+import { transactionsPerCpu } from "./rows/transactions-per-cpu";
+
+const benches: readonly Bench[] = [pluginStart, transactionsPerCpu, blockAmongOrders];
+
+async function main(argv: readonly string[]): Promise<number> {
+  const options = parseArguments(argv);
+  const settings: Settings = {
+    ...splitSizes(options.sizes),
+    log: (line) => process.stderr.write(`${line}\n`),
+  };
+  const wanted = (name: string): boolean => isWanted(options.only, name);
+  const names = benches.flatMap((bench) => bench.names(settings)).filter(wanted);
+  if (names.length === 0) {
+    throw new Error(
+      `no row is called like ${options.only.map((part) => JSON.stringify(part)).join(" or ")}: see --list`,
+    );
+  }
+  if (options.list) {
+    process.stdout.write(`${names.join("\n")}\n`);
+    return 0;
+  }
+  const figures: Figure[] = [];
+  for (const bench of benches.filter((one) => one.names(settings).some(wanted))) {
+    for await (const figure of bench.run(settings, wanted)) {
+      figures.push(figure);
+    }
+  }
+  const json = figures.map(toJson);
+  process.stdout.write(
+    options.json
+      ? `${JSON.stringify(json, undefined, 2)}\n`
+      : `${toTable(figures, process.stdout.isTTY === true && !process.env["NO_COLOR"])}\n`,
+  );
+  return options.strict && json.some(({ met }) => !met) ? 1 : 0;
+}
+
+main(process.argv.slice(2)).then(
+  (code) => {
+    process.exitCode = code;
+  },
+  (error: unknown) => {
+    process.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n${usage}`);
+    process.exitCode = 2;
+  },
+);

@@ -1,0 +1,2 @@
+import type { Bench } from "../figure";
+export const transactionsPerCpu: Bench = { names: () => [], async *run() {} };
