@@ -1,3 +1,4 @@
+import { SortedKeys } from "./sorted-keys";
 import type { KeyValueReader, KeyValueStore, RangeOptions } from "./store";
 
 /**
@@ -6,55 +7,51 @@ import type { KeyValueReader, KeyValueStore, RangeOptions } from "./store";
  */
 export class Branch implements KeyValueStore {
   readonly #parent: KeyValueReader;
+  /** By key; undefined: deleted. */
   readonly #changes = new Map<string, Uint8Array | undefined>();
-  /** The changed keys in order, but for those that have come since the last look. */
-  #sorted: string[] = [];
-  #arrived: string[] = [];
+  readonly #keys = new SortedKeys();
 
   constructor(parent: KeyValueReader) {
     this.#parent = parent;
   }
 
   get(key: string): Uint8Array | undefined {
-    return this.#changes.has(key) ? this.#changes.get(key) : this.#parent.get(key);
+    const own = this.#changes.get(key);
+    return own !== undefined || this.#changes.has(key) ? own : this.#parent.get(key);
   }
 
   set(key: string, value: Uint8Array): void {
-    if (!this.#changes.has(key)) this.#arrived.push(key);
+    if (!this.#changes.has(key)) this.#keys.add(key);
     this.#changes.set(key, value);
   }
 
   delete(key: string): void {
-    if (!this.#changes.has(key)) this.#arrived.push(key);
+    if (!this.#changes.has(key)) this.#keys.add(key);
     this.#changes.set(key, undefined);
   }
 
   /** Merges the parent's entries with the changes. Don't write to the branch while reading a range. */
   *range(start: string, end: string, options: RangeOptions = {}): Generator<readonly [string, Uint8Array]> {
     const { reverse = false, limit = Number.POSITIVE_INFINITY } = options;
-    const keys = this.#sortedKeys();
-    const first = lowerBound(keys, start);
-    const last = lowerBound(keys, end) - 1;
-    const step = reverse ? -1 : 1;
-    let position = reverse ? last : first;
     const parent = this.#parent.range(start, end, { reverse })[Symbol.iterator]();
+    const keys = this.#keys.between(start, end, reverse ? "backwards" : "forwards");
     try {
       let theirs = parent.next();
-      let given = 0;
-      while (given < limit) {
-        const key = position < first || position > last ? undefined : keys[position];
-        if (theirs.done && key === undefined) return;
-        const ownFirst =
-          key !== undefined && (theirs.done || (reverse ? key >= theirs.value[0] : key <= theirs.value[0]));
-        if (!ownFirst) {
+      let own = keys.next();
+      for (let given = 0; given < limit; ) {
+        const key = own.done ? undefined : own.value;
+        const theirKey = theirs.done ? undefined : theirs.value[0];
+        if (key === undefined && theirKey === undefined) return;
+        if (key === undefined || (theirKey !== undefined && (reverse ? theirKey > key : theirKey < key))) {
           if (theirs.done) return;
           yield theirs.value;
           given += 1;
           theirs = parent.next();
           continue;
         }
-        if (!theirs.done && theirs.value[0] === key) theirs = parent.next();
-        position += step;
+        // A change hides the parent's entry.
+        if (theirKey === key) theirs = parent.next();
+        own = keys.next();
         const value = this.#changes.get(key);
         if (value === undefined) continue;
         yield [key, value];
@@ -67,7 +64,7 @@ export class Branch implements KeyValueStore {
 
   /** The changes in byte order; undefined: deleted. */
   *changes(): Generator<readonly [key: string, value: Uint8Array | undefined]> {
-    for (const key of this.#sortedKeys()) yield [key, this.#changes.get(key)];
+    for (const key of this.#keys.all()) yield [key, this.#changes.get(key)];
   }
 
   /** Writes the changes to the target in byte order: the shape of an authenticated tree depends on the order. */
@@ -81,28 +78,6 @@ export class Branch implements KeyValueStore {
   /** Forgets the changes. */
   discard(): void {
     this.#changes.clear();
-    this.#sorted = [];
-    this.#arrived = [];
+    this.#keys.clear();
   }
-
-  /** A few new keys are inserted; many are sorted in with the rest. */
-  #sortedKeys(): readonly string[] {
-    if (this.#arrived.length > 32) this.#sorted = this.#sorted.concat(this.#arrived).sort();
-    else for (const key of this.#arrived) this.#sorted.splice(lowerBound(this.#sorted, key), 0, key);
-    this.#arrived = [];
-    return this.#sorted;
-  }
-}
-
-/** Index of the first key that is not before `bound`. */
-export function lowerBound(keys: readonly string[], bound: string): number {
-  let low = 0;
-  let high = keys.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    const key = keys[middle];
-    if (key !== undefined && key < bound) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
