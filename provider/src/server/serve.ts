@@ -1,3 +1,4 @@
+import type { Duplex } from "node:stream";
 import { Server, ServerCredentials, status } from "@grpc/grpc-js";
 import { type IResourceProviderServer, ResourceProviderService } from "@pulumi/pulumi/proto/provider_grpc_pb";
 import { Cancellation } from "./cancellation";
@@ -8,8 +9,8 @@ import { Requests } from "./requests";
 import { ResourceCalls } from "./resource-calls";
 
 export interface RunningProvider {
-  /** On 127.0.0.1. */
-  readonly port: number;
+  /** Takes over a connection that somebody has opened to this process. */
+  readonly accept: (connection: Duplex) => void;
   readonly log: EngineLog;
   readonly cancellation: Cancellation;
   readonly requests: Requests;
@@ -17,8 +18,8 @@ export interface RunningProvider {
   close(): void;
 }
 
-/** Serves `pulumirpc.ResourceProvider` on a free port of the loopback interface. */
-export async function serve(settings: ProviderSettings): Promise<RunningProvider> {
+/** Serves `pulumirpc.ResourceProvider` on connections that are handed to it. */
+export function serve(settings: ProviderSettings): RunningProvider {
   const cancellation = new Cancellation();
   const log = new EngineLog();
   const requests = new Requests(cancellation, log);
@@ -29,21 +30,14 @@ export async function serve(settings: ProviderSettings): Promise<RunningProvider
     "grpc.max_send_message_length": -1,
   });
   server.addService(ResourceProviderService, handlers(requests, provider));
-  const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, bound) => {
-      if (error === null) {
-        resolve(bound);
-      } else {
-        reject(error);
-      }
-    });
-  });
+  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
   return {
-    port,
+    accept: (connection) => injector.injectConnection(connection),
     log,
     cancellation,
     requests,
     close: () => {
+      injector.destroy();
       server.forceShutdown();
       log.close();
     },
