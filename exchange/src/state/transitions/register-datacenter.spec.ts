@@ -78,7 +78,14 @@ describe("RegisterDatacenter", () => {
     const exchange = new World({ accounts: { sierra: 1n } });
     const root = await newRoot();
     const ending = { ...root, endHeight: 9n };
-    for (const roots of [[], [root, ending, ending], [ending], [root, root], [root, { ...root, endHeight: 1n }]])
+    for (const roots of [
+      [],
+      [root, ending, ending],
+      [ending],
+      [root, root],
+      [root, { ...root, endHeight: 1n }],
+      [root, { ...root, endHeight: 2n ** 64n - 1n }],
+    ])
       expect(refusal(() => exchange.run(register, message(roots)))).toBe(ExchangeErrorCode.InvalidMessage);
   });
 

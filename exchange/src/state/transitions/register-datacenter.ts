@@ -17,6 +17,8 @@ import { clearTimer, noOrder, setTimer, type Timer } from "../timers";
 import { checkAddress, checkedAttributes, checkName, checkText } from "../validation";
 
 const mostAddresses = 8;
+/** No end lies beyond: a timer is set for the height after it. */
+const lastHeight = 2n ** 53n;
 const agentUrlPattern = /^https:\/\/[A-Za-z0-9.[\]:_-]+(\/[A-Za-z0-9._~/-]*)?$/;
 const tunnelAddressPattern = /^([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):([1-9][0-9]{0,4})$/;
 
@@ -86,8 +88,8 @@ function checkRoots(context: TransactionContext, datacenter: string, roots: read
   const [newer, older] = roots;
   if (newer !== undefined && newer.endHeight !== 0n)
     throw invalid("roots[0].end_height", "only the older root has an end");
-  if (older !== undefined && older.endHeight <= context.height)
-    throw invalid("roots[1].end_height", "the older root must have an end, after this block");
+  if (older !== undefined && (older.endHeight <= context.height || older.endHeight > lastHeight))
+    throw invalid("roots[1].end_height", `the older root must have an end, after this block and up to ${lastHeight}`);
   for (const [index, root] of roots.entries()) {
     const claim = { chainId: context.chainId, datacenter, certificate: root.certificate };
     const problem = rootCertificateProblem(claim, root.proof);
