@@ -143,13 +143,21 @@ function outcomeOf(now: ActualInfrastructure | undefined, after: Terms | undefin
   if (now === undefined || (now.lease === undefined && now.order === undefined)) {
     return "opens";
   }
+  const { lease, order, successor } = now;
+  // A lease under notice ends whatever the terms.
+  const kept = lease !== undefined && lease.noticeEnd === undefined && meetsFrozenLease(after, lease);
+  const pending = order !== undefined || successor !== undefined;
   if (sameTerms(now.terms, after)) {
-    return "unchanged";
+    // A lease that does not meet its terms, with nothing on its way, is one whose replacement failed.
+    return kept || pending || lease === undefined ? "unchanged" : "replaces-lease";
   }
-  if (now.lease !== undefined) {
-    return meetsFrozenLease(after, now.lease) ? "in-place" : "replaces-lease";
+  if (kept) {
+    return "in-place";
   }
-  return keepsOpenOrder(now.terms, after) ? "reprices-order" : "reopens-order";
+  if (order !== undefined && keepsOpenOrder(now.terms, after)) {
+    return "reprices-order";
+  }
+  return lease === undefined ? "reopens-order" : "replaces-lease";
 }
 
 /** Datacenters that hold a lease now and still hold it when the update has been applied. */

@@ -1,5 +1,6 @@
 import type { NetworkParameters } from "../../network/driver";
-import type { ActualDeployment } from "../../network/snapshot";
+import type { ActualDeployment, ActualInfrastructure } from "../../network/snapshot";
+import { meetsFrozenLease } from "../../plan/frozen-lease";
 import { desiredManifest } from "../../plan/manifest";
 import { undelivered } from "../../plan/plan-deployment";
 import { appendKey } from "../../wire/path";
@@ -61,12 +62,20 @@ function infrastructureDifferences(
     const path = appendKey("infrastructures", name);
     const before = live === undefined ? undefined : plainTerms(live.terms);
     Object.assign(found, differences(before, comparable(declared, parameters), path));
-    if (declared !== undefined && live !== undefined && live.lease === undefined && live.order === undefined) {
-      // Nothing is leased and nothing is ordered: an update opens an order again.
-      found[path] ??= { kind: "update", inputDiff: false };
+    if (declared !== undefined && live !== undefined && found[path] === undefined && !standing(live)) {
+      // Nothing that meets the terms is leased or ordered: an update opens an order again.
+      found[path] = { kind: "update", inputDiff: false };
     }
   }
   return found;
+}
+
+function standing({ terms, lease, order, successor }: ActualInfrastructure): boolean {
+  return (
+    order !== undefined ||
+    successor !== undefined ||
+    (lease !== undefined && lease.noticeEnd === undefined && meetsFrozenLease(terms, lease))
+  );
 }
 
 /** Declared terms in the form that the chain's are compared in; with an unknown inside, only as far as that goes. */
