@@ -76,7 +76,7 @@ describe("a datacenter on an exchange", () => {
       home: join(folder, place),
       region: `us-${place}`,
       capacity: { cpu: 4, memory: "4Gi", disk: "20Gi" },
-      isolation: process.getuid?.() === 0 ? "auto" : "none",
+      isolation: process.env["DCX_TEST_ISOLATION"] ?? (process.getuid?.() === 0 ? "auto" : "none"),
       imageLayouts: [layout],
       trustedTenants: [tenant.address],
     });
@@ -249,6 +249,8 @@ describe("a datacenter on an exchange", () => {
       }),
     ]);
     await until(id, "that the second version serves", (answer) => serves(answer, version));
+    // Named again once nothing older runs.
+    await statusUntil(agent, id, ({ workloads }) => workloads["api"]?.entryDigest !== undefined);
     expect(await (await fetch(`${address}/`)).json()).toMatchObject({ greeting: "two" });
 
     await cancel(id);
@@ -330,7 +332,8 @@ describe("a datacenter on an exchange", () => {
       waiting = false;
     });
     while (waiting) {
-      const answer: unknown = await (await fetch(`${address}/`)).json();
+      // A connection each: one that is kept would end with the instance that it leads to.
+      const answer: unknown = await (await fetch(`${address}/`, { headers: { connection: "close" } })).json();
       greetings.push(z.object({ greeting: z.string() }).parse(answer).greeting);
     }
     await handedOver;

@@ -85,6 +85,7 @@ class World {
       }),
       view: () => this.view,
       spare: () => noCapacity,
+      drain: 0,
       logger: pino({ level: "silent" }),
       onChange: () => this.#changed(),
     });

@@ -1,4 +1,5 @@
 import type { Logger } from "pino";
+import { pause } from "../chain/follower";
 import type { ChainView } from "../chain/view";
 import type { Records } from "../home/home";
 import type { Capacity } from "../market/capacity";
@@ -33,6 +34,8 @@ export interface ReconcilerOptions {
   /** Undefined before the chain has been read: then nothing is touched. */
   readonly view: () => ChainView | undefined;
   readonly spare: (view: ChainView) => Capacity;
+  /** How long an instance that others stand in for goes on after it gets no new streams, in ms. Default 1,000. */
+  readonly drain?: number;
   readonly logger: Logger;
   /** Called after each look and whenever what is known of an instance changes. */
   readonly onChange: () => void;
@@ -63,7 +66,7 @@ export class Reconciler {
   #looked = false;
   #working: Promise<void> | undefined;
   #again = false;
-  #closed = false;
+  readonly #closing = new AbortController();
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
@@ -86,9 +89,13 @@ export class Reconciler {
     return this.#failures.get(id)?.progress;
   }
 
+  get #isClosed(): boolean {
+    return this.#closing.signal.aborted;
+  }
+
   /** Looks, and does what there is to do, soon. */
   wake(): void {
-    if (this.#closed) return;
+    if (this.#isClosed) return;
     if (this.#working !== undefined) {
       this.#again = true;
       return;
@@ -109,7 +116,7 @@ export class Reconciler {
 
   /** Ends looking after things; what runs goes on running. */
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#closing.abort();
     this.health.close();
     for (const timer of this.#timers) clearTimeout(timer);
     await this.#working;
@@ -120,7 +127,7 @@ export class Reconciler {
     const { overlay, runtime, spare, targets: sources } = this.#options;
     const observed = await runtime.list();
     const view = this.#options.view();
-    if (view === undefined || this.#closed) return;
+    if (view === undefined || this.#isClosed) return;
     const targets = sources.of(view);
     this.#look = { targets, observed };
     this.#looked = true;
@@ -164,6 +171,8 @@ export class Reconciler {
       logger.info({ volume: step.volume }, "volume removed");
     } else if (step.kind === "remove") {
       this.#underway.set(key, "removing");
+      if (this.#hasStandIn(step)) await pause(this.#options.drain ?? 1_000, this.#closing.signal);
+      if (this.#isClosed) return;
       await runtime.remove(step.id);
       logger.info({ instance: step.id, why: step.why }, "instance removed");
     } else {
@@ -178,6 +187,18 @@ export class Reconciler {
       await runtime.start(specification);
       logger.info({ instance: specification.id, image: specification.image }, "instance started");
     }
+  }
+
+  /** Whether another instance of its workload runs, to which its streams go from now on. */
+  #hasStandIn({ id, labels }: Extract<Step, { kind: "remove" }>): boolean {
+    return this.#look.observed.some(
+      (other) =>
+        other.id !== id &&
+        other.labels.deployment === labels.deployment &&
+        other.labels.workload === labels.workload &&
+        this.health.of(other.id)?.serving === "yes" &&
+        this.#underway.get(other.id) !== "removing",
+    );
   }
 
   async #pull(specification: InstanceSpecification): Promise<void> {
@@ -202,7 +223,7 @@ export class Reconciler {
   }
 
   #wakeIn(delay: number): void {
-    if (this.#closed) return;
+    if (this.#isClosed) return;
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
       this.wake();
