@@ -7,7 +7,7 @@ import { createServer, type Socket } from "node:net";
  * Standard output carries the port and nothing else.
  */
 const waiting: Socket[] = [];
-const listener = createServer({ pauseOnConnect: true }, (socket) => waiting.push(socket));
+const listener = createServer((socket) => waiting.push(socket));
 
 listener.listen(0, "127.0.0.1", () => {
   const bound = listener.address();
