@@ -11,7 +11,9 @@ import {
   QueryDeploymentRequest,
   QueryDeploymentResponse,
 } from "@dcx/protocol";
+import { TxRaw } from "cosmjs-types/cosmos/tx/v1beta1/tx";
 import pino from "pino";
+import { Application } from "../application";
 import { defaultGenesis } from "../application/default-genesis";
 import { type EmbeddedNode, startEmbeddedNode } from "./embedded-node";
 
@@ -72,8 +74,16 @@ async function signingClient(world: World): Promise<SigningStargateClient> {
 
 async function cometClient(url: string): Promise<Comet38Client> {
   const client = await Comet38Client.connect(url);
-  closers.push(() => client.disconnect());
+  closers.push(() => disconnectForGood(client));
   return client;
+}
+
+/** cosmjs 0.39 sets out to reconnect a WebSocket that it was told to disconnect: this takes its timer away. */
+function disconnectForGood(client: Comet38Client): void {
+  const timers = jest.spyOn(globalThis, "setTimeout");
+  client.disconnect();
+  for (const { value } of timers.mock.results) clearTimeout(value);
+  timers.mockRestore();
 }
 
 function deployment(tenant: string): EncodeObject {
@@ -169,7 +179,6 @@ describe("an embedded node under the unmodified clients of cosmjs", () => {
     ) => {
       const { accountNumber } = await client.getSequence(world.sender);
       const signed = await client.sign(world.sender, messages, given, "", { accountNumber, sequence, chainId: chain });
-      const { TxRaw } = await import("cosmjs-types/cosmos/tx/v1beta1/tx");
       const comet = await cometClient(world.node.rpcUrl);
       return comet.broadcastTxSync({ tx: TxRaw.encode(signed).finish() });
     };
@@ -240,9 +249,47 @@ describe("an embedded node under the unmodified clients of cosmjs", () => {
       "",
       { accountNumber, sequence, chainId },
     );
-    const { TxRaw } = await import("cosmjs-types/cosmos/tx/v1beta1/tx");
     const committed = await comet.broadcastTxCommit({ tx: TxRaw.encode(signed).finish() });
     expect(committed.txResult).toMatchObject({ code: 0 });
     expect(committed.height).toBeGreaterThan(sent.height);
+  });
+
+  test("executes again what it had stored but not committed when it was stopped", async () => {
+    const world = await startWorld();
+    const client = await signingClient(world);
+    const sent = await client.sendTokens(world.sender, world.sender, [{ denom: denomination, amount: "1" }], fee);
+    const commit = jest.spyOn(Application.prototype, "commit").mockImplementation(() => {
+      throw new Error("the disk is full");
+    });
+    await expect(world.node.done).rejects.toThrow("the disk is full");
+    commit.mockRestore();
+    await world.node.close();
+    const replay = jest.spyOn(Application.prototype, "finalizeBlock");
+    const again = await startEmbeddedNode({ home: world.home, rpc: {}, logger: pino({ level: "silent" }) });
+    closers.push(() => again.close());
+    expect(replay).toHaveBeenCalledTimes(1);
+    replay.mockRestore();
+    const comet = await cometClient(again.rpcUrl);
+    const { height } = again;
+    expect(Number(height)).toBeGreaterThan(sent.height);
+    const { lastBlockAppHash } = await comet.abciInfo();
+    const { block } = await comet.block(Number(height));
+    expect(block.header.height).toBe(Number(height));
+    expect((await comet.status()).syncInfo.latestAppHash).toEqual(lastBlockAppHash);
+  });
+
+  test("makes no block sooner than the interval, however much is sent", async () => {
+    const world = await startWorld();
+    const client = await signingClient(world);
+    const comet = await cometClient(world.node.rpcUrl);
+    for (let n = 0; n < 4; n++) {
+      await client.sendTokens(world.sender, world.sender, [{ denom: denomination, amount: "1" }], fee);
+    }
+    const { blockMetas } = await comet.blockchain(2, Number(world.node.height));
+    const times = blockMetas.map((meta) => meta.header.time.getTime()).reverse();
+    const gaps = times.slice(1).map((time, index) => time - (times[index] ?? 0));
+    expect(gaps.length).toBeGreaterThan(2);
+    // The clock that stamps blocks and the one that paces them differ by rounding.
+    expect(Math.min(...gaps)).toBeGreaterThanOrEqual(98);
   });
 });

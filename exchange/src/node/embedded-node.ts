@@ -64,8 +64,12 @@ export async function startEmbeddedNode(options: EmbeddedNodeOptions): Promise<E
   const { home, logger } = options;
   mkdirSync(home, { recursive: true, mode: 0o700 });
   const opened: (() => Promise<void>)[] = [];
-  const closeAll = async () => {
-    for (const close of opened.splice(0).reverse()) await close();
+  let closing: Promise<void> | undefined;
+  const closeAll = () => {
+    closing ??= (async () => {
+      for (const close of opened.reverse()) await close();
+    })();
+    return closing;
   };
   try {
     const lock = await lockHome(home);
@@ -113,8 +117,7 @@ export async function startEmbeddedNode(options: EmbeddedNodeOptions): Promise<E
     );
     const stopForGood = (error: unknown) => {
       logger.fatal({ err: error }, "the node stops: it must not go on with this chain");
-      failed(error);
-      void closeAll();
+      void closeAll().finally(() => failed(error));
     };
     const producer = new Producer(
       application,

@@ -21,13 +21,17 @@ export async function lockHome(home: string): Promise<HomeLock> {
       await listen(server, address);
       return { release: () => new Promise((resolve) => server.close(() => resolve())) };
     } catch (error) {
-      if (!(error instanceof Error) || !("code" in error) || error.code !== "EADDRINUSE") throw error;
+      if (!isTaken(error)) throw error;
       // Where the address is a file, it outlives its process.
       if (attempt === 0 && !address.startsWith("\0") && !(await answers(address))) unlinkSync(address);
       else
         throw new Error(`another node is running on ${home}: stop it first, or use another folder`, { cause: error });
     }
   }
+}
+
+function isTaken(error: unknown): boolean {
+  return typeof error === "object" && error !== null && "code" in error && error.code === "EADDRINUSE";
 }
 
 function lockAddress(home: string): string {

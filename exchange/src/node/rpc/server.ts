@@ -25,6 +25,8 @@ const mostBodyBytes = 8 * 1024 * 1024;
 const mostBatch = 64;
 const mostSockets = 256;
 const pingInterval = 30_000;
+/** Milliseconds that a WebSocket's client has to say goodbye. */
+const closePatience = 1_000;
 const headers = {
   "content-type": "application/json",
   "x-content-type-options": "nosniff",
@@ -68,12 +70,25 @@ export async function serveRpc(view: NodeView, listen: RpcListen, onError: OnInt
   return {
     url: `http://${host}:${address.port}`,
     close: async () => {
-      for (const client of sockets.clients) client.terminate();
-      sockets.close();
+      await closeSockets(sockets);
       server.closeAllConnections();
       await new Promise<void>((resolve) => server.close(() => resolve()));
     },
   };
+}
+
+/** Ends every WebSocket, politely first: a client that saw no close frame would try to come back. */
+async function closeSockets(sockets: WebSocketServer): Promise<void> {
+  const closed = [...sockets.clients].map((client) => {
+    client.close(1001);
+    return new Promise((resolve) => client.once("close", resolve));
+  });
+  const patience = setTimeout(() => {
+    for (const client of sockets.clients) client.terminate();
+  }, closePatience);
+  await Promise.all(closed);
+  clearTimeout(patience);
+  sockets.close();
 }
 
 async function serve(
