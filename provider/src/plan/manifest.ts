@@ -23,9 +23,16 @@ export function sealManifest(manifest: Manifest, stamps: Stamps): Envelope {
   };
 }
 
-/** @throws {ManifestError} */
+const opened = new WeakMap<Envelope, Manifest>();
+
+/**
+ * What an envelope holds. Read once for each: a thousand siblings look into the same one.
+ * @throws {ManifestError}
+ */
 export function openManifest(envelope: Envelope): Manifest {
-  return parseManifest(envelope.manifest);
+  const known = opened.get(envelope) ?? parseManifest(envelope.manifest);
+  opened.set(envelope, known);
+  return known;
 }
 
 /** What a deployment begins with whose workloads and connections are resources of their own. */

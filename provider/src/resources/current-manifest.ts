@@ -36,29 +36,43 @@ export async function findManifest(
   }
   const deployment = { tenant: actual.tenant, sequence: actual.sequence };
   const problems: string[] = [];
-  const answers = await Promise.all(
-    holders.map(async (holder) => {
-      try {
-        return await session.driver.fetchManifest(deployment, holder, actual.version, signal);
-      } catch (error) {
-        signal.throwIfAborted();
-        if (!(error instanceof NetworkError)) {
-          throw error;
-        }
-        problems.push(error.message);
-        return undefined;
+  // Whoever has it first will do: one that is down is not waited for.
+  const enough = new AbortController();
+  const bounded = AbortSignal.any([signal, enough.signal]);
+  const answers = holders.map(async (holder) => {
+    try {
+      const envelope = await session.driver.fetchManifest(deployment, holder, actual.version, bounded);
+      if (envelope !== undefined) {
+        return envelope;
       }
-    }),
-  );
-  const envelope = answers.find((one) => one !== undefined);
-  if (envelope !== undefined) {
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof NetworkError)) {
+        throw error;
+      }
+      problems.push(error.message);
+    }
+    throw new NotHere();
+  });
+  try {
+    const envelope = await Promise.any(answers);
     session.remember(envelope);
     return { kind: "found", envelope };
+  } catch (error) {
+    const unexpected = error instanceof AggregateError ? error.errors.find((one) => !(one instanceof NotHere)) : error;
+    if (unexpected !== undefined) {
+      throw unexpected;
+    }
+    return problems.length === holders.length
+      ? { kind: "unreachable", why: problems.join("; ") }
+      : { kind: "undelivered" };
+  } finally {
+    enough.abort();
   }
-  return problems.length === holders.length
-    ? { kind: "unreachable", why: problems.join("; ") }
-    : { kind: "undelivered" };
 }
+
+/** A holder does not have the manifest, or can't be asked for it. */
+class NotHere extends Error {}
 
 /** Every datacenter with an active lease of this deployment. */
 export function holdersOf(actual: ActualDeployment): readonly string[] {

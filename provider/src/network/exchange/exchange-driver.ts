@@ -55,10 +55,19 @@ export class ExchangeDriver implements NetworkDriver {
   constructor(readonly source: EndpointSource) {}
 
   async identify(signal: AbortSignal): Promise<NetworkIdentity | undefined> {
-    if (this.#connection === undefined && (await this.source.locate(signal)) === undefined) {
+    const endpoint = this.#connection === undefined ? await this.source.locate(signal) : undefined;
+    if (this.#connection === undefined && endpoint === undefined) {
       return undefined;
     }
-    return identityOf(await this.#connected(signal));
+    try {
+      return identityOf(await this.#connected(signal));
+    } catch (error) {
+      if (endpoint?.network === "embedded" && error instanceof NetworkError && error.code === "unreachable") {
+        // It has been stopped: the next create starts it again.
+        return undefined;
+      }
+      throw error;
+    }
   }
 
   async ensure(status: (line: string) => void, signal: AbortSignal): Promise<NetworkIdentity> {
@@ -73,8 +82,9 @@ export class ExchangeDriver implements NetworkDriver {
     if (this.source.isGone(chain)) {
       return "gone";
     }
-    const identity = await this.identify(signal);
-    return identity?.chain === chain ? "same" : "other";
+    const chainId = this.#connection === undefined ? (await this.source.locate(signal))?.chainId : undefined;
+    const known = chainId ?? (await this.identify(signal))?.chain;
+    return known === chain ? "same" : "other";
   }
 
   async parameters(signal: AbortSignal): Promise<NetworkParameters> {
@@ -235,11 +245,31 @@ export class ExchangeDriver implements NetworkDriver {
 }
 
 async function connect(endpoint: ExchangeEndpoint, signal: AbortSignal): Promise<Connection> {
+  try {
+    return await connectTo(endpoint, signal);
+  } catch (error) {
+    if (endpoint.network === "embedded" && error instanceof NetworkError && error.code === "unreachable") {
+      throw new NetworkError(
+        "unreachable",
+        `The embedded network ${endpoint.chainId ?? ""} of this machine does not answer. \`dcx network start\` starts it again, with all that is on it; \`dcx network status\` says how it is.`,
+        { cause: error },
+      );
+    }
+    throw error;
+  }
+}
+
+/** Milliseconds until a node of this machine counts as stopped. */
+const EMBEDDED_PATIENCE = 3000;
+
+async function connectTo(endpoint: ExchangeEndpoint, signal: AbortSignal): Promise<Connection> {
   return asked(signal, async () => {
-    const query = await ExchangeQueryClient.connect(
-      endpoint.endpoints,
-      endpoint.chainId === undefined ? {} : { chainId: endpoint.chainId },
-    );
+    const options = endpoint.chainId === undefined ? {} : { chainId: endpoint.chainId };
+    if (endpoint.network === "embedded") {
+      // Whether it runs is soon known; once it does, it is as patiently followed as any other.
+      (await ExchangeQueryClient.connect(endpoint.endpoints, { ...options, patience: EMBEDDED_PATIENCE })).close();
+    }
+    const query = await ExchangeQueryClient.connect(endpoint.endpoints, options);
     const answer = await query.parameters({ signal });
     const { parameters } = answer;
     if (parameters === undefined) {

@@ -4,7 +4,7 @@ import type { ActualDeployment, Envelope, Snapshot } from "../../network/snapsho
 import { emptyManifest, openManifest, sealManifest, slotProblems } from "../../plan/manifest";
 import { planManifest } from "../../plan/plan-manifest";
 import { findManifest, holdersOf } from "../current-manifest";
-import { applyPlan } from "../deployment/apply";
+import { applyPlan, handToAll } from "../deployment/apply";
 import { entriesOf } from "../entries/entry";
 import type { Session } from "../session";
 import { type Change, type Draft, isWaiting } from "./change";
@@ -140,7 +140,7 @@ export class GroupCommit {
             still.push(member);
             continue;
           }
-          refuseMisfits(outcome, draft, base.snapshot.deployment, member.change.entry);
+          refuseMisfit(outcome, draft, base.snapshot.deployment, member.change.entry);
           draft = outcome;
           included.push(member);
           progress = true;
@@ -172,7 +172,7 @@ export class GroupCommit {
     const changed = envelope.version !== deployment.version || entries !== deployment.manifestEntries;
     if (!changed && !sameStamps(base.envelope.stamps, envelope.stamps)) {
       // Only who owns what has changed: no transaction, but the holders are to know.
-      await Promise.allSettled(holders.map((holder) => driver.handManifest(this.deployment, holder, envelope, signal)));
+      await handToAll(driver, this.deployment, holders, envelope, signal);
     }
     if (!changed) {
       this.#keep(envelope);
@@ -248,11 +248,24 @@ export class GroupCommit {
 /** A member was cancelled before the signature: the batch is made again without it. */
 class SomebodyLeft extends Error {}
 
-/** A workload that fits no slot is its own failure: it is refused before it can take the batch with it. */
-function refuseMisfits(next: Draft, before: Draft, deployment: ActualDeployment, entry: string): void {
-  const terms = Object.fromEntries(Object.entries(deployment.infrastructures).map(([name, one]) => [name, one.terms]));
-  const known = new Set(slotProblems(before.manifest.workloads, terms).map(({ path }) => path));
-  const fresh = slotProblems(next.manifest.workloads, terms).filter(({ path }) => !known.has(path));
+/**
+ * A workload that fits no slot is its own failure: it is refused before it can take the batch with it. Only its own
+ * infrastructure is looked at, for nowhere else anything changed.
+ */
+function refuseMisfit(next: Draft, before: Draft, deployment: ActualDeployment, entry: string): void {
+  const name = entry.startsWith("workloads/") ? entry.slice("workloads/".length) : "";
+  const workload = next.manifest.workloads[name];
+  const terms = workload === undefined ? undefined : deployment.infrastructures[workload.infrastructure]?.terms;
+  if (workload === undefined || terms === undefined || before.manifest.workloads[name] === workload) {
+    return;
+  }
+  const place = { [workload.infrastructure]: terms };
+  const problems = slotProblems(next.manifest.workloads, place);
+  if (problems.length === 0) {
+    return;
+  }
+  const known = new Set(slotProblems(before.manifest.workloads, place).map(({ path }) => path));
+  const fresh = problems.filter(({ path }) => !known.has(path) || path === `workloads.${name}`);
   if (fresh.length > 0) {
     throw new Error(`${entry} does not fit: ${fresh.map(({ path, message }) => `${path} ${message}`).join("; ")}`);
   }

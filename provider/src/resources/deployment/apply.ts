@@ -1,4 +1,4 @@
-import { type NetworkDriver, NetworkError, type TransactionResult } from "../../network/driver";
+import { type DeploymentKey, type NetworkDriver, NetworkError, type TransactionResult } from "../../network/driver";
 import type { Envelope } from "../../network/snapshot";
 import type { Plan } from "../../plan/plan";
 
@@ -41,21 +41,49 @@ export async function stage(
   envelope: Envelope,
   signal: AbortSignal,
 ): Promise<void> {
-  const outcomes = await Promise.allSettled(
-    holders.map((holder) => driver.handManifest(deployment, holder, envelope, signal)),
-  );
+  const outcomes = await handToAll(driver, deployment, holders, envelope, signal);
   signal.throwIfAborted();
-  if (outcomes.some(({ status }) => status === "fulfilled")) {
+  if (outcomes.some((problem) => problem === undefined)) {
     return;
   }
-  const why = outcomes.map((outcome) =>
-    outcome.status === "rejected" && outcome.reason instanceof Error ? outcome.reason.message : "",
-  );
+  const why = outcomes.map((problem) => problem ?? "");
   throw new NetworkError(
     "unreachable",
     `None of the ${holders.length} datacenters that hold a lease takes the new manifest, so nothing was sent:\n` +
       `${why.map((line) => `  ${line}`).join("\n")}\nTry again when one of them answers.`,
   );
+}
+
+/** Milliseconds that the others have once one holder has taken the manifest: one that is down holds nobody up. */
+const GRACE = 2000;
+
+/**
+ * Hands a manifest to all of these holders, and returns for each what went wrong, or `undefined` where it took it.
+ * Those that are late fetch it from the others.
+ */
+export async function handToAll(
+  driver: NetworkDriver,
+  deployment: DeploymentKey,
+  holders: readonly string[],
+  envelope: Envelope,
+  signal: AbortSignal,
+): Promise<readonly (string | undefined)[]> {
+  const late = new AbortController();
+  const bounded = AbortSignal.any([signal, late.signal]);
+  let timer: NodeJS.Timeout | undefined;
+  const outcomes = await Promise.all(
+    holders.map(async (holder) => {
+      try {
+        await driver.handManifest(deployment, holder, envelope, bounded);
+        timer ??= setTimeout(() => late.abort(), GRACE);
+        return undefined;
+      } catch (error) {
+        return error instanceof Error ? error.message : String(error);
+      }
+    }),
+  );
+  clearTimeout(timer);
+  return outcomes;
 }
 
 function deploymentOf(plan: Plan): { readonly tenant: string; readonly sequence: bigint } | undefined {

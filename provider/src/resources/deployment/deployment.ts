@@ -31,7 +31,7 @@ import {
   type UpdateResult,
 } from "../resource";
 import type { Session } from "../session";
-import { applyPlan } from "./apply";
+import { applyPlan, handToAll } from "./apply";
 import { awaitDeployment } from "./await-deployment";
 import { checkDeployment } from "./check-deployment";
 import { somebodyElseChanged, touchedUnchanged } from "./conflict";
@@ -214,9 +214,7 @@ export class DeploymentResource implements Resource {
     if (version === manifest.envelope.version && others) {
       const key = { tenant: actual.tenant, sequence: actual.sequence };
       const { driver } = this.session;
-      await Promise.allSettled(
-        holdersOf(actual).map((holder) => driver.handManifest(key, holder, manifest.envelope, signal)),
-      );
+      await handToAll(driver, key, holdersOf(actual), manifest.envelope, signal);
       this.session.remember(manifest.envelope);
     }
   }
@@ -321,9 +319,6 @@ export class DeploymentResource implements Resource {
   async #previewCreate(request: CreateRequest, context: CallContext): Promise<CreateResult> {
     const { inputs } = request;
     const identity = await this.session.identify(context.signal);
-    if (identity !== undefined) {
-      announce(identity, context);
-    }
     const parameters = await this.session.parameters(context.signal);
     if (!containsUnknown(inputs)) {
       const birth = { clientToken: "", nonce: "", emptyVersion: "" };

@@ -1,11 +1,4 @@
-import {
-  entryKey,
-  type Manifest,
-  type ManifestConnection,
-  type ManifestWorkload,
-  newStamp,
-  type Stamp,
-} from "@dcx/protocol";
+import { entryKey, type Manifest, type ManifestConnection, type ManifestWorkload, type Stamp } from "@dcx/protocol";
 import type { Draft } from "../commit/change";
 
 /** An entry of a manifest, with its kind. */
@@ -27,7 +20,7 @@ export function entriesOf(manifest: Manifest): ReadonlyMap<string, string> {
 /** The draft with this entry in it, under a stamp. */
 export function withEntry(draft: Draft, entry: Entry, stamp: Stamp, isNew: boolean): Draft {
   const key = entryKey(entry.kind, entry.name);
-  const there = entriesOf(draft.manifest).has(key);
+  const there = hasEntry(draft.manifest, entry.kind, entry.name);
   const manifest: Manifest =
     entry.kind === "workloads"
       ? { ...draft.manifest, workloads: { ...draft.manifest.workloads, [entry.name]: entry.content } }
@@ -43,7 +36,7 @@ export function withEntry(draft: Draft, entry: Entry, stamp: Stamp, isNew: boole
 /** The draft without an entry; the same draft where it has none. */
 export function withoutEntry(draft: Draft, kind: Entry["kind"], name: string): Draft {
   const key = entryKey(kind, name);
-  if (!entriesOf(draft.manifest).has(key)) {
+  if (!hasEntry(draft.manifest, kind, name)) {
     return draft.unseen === 0 ? draft : { ...draft, unseen: draft.unseen - 1 };
   }
   const { [key]: _stamp, ...stamps } = draft.stamps;
@@ -51,8 +44,8 @@ export function withoutEntry(draft: Draft, kind: Entry["kind"], name: string): D
   return { ...draft, stamps, manifest: { ...draft.manifest, [kind]: left } };
 }
 
-export function freshStamp(owner: string): Stamp {
-  return newStamp(owner);
+export function hasEntry(manifest: Manifest, kind: Entry["kind"], name: string): boolean {
+  return Object.hasOwn(manifest[kind], name);
 }
 
 function sortedKeys(_key: string, value: unknown): unknown {
