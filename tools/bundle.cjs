@@ -39,14 +39,66 @@ esbuild.buildSync({
     ].join("\n"),
   },
 });
-esbuild.buildSync({
+// What is loaded lazily lies in files of its own, for reading and parsing code costs most of a start. Modules whose
+// classes cross those files (`instanceof`) are in one that both use.
+const source = path.join(root, "provider", "src");
+const shared = [
+  "await/wait",
+  "configuration/configuration",
+  "network/driver",
+  "resources/resource",
+  "wire/codec",
+  "wire/path",
+  "wire/value",
+];
+const lazy = ["resources/index", "schema/package-schema"];
+const fileOf = (module) => `${module.replaceAll("/", "-")}.js`;
+const split = {
+  name: "split",
+  setup(build) {
+    build.onResolve({ filter: /^\.\.?\// }, ({ path: request, resolveDir, kind }) => {
+      const module = path
+        .relative(source, path.resolve(resolveDir, request))
+        .replaceAll(path.sep, "/")
+        .replace(/\.js$/, "");
+      if (kind === "dynamic-import" && lazy.includes(module)) {
+        return { path: `./${fileOf(module)}`, external: true };
+      }
+      return shared.includes(module) ? { path: "./shared.js", external: true } : undefined;
+    });
+  },
+};
+const parts = {
   ...common,
-  entryPoints: [path.join(root, "provider", "src", "plugin.ts")],
-  outfile: path.join(folder, "plugin.js"),
   sourcemap: "linked",
   // Native and optional: whoever asks for them has a way without.
   external: ["secp256k1", "bufferutil", "utf-8-validate"],
   alias: { "@dcx/protocol": path.join(root, "protocol", "src", "index.ts") },
+};
+
+async function bundleParts() {
+  await esbuild.build({
+    ...parts,
+    stdin: {
+      contents: shared.map((module) => `export * from "./${module}";`).join("\n"),
+      resolveDir: source,
+      loader: "ts",
+    },
+    outfile: path.join(folder, "shared.js"),
+  });
+  for (const module of ["plugin", ...lazy]) {
+    await esbuild.build({
+      ...parts,
+      plugins: [split],
+      entryPoints: [path.join(source, `${module}.ts`)],
+      outfile: path.join(folder, fileOf(module)),
+    });
+  }
+}
+
+bundleParts().catch((error) => {
+  process.stderr.write(`error: ${error.message}\n`);
+  process.exit(1);
 });
 
 const sdk = path.join(root, "sdk", "nodejs");
