@@ -113,7 +113,7 @@ async function writeLayer(blobs, files) {
   const written = pipeline(pack, count, fs.createWriteStream(temporary));
   const common = { mtime: new Date(0), uid: 0, gid: 0, uname: "", gname: "" };
   for (const folder of foldersOf(files)) {
-    pack.entry({ ...common, name: `${folder}/`, type: "directory", mode: 0o755 });
+    pack.entry({ ...common, name: `${folder}/`, type: "directory", mode: folder === "tmp" ? 0o1777 : 0o755 });
   }
   for (const file of files) {
     const header = { ...common, name: file.name, type: "file", mode: file.mode ?? 0o644 };

@@ -2,10 +2,13 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Isolation } from "@dcx/protocol";
 import { openImageStore } from "../images/store";
+import { ContainerRuntime } from "./container/container-runtime";
+import { findEngine } from "./container/engine-socket";
 import { plainMethod } from "./none/none";
 import { programCommand } from "./programs";
 import type { Runtime } from "./runtime";
 import { sandboxMethod, sandboxOwnerOffset } from "./sandbox/sandbox";
+import { findTool } from "./sandbox/tools";
 import { SupervisedRuntime } from "./supervised/supervised-runtime";
 
 export interface RuntimeLogger {
@@ -54,9 +57,29 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
 }
 
 const attempts: readonly (readonly [Isolation, (options: RuntimeOptions) => Promise<Runtime>])[] = [
+  ["container", openContainers],
   ["sandbox", openSandbox],
   ["none", openPlain],
 ];
+
+async function openContainers(options: RuntimeOptions): Promise<Runtime> {
+  const { engine, at } = await findEngine(options.containerSocket);
+  const nsenter = findTool("nsenter");
+  if (process.platform !== "linux" || process.getuid?.() !== 0 || nsenter === undefined) {
+    throw new Error(
+      `${at} answers, but connections between containers need the agent to be root on the engine's own Linux machine, ` +
+        "with nsenter (util-linux). Run the agent as root there.",
+    );
+  }
+  return new ContainerRuntime({
+    engine,
+    nsenter,
+    imageLayouts: options.imageLayouts,
+    datacenter: options.datacenter,
+    networkHelper: programCommand("network-helper", options.programs),
+    logger: options.logger,
+  });
+}
 
 async function openSandbox(options: RuntimeOptions): Promise<Runtime> {
   const home = join(options.home, "sandbox");

@@ -1,0 +1,383 @@
+import { createHash } from "node:crypto";
+import { chownSync, existsSync, statSync } from "node:fs";
+import { PassThrough, Readable } from "node:stream";
+import type Docker from "dockerode";
+import type { ContainerInspectInfo } from "dockerode";
+import { z } from "zod";
+import { NamespaceNetwork } from "../namespace-network";
+import type {
+  InstanceLabels,
+  InstanceNetwork,
+  InstanceSpecification,
+  Limit,
+  LogOptions,
+  ObservedInstance,
+  ObservedState,
+  Runtime,
+} from "../runtime";
+import type { Line } from "../supervised/logs";
+import { presentInEngine, pullIntoEngine } from "./engine-images";
+import { parseEngineLog } from "./engine-logs";
+
+export interface ContainerRuntimeOptions {
+  readonly engine: Docker;
+  readonly imageLayouts: readonly string[];
+  /** Marks this agent's containers and volumes. */
+  readonly datacenter: string;
+  /** Command line of the network helper. */
+  readonly networkHelper: readonly string[];
+  readonly nsenter: string;
+  readonly logger: { warn(details: object, message: string): void };
+}
+
+const mark = "dcx.datacenter";
+const temporaryFolders = ["/tmp", "/run", "/var/tmp"];
+// What many images need of "root": the engines' own list without raw sockets and devices.
+const capabilities = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "NET_BIND_SERVICE"];
+const stopSeconds = 10;
+const retryDelay = 1000;
+
+const Labels = z.object({
+  deployment: z.string(),
+  infrastructure: z.string(),
+  lease: z.string(),
+  workload: z.string(),
+  index: z.number().int(),
+});
+
+/**
+ * Runs instances as containers of Docker or Podman on this machine. The engine keeps them running and starts them again;
+ * all that is known of an instance is in its container's labels.
+ */
+export class ContainerRuntime implements Runtime {
+  readonly isolation = "container";
+  /** Volumes have no bound; what is written elsewhere has. */
+  readonly unenforced: readonly Limit[] = ["disk"];
+  readonly #options: ContainerRuntimeOptions;
+  readonly #listeners = new Set<() => void>();
+  readonly #networks = new Map<string, NamespaceNetwork>();
+  readonly #lastWords = new Map<string, string>();
+  #events: Readable | undefined;
+  #closed = false;
+
+  constructor(options: ContainerRuntimeOptions) {
+    this.#options = options;
+    void this.#follow();
+  }
+
+  async list(): Promise<readonly ObservedInstance[]> {
+    const { datacenter, engine } = this.#options;
+    const found = await engine.listContainers({ all: true, filters: { label: [`${mark}=${datacenter}`] } });
+    const observed = await Promise.all(
+      found.map(async ({ Id }) => {
+        const container = await engine.getContainer(Id).inspect().catch(ignoreMissing);
+        return container === undefined ? undefined : this.#observe(container);
+      }),
+    );
+    return observed.filter((instance) => instance !== undefined);
+  }
+
+  async pull(image: string, credentials?: { readonly username: string; readonly password: string }): Promise<string> {
+    const { engine, imageLayouts } = this.#options;
+    return (await pullIntoEngine(engine, imageLayouts, image, credentials)).digest;
+  }
+
+  async start(specification: InstanceSpecification): Promise<void> {
+    const { datacenter, engine, imageLayouts } = this.#options;
+    const { limits, volumes } = specification;
+    const image = await presentInEngine(engine, imageLayouts, specification.image);
+    for (const { volume } of volumes) {
+      const { Mountpoint } = await engine.createVolume({
+        Name: this.#volumeName(volume),
+        Labels: { [mark]: datacenter },
+      });
+      giveTo(Mountpoint, image.user);
+    }
+    const temporary = `rw,nosuid,nodev,mode=1777,size=${limits.disk}`;
+    const container = await engine.createContainer({
+      name: this.#name(specification.id),
+      Image: image.name,
+      Hostname: `${specification.labels.workload}-${specification.labels.index}`.slice(0, 63),
+      ...(specification.command === undefined ? {} : { Entrypoint: [...specification.command] }),
+      ...(specification.arguments === undefined
+        ? // With another entry point the image's own arguments mean nothing.
+          specification.command === undefined
+          ? {}
+          : { Cmd: [] }
+        : { Cmd: [...specification.arguments] }),
+      Env: Object.entries(specification.environment).map(([name, value]) => `${name}=${value}`),
+      Labels: {
+        [mark]: datacenter,
+        "dcx.id": specification.id,
+        "dcx.digest": specification.digest,
+        "dcx.labels": JSON.stringify(specification.labels),
+        "dcx.image-digest": image.digest,
+      },
+      HostConfig: {
+        NetworkMode: "none",
+        RestartPolicy: { Name: "always" },
+        Memory: Number(limits.memory),
+        MemorySwap: Number(limits.memory),
+        NanoCpus: limits.cpu * 1_000_000,
+        PidsLimit: limits.processes,
+        ReadonlyRootfs: true,
+        Tmpfs: Object.fromEntries(temporaryFolders.map((folder) => [folder, temporary])),
+        CapDrop: ["ALL"],
+        CapAdd: capabilities,
+        SecurityOpt: ["no-new-privileges"],
+        Binds: volumes.map(({ volume, path }) => `${this.#volumeName(volume)}:${path}:rw`),
+        ExtraHosts: Object.entries(specification.hosts).map(([name, address]) => `${name}:${address}`),
+        LogConfig: { Type: "json-file", Config: { "max-size": "4m", "max-file": "2" } },
+      },
+    });
+    try {
+      await container.start();
+    } catch (error) {
+      await container.remove({ force: true });
+      throw new Error(
+        `instance ${specification.id} can't be started: ${error instanceof Error ? error.message : error}`,
+        {
+          cause: error,
+        },
+      );
+    }
+  }
+
+  async remove(id: string): Promise<void> {
+    await this.#networks.get(id)?.close();
+    this.#networks.delete(id);
+    const container = this.#container(id);
+    await container.stop({ t: stopSeconds }).catch(ignoreMissing);
+    await container.remove({ force: true, v: true }).catch(ignoreMissing);
+    this.#notify();
+  }
+
+  async removeVolume(volume: string): Promise<void> {
+    await this.#options.engine.getVolume(this.#volumeName(volume)).remove().catch(ignoreMissing);
+  }
+
+  async *logs(id: string, options: LogOptions, signal: AbortSignal): AsyncGenerator<Line> {
+    let last = "";
+    for (let again = false; ; again = true) {
+      const request = { stdout: true, stderr: true, timestamps: true };
+      const tail = again ? {} : options.tail === undefined ? {} : { tail: options.tail };
+      const since = last === "" ? {} : { since: Math.floor(Date.parse(last) / 1000) };
+      const container = this.#container(id);
+      const stream = options.follow
+        ? readable(await container.logs({ ...request, ...tail, ...since, follow: true }))
+        : Readable.from([await container.logs({ ...request, ...tail, follow: false })]);
+      const stop = () => stream.destroy();
+      signal.addEventListener("abort", stop, { once: true });
+      try {
+        for await (const line of parseEngineLog(stream)) {
+          // The engine counts in whole seconds: what was read before comes again.
+          if (line.time > last) {
+            last = line.time;
+            yield line;
+          }
+        }
+      } catch (error) {
+        if (!signal.aborted) {
+          throw error;
+        }
+      } finally {
+        signal.removeEventListener("abort", stop);
+        stream.destroy();
+      }
+      if (!options.follow || signal.aborted) {
+        return;
+      }
+      // The stream ends with each run; the next one goes on where it ended.
+      await new Promise((resolve) => setTimeout(resolve, retryDelay / 4));
+      if ((await container.inspect().catch(ignoreMissing)) === undefined) {
+        return;
+      }
+    }
+  }
+
+  async execute(id: string, command: readonly string[], timeout: number): Promise<number> {
+    const execution = await this.#container(id).exec({ Cmd: [...command], AttachStdout: true, AttachStderr: true });
+    const stream = await execution.start({ hijack: true, stdin: false });
+    stream.resume();
+    const ended = new Promise<"ended">((resolve) => {
+      stream.once("close", () => resolve("ended"));
+      stream.once("end", () => resolve("ended"));
+      stream.once("error", () => resolve("ended"));
+    });
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<"late">((resolve) => {
+      timer = setTimeout(() => resolve("late"), timeout);
+    });
+    const outcome = await Promise.race([ended, late]);
+    clearTimeout(timer);
+    const { ExitCode, Pid } = await execution.inspect();
+    if (outcome === "late") {
+      stream.destroy();
+      // The engine's interface has no way to end it.
+      if (Pid > 0) {
+        process.kill(Pid, "SIGKILL");
+      }
+      return 137;
+    }
+    return ExitCode ?? 137;
+  }
+
+  async network(id: string): Promise<InstanceNetwork> {
+    const known = this.#networks.get(id);
+    if (known !== undefined) {
+      return known;
+    }
+    const { networkHelper, nsenter } = this.#options;
+    await this.#container(id).inspect();
+    const network =
+      this.#networks.get(id) ??
+      new NamespaceNetwork(async () => {
+        const { State } = await this.#container(id).inspect();
+        const file = `/proc/${State.Pid}/ns/net`;
+        if (!State.Running || !existsSync(file)) {
+          throw new Error(`the instance has no network (its container is ${State.Status})`);
+        }
+        return { key: `${State.Pid} ${State.StartedAt}`, enter: [nsenter, `--net=${file}`] };
+      }, networkHelper);
+    this.#networks.set(id, network);
+    return network;
+  }
+
+  subscribe(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#events?.destroy();
+    this.#listeners.clear();
+    await Promise.all([...this.#networks.values()].map((network) => network.close()));
+    this.#networks.clear();
+  }
+
+  async #observe(container: ContainerInspectInfo): Promise<ObservedInstance> {
+    const own = container.Config.Labels;
+    const labels: InstanceLabels = Labels.parse(JSON.parse(own["dcx.labels"] ?? "{}"));
+    return {
+      id: own["dcx.id"] ?? "",
+      labels,
+      digest: own["dcx.digest"] ?? "",
+      imageDigest: own["dcx.image-digest"] ?? "",
+      containerId: `${container.Id.slice(0, 12)}-${container.RestartCount}`,
+      state: await this.#state(container),
+    };
+  }
+
+  async #state(container: ContainerInspectInfo): Promise<ObservedState> {
+    const { State, RestartCount: restarts } = container;
+    if (State.Running && !State.Restarting) {
+      return { phase: "running", startedAt: State.StartedAt, restarts };
+    }
+    if (State.Status === "created") {
+      return { phase: "pulling", message: State.Error || "created" };
+    }
+    const why = State.OOMKilled
+      ? "it used more memory than its limit and was killed"
+      : `exited with ${State.ExitCode}${State.Error === "" ? "" : ` (${State.Error})`}`;
+    const words = await this.#last(container);
+    const message = words === "" ? why : `${why}: "${words}"`;
+    return { phase: "exited", exitCode: State.ExitCode, message, restarts };
+  }
+
+  /** The last line of a run that ended. */
+  async #last(container: ContainerInspectInfo): Promise<string> {
+    const key = `${container.Id} ${container.State.FinishedAt}`;
+    const known = this.#lastWords.get(key);
+    if (known !== undefined) {
+      return known;
+    }
+    let words = "";
+    const signal = new AbortController().signal;
+    for await (const { line } of this.logs(
+      container.Config.Labels["dcx.id"] ?? "",
+      { follow: false, tail: 5 },
+      signal,
+    )) {
+      words = line.trim() === "" ? words : line.slice(0, 300);
+    }
+    if (this.#lastWords.size > 1000) {
+      this.#lastWords.clear();
+    }
+    this.#lastWords.set(key, words);
+    return words;
+  }
+
+  /** Tells of what the engine reports, for as long as this is open. */
+  async #follow(): Promise<void> {
+    const { datacenter, engine, logger } = this.#options;
+    while (!this.#closed) {
+      try {
+        const events = readable(
+          await engine.getEvents({ filters: { type: ["container"], label: [`${mark}=${datacenter}`] } }),
+        );
+        this.#events = events;
+        if (this.#closed) {
+          events.destroy();
+        }
+        this.#notify();
+        for await (const _ of events) {
+          this.#notify();
+        }
+      } catch (error) {
+        if (!this.#closed) {
+          logger.warn({ error: String(error) }, "the container engine does not report events");
+        }
+      }
+      if (!this.#closed) {
+        await new Promise((resolve) => setTimeout(resolve, retryDelay));
+      }
+    }
+  }
+
+  #notify(): void {
+    for (const network of this.#networks.values()) {
+      network.refresh().catch(() => undefined);
+    }
+    for (const listener of this.#listeners) {
+      listener();
+    }
+  }
+
+  #container(id: string): Docker.Container {
+    return this.#options.engine.getContainer(this.#name(id));
+  }
+
+  #name(id: string): string {
+    return `dcx-${hash(`${this.#options.datacenter}\n${id}`)}`;
+  }
+
+  #volumeName(volume: string): string {
+    return `dcx-${hash(`${this.#options.datacenter}\n${volume}`)}`;
+  }
+}
+
+function readable(stream: NodeJS.ReadableStream): Readable {
+  return stream instanceof Readable ? stream : new PassThrough().wrap(stream);
+}
+
+/** A new volume is root's; a workload that runs as somebody else (by number) could not write to it. */
+function giveTo(folder: string, user: string): void {
+  const [, uid, gid] = /^(\d+)(?::(\d+))?$/.exec(user) ?? [];
+  if (uid !== undefined && statSync(folder).uid === 0) {
+    chownSync(folder, Number(uid), Number(gid ?? 0));
+  }
+}
+
+function hash(text: string): string {
+  return createHash("sha256").update(text).digest("hex").slice(0, 32);
+}
+
+/** 404: it is gone; 304: it has stopped already. */
+function ignoreMissing(error: unknown): undefined {
+  const status = error instanceof Error && "statusCode" in error ? error.statusCode : undefined;
+  if (status !== 404 && status !== 304) {
+    throw error;
+  }
+  return undefined;
+}
