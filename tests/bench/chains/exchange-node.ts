@@ -1,0 +1,76 @@
+import { createHash } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { defaultGenesis } from "@dcx/exchange";
+import { createRegistry, Genesis, messages } from "@dcx/protocol";
+import { z } from "zod";
+import { root } from "../../support/root";
+import { Service } from "../processes";
+import { BenchAccount } from "./accounts";
+import { type Chain, Rpc } from "./chain";
+
+const chainId = "dcx-bench-1";
+const denomination = "udcx";
+const scale = 10n ** 18n;
+
+/** The embedded node, as `dcx node start` runs it, with that many milliseconds between blocks. */
+export async function startExchangeNode(home: string, interval: number, names: readonly string[]): Promise<Chain> {
+  const accounts = await Promise.all(names.map((name) => BenchAccount.named(name, "dcx")));
+  const genesis = defaultGenesis({
+    chainId,
+    denomination,
+    accounts: accounts.map(({ address }) => ({ address, balance: 1_000_000_000_000n })),
+    parameters: { blockInterval: BigInt(interval) },
+  });
+  const file = join(home, "..", "exchange-genesis.json");
+  writeFileSync(file, JSON.stringify(Genesis.toJSON(genesis)));
+  const node = Service.start(
+    process.execPath,
+    [join(root, "cli", "dist", "main.js"), "node", "start", "--home", home, "--genesis", file, "--port", "0"],
+    { logFile: join(home, "..", "exchange.log"), messages: "ipc" },
+  );
+  try {
+    const { rpcUrl } = z.object({ rpcUrl: z.string() }).parse(await node.firstMessage());
+    const rpc = new Rpc(rpcUrl);
+    for (const account of accounts) {
+      await rpc.prepare(account);
+    }
+    const registry = await createRegistry();
+    return {
+      node,
+      chainId,
+      rpcUrl,
+      registry,
+      accounts,
+      transfer: (from, to) => messages.send(from.address, to.address, 1n, denomination),
+      deployment: (owner, ordinal) => {
+        const token = createHash("sha256").update(`${owner.address}/${ordinal}`).digest();
+        return messages.submitDeployment({
+          tenant: owner.address,
+          infrastructures: [
+            {
+              name: "west",
+              region: "us-west",
+              resources: [
+                {
+                  compute: { cpu: 100n, memory: 2n ** 27n, disk: 2n ** 30n },
+                  price: (10n * scale).toString(),
+                  collateral: 0n,
+                  count: 1,
+                },
+              ],
+            },
+          ],
+          version: token,
+          manifestEntries: 1,
+          nonce: token,
+          clientToken: token,
+        });
+      },
+      feeFor: (gas) => ({ gas, amount: [{ denom: denomination, amount: String(gas / 1_000n + 1n) }] }),
+    };
+  } catch (error) {
+    await node.stop();
+    throw error;
+  }
+}

@@ -1,0 +1,132 @@
+import { type ChildProcess, execFile, type StdioOptions, spawn } from "node:child_process";
+import { closeSync, openSync, readFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { promisify } from "node:util";
+
+const run = promisify(execFile);
+
+/** Standard output of a command. Rejects with the last line of what it said. */
+export async function outputOf(command: string, args: readonly string[], environment = process.env): Promise<string> {
+  try {
+    return (await run(command, [...args], { env: environment, maxBuffer: 64 * 2 ** 20 })).stdout;
+  } catch (error) {
+    const said =
+      error instanceof Error && "stderr" in error ? String(error.stderr).trim().split("\n").at(-1) : undefined;
+    throw new Error(said === undefined || said === "" ? `${command} failed: ${String(error)}` : said, { cause: error });
+  }
+}
+
+/** A process of this run. Its output goes to a file, of which the end is in errors. */
+export class Service {
+  private constructor(
+    private readonly child: ChildProcess,
+    readonly pid: number,
+    private readonly logFile: string,
+  ) {}
+
+  static start(
+    command: string,
+    args: readonly string[],
+    options: { readonly logFile: string; readonly environment?: NodeJS.ProcessEnv; readonly messages?: "ipc" },
+  ): Service {
+    const log = openSync(options.logFile, "a");
+    const stdio: StdioOptions = ["ignore", log, log, ...(options.messages === undefined ? [] : [options.messages])];
+    const child = spawn(command, [...args], { stdio, env: options.environment ?? process.env });
+    closeSync(log);
+    // An error without a listener would end this process; `ended` and `firstMessage` tell of it.
+    child.on("error", () => {});
+    if (child.pid === undefined) {
+      throw new Error(`${command} could not be started`);
+    }
+    return new Service(child, child.pid, options.logFile);
+  }
+
+  get hasEnded(): boolean {
+    return this.child.exitCode !== null || this.child.signalCode !== null;
+  }
+
+  /** The last lines of what it said. */
+  get lastWords(): string {
+    return readFileSync(this.logFile, "utf8").trimEnd().split("\n").slice(-3).join(" | ").slice(-600);
+  }
+
+  /** The first message that it sends over its channel. */
+  firstMessage(): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      this.child.once("message", resolve);
+      this.child.once("exit", (code, signal) =>
+        reject(new Error(`it ended with ${signal ?? code} while starting: ${this.lastWords}`)),
+      );
+    });
+  }
+
+  /** Seconds of processor time that it has used, in user mode and in the system, all threads. Linux only. */
+  cpuSeconds(): number {
+    return cpuSecondsIn(readFileSync(`/proc/${this.pid}/stat`, "utf8"));
+  }
+
+  async stop(): Promise<void> {
+    if (!this.hasEnded) {
+      const ended = new Promise((resolve) => this.child.once("exit", resolve));
+      this.child.kill("SIGTERM");
+      const killer = setTimeout(() => this.child.kill("SIGKILL"), 10_000);
+      await ended;
+      clearTimeout(killer);
+    }
+  }
+}
+
+/** Linux counts in hundredths of a second towards programs, whatever its own clock does. */
+const ticksPerSecond = 100;
+
+/** utime + stime of a line of /proc/<pid>/stat. The command in it, in parentheses, may hold anything. */
+export function cpuSecondsIn(stat: string): number {
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const ticks = Number(fields[11]) + Number(fields[12]);
+  if (!Number.isFinite(ticks)) {
+    throw new Error("this is no line of /proc/<pid>/stat");
+  }
+  return ticks / ticksPerSecond;
+}
+
+/** Ports that are free on the loopback interface now, below the range that connections take theirs from. */
+export async function freePorts(count: number): Promise<number[]> {
+  const found: number[] = [];
+  for (let attempt = 0; found.length < count; attempt++) {
+    if (attempt > 200) {
+      throw new Error("no free ports between 20000 and 32000");
+    }
+    const port = 20_000 + Math.floor(Math.random() * 12_000);
+    if (!found.includes(port) && (await isFree(port))) {
+      found.push(port);
+    }
+  }
+  return found;
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+  });
+}
+
+/** Resolves with what `condition` finds. Rejects after `timeout` milliseconds, naming what was waited for. */
+export async function until<Result>(
+  what: string,
+  timeout: number,
+  condition: () => Promise<Result | undefined>,
+): Promise<Result> {
+  const deadline = performance.now() + timeout;
+  for (;;) {
+    const result = await condition();
+    if (result !== undefined) {
+      return result;
+    }
+    if (performance.now() > deadline) {
+      throw new Error(`not within ${timeout / 1000} s: ${what}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
