@@ -38,7 +38,7 @@ import {
   executeTransaction,
   refusalOf,
   type Surroundings,
-  settleEnvelope,
+  settlePending,
   signersOf,
   simulate,
   wireEvent,
@@ -169,7 +169,7 @@ export class Application {
     try {
       refuseFacilitatorTypes(transaction);
       const check = request.type === CheckTxType.RECHECK ? "sequence" : "signature";
-      settleEnvelope(this.checkState, admit(this.checkState, transaction, around, check));
+      settlePending(this.checkState, admit(this.checkState, transaction, around, check));
       return ResponseCheckTx.fromPartial({ gasWanted });
     } catch (error) {
       return ResponseCheckTx.fromPartial({ ...refusalOf(error, transaction, around), gasWanted });

@@ -1,7 +1,7 @@
 import type { Parameters } from "@dcx/protocol";
 import { TxMsgData } from "cosmjs-types/cosmos/base/abci/v1beta1/abci";
 import { ExecTxResult, type Event as WireEvent } from "cosmjs-types/tendermint/abci/types";
-import { deductFee } from "../state/accounts";
+import { deductFee, putAccount } from "../state/accounts";
 import { Branch } from "../state/branch";
 import { type Event, EventList, UnlimitedGas } from "../state/context";
 import { ExchangeError } from "../state/errors";
@@ -86,6 +86,17 @@ export function settleEnvelope(store: KeyValueStore, admitted: Admitted): void {
   recordSigners(store, admitted.addresses, admitted.signers);
 }
 
+/**
+ * The same for the state in which pending transactions are checked. Nothing but balances and sequences is read from
+ * it, so the sums over all accounts are left alone: every arrival would pay for them.
+ */
+export function settlePending(store: KeyValueStore, admitted: Admitted): void {
+  for (const [index, { account, publicKey }] of admitted.signers.entries()) {
+    const balance = index === 0 ? account.balance - admitted.fee.amount : account.balance;
+    putAccount(store, { ...account, publicKey, balance, sequence: account.sequence + 1n });
+  }
+}
+
 /** Executes a signed transaction in a block. Nothing of a transaction whose envelope is refused is kept. */
 export function executeTransaction(store: KeyValueStore, transaction: Transaction, around: Surroundings): ExecTxResult {
   let admitted: Admitted;
@@ -149,14 +160,21 @@ export function simulate(
   return { gasUsed: gas.consumed, data: outcome.data, events: outcome.events.map(wireEvent) };
 }
 
+// A transaction is looked at when it arrives, when it is rechecked, chosen and executed: its signers are the same.
+const knownSigners = new WeakMap<readonly EncodedMessage[], readonly string[]>();
+
 /** The addresses that must sign, each once, in the order of the messages that name them. */
-export function signersOf(machine: StateMachine, messages: readonly EncodedMessage[]): string[] {
+export function signersOf(machine: StateMachine, messages: readonly EncodedMessage[]): readonly string[] {
+  const known = knownSigners.get(messages);
+  if (known !== undefined) return known;
   const addresses = new Set<string>();
   for (const message of messages) for (const address of machine.requiredSigners(message)) addresses.add(address);
   if (addresses.size === 0) {
     throw new EnvelopeError(EnvelopeErrorCode.NoSignatures, "nobody signs these messages: facilitators make them");
   }
-  return [...addresses];
+  const signers = [...addresses];
+  knownSigners.set(messages, signers);
+  return signers;
 }
 
 /** Turns what was thrown into a result. Errors of the storage and of the engine are no transaction's: they go on. */
