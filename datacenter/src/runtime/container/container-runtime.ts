@@ -87,10 +87,8 @@ export class ContainerRuntime implements Runtime {
     const { limits, volumes } = specification;
     const image = await presentInEngine(engine, imageLayouts, specification.image);
     for (const { volume } of volumes) {
-      const { Mountpoint } = await engine.createVolume({
-        Name: this.#volumeName(volume),
-        Labels: { [mark]: datacenter },
-      });
+      await engine.createVolume({ Name: this.#volumeName(volume), Labels: { [mark]: datacenter } });
+      const { Mountpoint } = await engine.getVolume(this.#volumeName(volume)).inspect();
       giveTo(Mountpoint, image.user);
     }
     const temporary = `rw,nosuid,nodev,mode=1777,size=${limits.disk}`;
