@@ -40,8 +40,12 @@ function installDependencies() {
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) {
     return;
   }
-  say("installing dependencies (npm ci)");
-  run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], { shell: process.platform === "win32" });
+  say("installing dependencies");
+  // Not `npm ci`: it refuses a lockfile without the optional packages of platforms that the registry it was made with
+  // did not serve. This installs the very versions of the lockfile, and leaves it as it is.
+  run("npm", ["install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"], {
+    shell: process.platform === "win32",
+  });
   writeFileSync(stamp, wanted);
 }
 

@@ -132,7 +132,11 @@ export async function observe(operation: (watch: Watch) => Promise<unknown>): Pr
   }
   return {
     text: texts.join(""),
-    steps: steps.filter(({ type }) => !type.startsWith("pulumi:providers:")),
+    steps: steps.filter(
+      // A refresh before the update that found nothing is no change.
+      ({ type, operation, diffs }) =>
+        !type.startsWith("pulumi:providers:") && !(operation === "refresh" && diffs.length === 0),
+    ),
     diagnostics: diagnostics.join("\n"),
   };
 }
