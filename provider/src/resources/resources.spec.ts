@@ -191,6 +191,38 @@ describe("an inline deployment", () => {
     expect(network.transactions).toHaveLength(1);
   });
 
+  it("is imported as it is, with what may be secret marked so", async () => {
+    const { network, Deployment } = world();
+    const made = await create(Deployment, "Deployment", "shop", inlineInputs);
+    const read = await provider(network).Deployment.read(
+      { id: made.id, inputs: undefined, state: undefined },
+      context("Deployment", "shop"),
+    );
+    expect(JSON.stringify(read)).not.toContain("hunter2");
+    const again = await checked(Deployment, "Deployment", "shop", read?.inputs ?? {});
+    const imported = { id: made.id, inputs: again, state: read?.state ?? {} };
+    expect((await diff(Deployment, "Deployment", "shop", imported, made.inputs)).detailed).toEqual({});
+  });
+
+  it("keeps what there is when it is cancelled, and goes on from there", async () => {
+    const { network, Deployment } = world([["sierra", "us-east"]]);
+    const inputs = await checked(Deployment, "Deployment", "shop", inlineInputs);
+    const cancel = new AbortController();
+    const waiting = {
+      ...context("Deployment", "shop", "dev", cancel.signal),
+      status: (line: string) => (line.includes("has bid") ? cancel.abort(new Error("cancelled")) : undefined),
+    };
+    const failed = await Deployment.create({ inputs, preview: false, timeout: 0 }, waiting).catch(
+      (error: unknown) => error,
+    );
+    expect(failed).toBeInstanceOf(PartialFailure);
+    expect(failed instanceof PartialFailure ? failed.reasons[0] : "").toMatch(/^cancelled/);
+    network.addDatacenter("late", "us-west");
+    const id = failed instanceof PartialFailure ? failed.id : "";
+    await update(Deployment, "Deployment", "shop", { id, inputs, state: {} }, inputs);
+    expect(network.transactions).toHaveLength(1);
+  });
+
   it("shows a lease that broke, and orders it again", async () => {
     const { network, Deployment } = world();
     const made = await create(Deployment, "Deployment", "shop", inlineInputs);

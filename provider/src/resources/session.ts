@@ -1,4 +1,11 @@
-import type { DeploymentKey, NetworkDriver, NetworkIdentity, NetworkParameters } from "../network/driver";
+import { within } from "../await/within";
+import type {
+  DeploymentKey,
+  DeploymentStatus,
+  NetworkDriver,
+  NetworkIdentity,
+  NetworkParameters,
+} from "../network/driver";
 import { NetworkError } from "../network/driver";
 import type { ActualDeployment, Envelope, Snapshot } from "../network/snapshot";
 import { GroupCommit } from "./commit/group-commit";
@@ -115,13 +122,19 @@ export class Session {
 
   /** Whether a holder says that it runs this version. One that does not answer in a few seconds does not. */
   async runs(deployment: DeploymentKey, holder: string, version: string, signal: AbortSignal): Promise<boolean> {
-    const bounded = AbortSignal.any([signal, AbortSignal.timeout(3000)]);
+    const status = await this.glance(deployment, holder, signal);
+    return status?.version === version && status.complete;
+  }
+
+  /** What a holder says, asked for a few seconds only; nothing where it does not answer. */
+  async glance(deployment: DeploymentKey, holder: string, signal: AbortSignal): Promise<DeploymentStatus | undefined> {
     try {
-      const status = await this.driver.status(deployment, holder, { after: undefined, waitMilliseconds: 0 }, bounded);
-      return status.version === version && status.complete;
+      return await within(GLANCE, signal, (bounded) =>
+        this.driver.status(deployment, holder, { after: undefined, waitMilliseconds: 0 }, bounded),
+      );
     } catch {
       signal.throwIfAborted();
-      return false;
+      return undefined;
     }
   }
 
@@ -139,6 +152,8 @@ export class Session {
 
 /** Milliseconds for which one snapshot serves all that ask. */
 const SHARED = 300;
+/** Milliseconds for which a read or a diff waits for a holder that may be down. */
+const GLANCE = 3000;
 /** Manifests that are kept. */
 const REMEMBERED = 32;
 

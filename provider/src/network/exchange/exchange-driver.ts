@@ -51,12 +51,15 @@ interface Connection {
 export class ExchangeDriver implements NetworkDriver {
   readonly capabilities: NetworkCapabilities = { separateResources: true, infrastructureUpdates: true };
   #connection: Promise<Connection> | undefined;
+  /** Until when an embedded network that did not answer counts as stopped without being asked again. */
+  #stoppedUntil = 0;
 
   constructor(readonly source: EndpointSource) {}
 
   async identify(signal: AbortSignal): Promise<NetworkIdentity | undefined> {
     const endpoint = this.#connection === undefined ? await this.source.locate(signal) : undefined;
-    if (this.#connection === undefined && endpoint === undefined) {
+    const stopped = endpoint?.network === "embedded" && Date.now() < this.#stoppedUntil;
+    if (this.#connection === undefined && (endpoint === undefined || stopped)) {
       return undefined;
     }
     try {
@@ -64,6 +67,7 @@ export class ExchangeDriver implements NetworkDriver {
     } catch (error) {
       if (endpoint?.network === "embedded" && error instanceof NetworkError && error.code === "unreachable") {
         // It has been stopped: the next create starts it again.
+        this.#stoppedUntil = Date.now() + STOPPED_MEMORY;
         return undefined;
       }
       throw error;
@@ -258,6 +262,9 @@ async function connect(endpoint: ExchangeEndpoint, signal: AbortSignal): Promise
     throw error;
   }
 }
+
+/** Milliseconds for which it is remembered that it is stopped: a preview asks once for each resource. */
+const STOPPED_MEMORY = 5000;
 
 /** Milliseconds until a node of this machine counts as stopped. */
 const EMBEDDED_PATIENCE = 3000;

@@ -97,19 +97,8 @@ export const connectionRules: EntryKindRules<ManifestConnection> = {
     if (inner !== undefined || holder === undefined) {
       return { address: inner ?? oldState?.["address"] ?? "" };
     }
-    const bounded = AbortSignal.any([signal, AbortSignal.timeout(3000)]);
-    try {
-      const status = await session.driver.status(
-        entry.deployment,
-        holder,
-        { after: undefined, waitMilliseconds: 0 },
-        bounded,
-      );
-      return { address: status.connections[entry.name]?.address ?? oldState?.["address"] ?? "" };
-    } catch {
-      signal.throwIfAborted();
-      return { address: oldState?.["address"] ?? "" };
-    }
+    const status = await session.glance(entry.deployment, holder, signal);
+    return { address: status?.connections[entry.name]?.address ?? oldState?.["address"] ?? "" };
   },
 
   describe(before, after) {

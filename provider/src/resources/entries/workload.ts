@@ -99,21 +99,12 @@ export const workloadRules: EntryKindRules<ManifestWorkload> = {
     if (holder === undefined) {
       return { state: "undelivered" };
     }
-    const bounded = AbortSignal.any([signal, AbortSignal.timeout(3000)]);
-    try {
-      const status = await session.driver.status(
-        entry.deployment,
-        holder,
-        { after: undefined, waitMilliseconds: 0 },
-        bounded,
-      );
-      const there = status.workloads[entry.name] !== undefined;
-      return { state: there ? "running" : "undelivered" };
-    } catch {
-      signal.throwIfAborted();
+    const status = await session.glance(entry.deployment, holder, signal);
+    if (status === undefined) {
       // It can't be asked: what was known stays.
       return { state: oldState?.["state"] ?? "unknown" };
     }
+    return { state: status.workloads[entry.name] === undefined ? "undelivered" : "running" };
   },
 
   describe(before, after) {
