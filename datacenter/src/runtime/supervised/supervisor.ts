@@ -98,8 +98,10 @@ function writeState(state: object): void {
     supervisor: mark(process.pid),
     holder: mark(holder?.pid),
   });
-  writeFileSync(join(folder, ".state.json"), text, { mode: 0o600 });
-  renameSync(join(folder, ".state.json"), join(folder, "state.json"));
+  if (existsSync(folder)) {
+    writeFileSync(join(folder, ".state.json"), text, { mode: 0o600 });
+    renameSync(join(folder, ".state.json"), join(folder, "state.json"));
+  }
 }
 
 /** Rejects when it can't be started, exits with something else than 0, or takes longer than ten seconds. */
@@ -374,6 +376,12 @@ function stop(): void {
   }
 }
 
+// Whoever deletes the folder wants no instance either: without this it would run for ever, with nobody to find it.
+setInterval(() => {
+  if (!existsSync(join(folder, "launch.json"))) {
+    stop();
+  }
+}, 2000).unref();
 process.on("SIGTERM", stop);
 process.on("SIGINT", () => undefined);
 process.on("SIGHUP", () => undefined);
