@@ -2,10 +2,12 @@ import { isWanted, parseArguments, splitSizes, usage } from "./arguments";
 import type { Bench, Figure, Settings } from "./figure";
 import { toJson, toTable } from "./report";
 import { blockAmongOrders } from "./rows/block-among-orders";
+import { create } from "./rows/create";
+import { nothingToDo } from "./rows/nothing-to-do";
 import { pluginStart } from "./rows/plugin-start";
 import { transactionsPerCpu } from "./rows/transactions-per-cpu";
 
-const benches: readonly Bench[] = [pluginStart, transactionsPerCpu, blockAmongOrders];
+const benches: readonly Bench[] = [pluginStart, nothingToDo, create, transactionsPerCpu, blockAmongOrders];
 
 async function main(argv: readonly string[]): Promise<number> {
   const options = parseArguments(argv);

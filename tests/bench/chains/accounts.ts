@@ -19,6 +19,8 @@ export interface Fee {
 export class BenchAccount {
   private constructor(
     readonly address: string,
+    /** In hexadecimal. */
+    readonly privateKey: string,
     private readonly wallet: DirectSecp256k1Wallet,
     private readonly publicKey: Uint8Array,
     public accountNumber: bigint,
@@ -27,15 +29,13 @@ export class BenchAccount {
 
   /** The account that a word stands for: the same word, the same key. */
   static async named(word: string, prefix: string): Promise<BenchAccount> {
-    const wallet = await DirectSecp256k1Wallet.fromKey(
-      createHash("sha256").update(`dcx bench ${word}`).digest(),
-      prefix,
-    );
+    const key = createHash("sha256").update(`dcx bench ${word}`).digest();
+    const wallet = await DirectSecp256k1Wallet.fromKey(key, prefix);
     const [account] = await wallet.getAccounts();
     if (account === undefined) {
       throw new Error("a wallet without an account");
     }
-    return new BenchAccount(account.address, wallet, account.pubkey, 0n, 0n);
+    return new BenchAccount(account.address, key.toString("hex"), wallet, account.pubkey, 0n, 0n);
   }
 
   /** The encoded transaction under the next sequence, which it takes. */

@@ -1,0 +1,66 @@
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { root } from "../../support/root";
+import type { Chain } from "../chains/chain";
+import { startExchangeNode } from "../chains/exchange-node";
+import { buildNullPlugin } from "./null-plugin";
+import { BenchStack, findEngine } from "./stack";
+
+/** Milliseconds between blocks: short, for what is measured here waits for none. */
+const interval = 100;
+const tenant = "tenant";
+
+/** Which of the two plugins a stack runs on. */
+export type Plugin = "dcx" | "nothing";
+
+/** An engine, an exchange without datacenters, and any number of stacks on it. */
+export class EngineWorld {
+  private stacks = 0;
+
+  private constructor(
+    private readonly folder: string,
+    private readonly engine: string,
+    private readonly nullPlugin: string,
+    readonly exchange: Chain,
+  ) {}
+
+  static async start(): Promise<EngineWorld> {
+    const folder = mkdtempSync(join(tmpdir(), "dcx-bench-engine-"));
+    try {
+      const engine = await findEngine();
+      const nullPlugin = await buildNullPlugin();
+      return new EngineWorld(
+        folder,
+        engine,
+        nullPlugin,
+        await startExchangeNode(join(folder, "exchange"), interval, [tenant]),
+      );
+    } catch (error) {
+      rmSync(folder, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  /** An empty stack. `endpoint`: where its plugin finds the exchange, if not at the node itself. */
+  stack(plugin: Plugin, resources: number, endpoint = this.exchange.rpcUrl): Promise<BenchStack> {
+    this.stacks += 1;
+    const name = `bench-${this.stacks}`;
+    const [account] = this.exchange.accounts;
+    const folder = join(this.folder, name);
+    mkdirSync(folder);
+    return BenchStack.create({
+      engine: this.engine,
+      folder,
+      name,
+      plugin: plugin === "dcx" ? join(root, "provider", "bin") : this.nullPlugin,
+      resources,
+      environment: { DCX_ENDPOINTS: endpoint, DCX_PRIVATE_KEY: account?.privateKey ?? "", DCX_NAMESPACE: name },
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.exchange.node.stop();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
