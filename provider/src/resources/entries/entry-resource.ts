@@ -349,7 +349,7 @@ export class EntryResource<Content extends EntryContent> implements Resource {
     const before = found.kind === "found" ? this.rules.find(openManifest(found.envelope), name) : undefined;
     context.log(
       "info",
-      `${this.rules.describe(before, content)}\nshares its transaction with other changes to deployment ${actual.sequence}`,
+      `${this.rules.describe(before, content)}\nUpdateDeployment, in one transaction with other changes to deployment ${actual.sequence}`,
     );
     const nonce = oldState?.[NONCE];
     return {
