@@ -5,9 +5,17 @@ import { blockAmongOrders } from "./rows/block-among-orders";
 import { create } from "./rows/create";
 import { nothingToDo } from "./rows/nothing-to-do";
 import { pluginStart } from "./rows/plugin-start";
+import { submitToLease } from "./rows/submit-to-lease";
 import { transactionsPerCpu } from "./rows/transactions-per-cpu";
 
-const benches: readonly Bench[] = [pluginStart, nothingToDo, create, transactionsPerCpu, blockAmongOrders];
+const benches: readonly Bench[] = [
+  pluginStart,
+  nothingToDo,
+  create,
+  submitToLease,
+  transactionsPerCpu,
+  blockAmongOrders,
+];
 
 async function main(argv: readonly string[]): Promise<number> {
   const options = parseArguments(argv);
