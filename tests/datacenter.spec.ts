@@ -22,6 +22,7 @@ import {
 } from "@dcx/protocol";
 import pino from "pino";
 import { z } from "zod";
+import { ask, askContinuously } from "./support/checks";
 
 const { buildImages } = require("../examples/images/build.cjs") as {
   buildImages(folder: string): Promise<{ layout: string }>;
@@ -110,12 +111,12 @@ describe("a datacenter on an exchange", () => {
   }
 
   /** Web in one place asks api in the other. */
-  function twoTiers(): Manifest {
+  function twoTiers(apiImage = "dcx.example/two-tier-api:1.0"): Manifest {
     return {
       schema: 1,
       salt: "55".repeat(32),
       workloads: {
-        api: { infrastructure: "east", container: { image: "dcx.example/two-tier-api:1.0" }, ports: [9000] },
+        api: { infrastructure: "east", container: { image: apiImage }, ports: [9000] },
         web: {
           infrastructure: "west",
           container: { image: "dcx.example/two-tier-web:1.0" },
@@ -343,6 +344,58 @@ describe("a datacenter on an exchange", () => {
     expect(await (await fetch(`${address}/`)).json()).toMatchObject({ greeting: "new" });
     await cancel(id);
     await statusUntil(agent, id, ({ workloads }) => Object.keys(workloads).length === 0);
+  });
+
+  it("rolls a target elsewhere without a failure of any request through its connection", async () => {
+    const id = await submit(twoTiers(), ["west", "east"], 6);
+    const answer = await until(
+      id,
+      "both leases",
+      (found) => activeLease(found) !== undefined && activeLease(found, "east") !== undefined,
+    );
+    const [west, east] = [activeLease(answer), activeLease(answer, "east")];
+    if (west === undefined || east === undefined) throw new Error("no lease");
+    await using web = await agentOf(west);
+    await using api = await agentOf(east);
+    await deliver(web, id, twoTiers());
+    await deliver(api, id, twoTiers());
+    const served = await statusUntil(web, id, ({ workloads }) => workloads["web"]?.instances[0]?.state === "ready");
+    const { address } = served.connections["public"] ?? {};
+
+    const asking = askContinuously(`${address}/`);
+    for (const [image, greeting] of [
+      ["dcx.example/two-tier-api:1.1", "Good day from api"],
+      ["dcx.example/two-tier-api:1.0", "Hello from api"],
+    ] as const) {
+      const next = twoTiers(image);
+      const version = await deliver(web, id, next);
+      await deliver(api, id, next);
+      await signing.submit([
+        messages.updateDeployment({
+          sender: tenant.address,
+          id,
+          revision: (await query.deployment(id)).deployment?.revision ?? 0n,
+          manifest: { version: Buffer.from(version), entries: 4 },
+        }),
+      ]);
+      const hex = Buffer.from(version).toString("hex");
+      await statusUntil(
+        api,
+        id,
+        (status) => status.version === hex && status.workloads["api"]?.entryDigest !== undefined,
+      );
+      const source = await statusUntil(web, id, (status) => status.version === hex);
+      expect(source.connections["web-to-api"]).toMatchObject({ role: "source", established: true });
+      // Named by its digest, it is the only one that answers.
+      expect(await ask(`${address}/`)).toMatchObject({ api: { greeting } });
+    }
+    const { asked, failures } = await asking.stop();
+    expect(failures).toEqual([]);
+    expect(asked).toBeGreaterThan(10);
+    await cancel(id);
+    for (const agent of [web, api]) {
+      await statusUntil(agent, id, ({ workloads }) => Object.keys(workloads).length === 0);
+    }
   });
 
   it("tells why it would not bid", async () => {

@@ -299,7 +299,12 @@ export class Agent {
     const target = targets.find(({ placement }) => placement.lease === lease);
     const record = this.#follower.view?.leases.get(lease);
     if (target === undefined || record === undefined) return undefined;
-    return servedVersion({ ...target, record }, observed, (id) => this.#reconciler.health.of(id));
+    return servedVersion(
+      { ...target, record },
+      observed,
+      (id) => this.#reconciler.health.of(id),
+      (id) => this.#reconciler.accepts(id),
+    );
   }
 
   #describe(deployment: string): DeploymentStatus {

@@ -39,6 +39,8 @@ interface MutableView extends ChainView {
   readonly leases: Map<string, Lease>;
   readonly broken: Map<string, bigint>;
   readonly deployments: Map<string, QueryDeploymentResponse>;
+  /** Which request the state of each deployment was read by. */
+  readonly readAt: Map<string, number>;
 }
 
 /** Ids that the events of a block name. */
@@ -66,6 +68,7 @@ export interface FollowerOptions {
  */
 export class ChainFollower {
   #view: MutableView | undefined;
+  #asked = 0;
   #heardAt = Number.NEGATIVE_INFINITY;
   readonly #options: FollowerOptions;
 
@@ -223,6 +226,7 @@ export class ChainFollower {
       leases: new Map(),
       broken: new Map(),
       deployments: new Map(),
+      readAt: new Map(),
     };
     const open = pages(
       (page) => query.orders({ page }, { signal }),
@@ -275,7 +279,12 @@ export class ChainFollower {
   }
 
   async #loadDeployment(view: MutableView, key: string, signal: AbortSignal): Promise<void> {
+    this.#asked += 1;
+    const asked = this.#asked;
     const answer = await this.#options.query.deployment(parseDeploymentKey(key), { signal });
+    // Of two answers that cross each other the one that was asked for later is the newer.
+    if (asked < (view.readAt.get(key) ?? 0)) return;
+    view.readAt.set(key, asked);
     for (const [lease, { id }] of [...view.leases]) {
       if (id !== undefined && deploymentKey(id) === key) view.leases.delete(lease);
     }

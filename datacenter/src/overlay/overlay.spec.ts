@@ -298,6 +298,40 @@ it("spreads over the target's instances and passes over one that does not accept
   expect(new Set(answers)).toEqual(new Set(["api-0", "api-1"]));
 }, 20_000);
 
+it("is established only while the target's current entry is what accepts", async () => {
+  const { west, east } = await declaredPair();
+  const socket = dialDoor(west);
+  socket.write("x");
+  await once(socket, "data");
+  apply(west, { sources: [sourceOf(west, east, { entry: "new" })] });
+  expect(west.overlay.status().get(`source ${connection}`)).toMatchObject({
+    established: false,
+    message: "the target does not run its newest version yet",
+  });
+  apply(east, { targets: [targetOf(west, east, { entry: "old" })] });
+  await expect(exchange(dialDoor(west), "while it rolls")).resolves.toBe("while it rolls");
+  expect(established(west, `source ${connection}`)).toBe(false);
+  apply(east, { targets: [targetOf(west, east, { entry: "new" })] });
+  await until(() => established(west, `source ${connection}`));
+  // None of that touched what was open.
+  await expect(exchange(socket, "y")).resolves.toBe("y");
+}, 20_000);
+
+it("sends new streams to the lease that replaces another, and lets those to the old one end", async () => {
+  const { west, east } = await declaredPair();
+  const next = await datacenter("next");
+  await serve(next, "api-0", 9000, (socket) => socket.end("next"));
+  apply(next, { targets: [targetOf(west, next)] });
+  const peer = (world: World) => ({ ...identity(world, "api"), addresses: [world.overlay.address] });
+  const socket = dialDoor(west);
+  socket.write("x");
+  await once(socket, "data");
+  apply(west, { sources: [sourceOf(west, east, { targets: [peer(east), peer(next)] })] });
+  apply(west, { sources: [sourceOf(west, east, { targets: [peer(next)] })] });
+  await expect(exchange(dialDoor(west), "")).resolves.toBe("next");
+  await expect(exchange(socket, "y")).resolves.toBe("y");
+}, 20_000);
+
 it("cuts established flows at once when the target no longer lets the source in", async () => {
   const { west, east } = await declaredPair();
   const socket = dialDoor(west);

@@ -35,6 +35,10 @@ export interface WantedSource {
   readonly port: number;
   /** Where the target workload runs: one, or two while a lease is being replaced. Empty: not known yet. */
   readonly targets: readonly TargetPeer[];
+  /** Digest of the target's entry that has to run for the connection to be established. Absent: any. */
+  readonly entry?: string;
+  /** Its lease has ended: what was begun is carried to its end, and it counts in no status. */
+  readonly leaving?: boolean;
 }
 
 /** This datacenter runs the workload that connections lead to. */
@@ -47,6 +51,10 @@ export interface WantedTarget {
   readonly port: number;
   /** Everybody who may connect: one workload, or with `from: infrastructure` each of that infrastructure's. */
   readonly sources: readonly PeerIdentity[];
+  /** Digest of the workload's entry as it runs. Absent while it rolls, or where nothing runs. */
+  readonly entry?: string;
+  /** Its lease has ended: what was begun is carried to its end, and it counts in no status. */
+  readonly leaving?: boolean;
 }
 
 /** A global connection to a local workload. */
@@ -109,7 +117,10 @@ export type ConnectionKey = `${ConnectionStatus["role"]} ${string}`;
 export interface Overlay {
   /** host:port for `ConnectionParameters.addresses`. */
   readonly address: string;
-  /** Makes it so; idempotent. What is no longer wanted is cut at once, established flows included. */
+  /**
+   * Makes it so; idempotent. What is no longer wanted is cut at once, established flows included; only where a
+   * source has another target in place of one that went, flows to that one go on to their end.
+   */
   apply(wanted: WantedConnections): void;
   /**
    * By `source <connection>`, `target <connection>` and `ingress <connection>`. With several local source workloads

@@ -17,6 +17,9 @@ export interface SourceOptions {
   readonly onChange: () => void;
 }
 
+/** How long flows to a target that went go on where there is another one, in milliseconds. */
+const retirePatience = 10_000;
+
 interface Doorway {
   readonly flows: Flows;
   network?: InstanceNetwork;
@@ -63,7 +66,9 @@ export class Source {
     for (const [key, tunnel] of this.#tunnels) {
       if (!peers.has(key)) {
         this.#tunnels.delete(key);
-        tunnel.close();
+        // Its lease was replaced, and the successor serves: what was begun there may end there.
+        if (peers.size > 0) tunnel.retire(retirePatience);
+        else tunnel.close();
       }
     }
     for (const [key, peer] of peers) {
@@ -79,6 +84,18 @@ export class Source {
     for (const [instance, doorway] of this.#doorways) {
       void this.#openDoorway(instance, doorway);
     }
+    if (this.#staleEntries) {
+      for (const tunnel of this.#tunnels.values()) {
+        tunnel.ask();
+      }
+    }
+  }
+
+  /** Whether every target that accepts ran something else than it is to run when it was last asked. */
+  get #staleEntries(): boolean {
+    const { entry } = this.#wanted;
+    const accepting = [...this.#tunnels.values()].filter(({ accepts }) => accepts);
+    return entry !== undefined && accepting.length > 0 && !accepting.some((tunnel) => tunnel.entry === entry);
   }
 
   /** The certificate of this end is a new one. */
@@ -98,7 +115,8 @@ export class Source {
           ? tunnels.map((tunnel) => tunnel.message).join("; ")
           : this.#doorways.size === 0
             ? "no instance of the source runs yet"
-            : shutDoorway?.message;
+            : (shutDoorway?.message ??
+              (this.#staleEntries ? "the target does not run its newest version yet" : undefined));
     return { role: "source", established: message === undefined, ...(message === undefined ? {} : { message }) };
   }
 

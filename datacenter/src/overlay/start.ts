@@ -44,12 +44,18 @@ export async function startOverlay(options: OverlayOptions): Promise<Overlay> {
 
   const status = (): Map<ConnectionKey, ConnectionStatus> => {
     const all = new Map<ConnectionKey, ConnectionStatus>();
-    for (const { connection, instances } of wanted.targets) {
+    for (const { connection, instances, leaving } of wanted.targets) {
+      if (leaving === true) {
+        continue;
+      }
       const established = instances.length > 0;
       const message = established ? {} : { message: "no instance of the target is ready" };
       all.set(`target ${connection}`, { role: "target", established, ...message });
     }
     for (const wantedSource of wanted.sources) {
+      if (wantedSource.leaving === true) {
+        continue;
+      }
       const one = sources.get(sourceKey(wantedSource))?.status();
       const before = all.get(`source ${wantedSource.connection}`);
       if (one !== undefined && before?.established !== false) {

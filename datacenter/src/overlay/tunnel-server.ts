@@ -37,6 +37,9 @@ export const tunnelSettings = {
   streamResetRate: 100_000,
 } as const;
 
+/** Digest of the entry that the target's datacenter runs now. */
+export const entryHeader = "dcx-entry";
+
 /** Session tickets would let an expired certificate in again. */
 export const tlsOptions = {
   minVersion: "TLSv1.3",
@@ -177,9 +180,15 @@ export class TunnelServer {
   }
 
   async #serve(admitted: Admitted, stream: ServerHttp2Stream, method: string): Promise<void> {
+    // By this the source knows whether it is the version that it is to reach.
+    const running = () => {
+      const entry = this.#targets.get(admitted.name)?.entry;
+      return entry === undefined ? {} : { [entryHeader]: entry };
+    };
     const answer = (status: number, reason: string) => {
       if (!stream.destroyed) {
-        stream.respond({ ":status": status, "dcx-reason": reason.replace(/[^\x20-\x7e]/g, " ") }, { endStream: true });
+        const headers = { ":status": status, "dcx-reason": reason.replace(/[^\x20-\x7e]/g, " "), ...running() };
+        stream.respond(headers, { endStream: true });
         // The source closes the stream when it has read this; what it has sent already goes nowhere.
         stream.resume();
       }
@@ -206,7 +215,7 @@ export class TunnelServer {
       abort(inner);
       return;
     }
-    stream.respond({ ":status": 200 });
+    stream.respond({ ":status": 200, ...running() });
     await splice(stream, inner);
   }
 

@@ -4,7 +4,7 @@ import { certificateDer, type PeerVerifier } from "@dcx/protocol";
 import type { Leaves } from "./leaves";
 import type { OverlayLogger, TargetPeer } from "./overlay";
 import { tunnelName, workloadUri } from "./tunnel-name";
-import { tlsOptions, tunnelSettings } from "./tunnel-server";
+import { entryHeader, tlsOptions, tunnelSettings } from "./tunnel-server";
 
 export interface TunnelOptions {
   readonly chainId: string;
@@ -39,6 +39,7 @@ export class Tunnel {
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
   #accepts = false;
+  #entry: string | undefined;
   #message = "connecting";
   #waiting = new Set<() => void>();
 
@@ -52,6 +53,18 @@ export class Tunnel {
     return this.#accepts;
   }
 
+  /** Digest of the target's entry that ran when it was last asked; undefined while the target was rolling. */
+  get entry(): string | undefined {
+    return this.#entry;
+  }
+
+  /** Asks again whether the target accepts, and what it runs. */
+  ask(): void {
+    if (this.#session !== undefined && this.#probing === undefined) {
+      void this.#probe(this.#session);
+    }
+  }
+
   /** Why it does not, for a person. */
   get message(): string {
     return this.#message;
@@ -63,14 +76,13 @@ export class Tunnel {
     const name = tunnelName(this.#options.chainId, this.#options.connection, this.#options.peer.lease);
     const stream = session.request({ ":method": "CONNECT", ":authority": name }, { endStream: false });
     try {
-      await this.#accepted(stream, session);
+      this.#report(true, "", await this.#accepted(stream, session));
     } catch (error) {
       stream.close(constants.NGHTTP2_CANCEL);
       this.#report(false, error instanceof Error ? error.message : String(error));
       this.#probeLater();
       throw error;
     }
-    this.#report(true, "");
     return stream;
   }
 
@@ -90,9 +102,24 @@ export class Tunnel {
     }
   }
 
+  /** Takes no more streams; those that there are go on to their end, for so many milliseconds at most. */
+  retire(patience: number): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    clearTimeout(this.#probing);
+    for (const session of this.#sessions) {
+      session.close();
+    }
+    for (const wake of this.#waiting) {
+      wake();
+    }
+    setTimeout(() => this.close(), patience).unref();
+  }
+
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
+    clearTimeout(this.#probing);
     for (const session of this.#sessions) {
       session.destroy();
     }
@@ -103,9 +130,10 @@ export class Tunnel {
 
   readonly #sessions = new Set<ClientHttp2Session>();
 
-  #report(accepts: boolean, message: string): void {
-    if (accepts !== this.#accepts || message !== this.#message) {
+  #report(accepts: boolean, message: string, entry?: string): void {
+    if (accepts !== this.#accepts || message !== this.#message || entry !== this.#entry) {
       this.#accepts = accepts;
+      this.#entry = entry;
       this.#message = message;
       this.#options.onChange();
     }
@@ -181,9 +209,9 @@ export class Tunnel {
     try {
       const stream = session.request({ ":method": "GET", ":path": "/accepts" }, { endStream: true });
       stream.resume();
-      await this.#accepted(stream, session);
+      const entry = await this.#accepted(stream, session);
       this.#delay = firstDelay;
-      this.#report(true, "");
+      this.#report(true, "", entry);
     } catch (error) {
       this.#report(false, error instanceof Error ? error.message : String(error));
       this.#probeLater();
@@ -205,7 +233,8 @@ export class Tunnel {
     this.#delay = Math.min(this.#delay * 2, longestDelay);
   }
 
-  #accepted(stream: ClientHttp2Stream, session: ClientHttp2Session): Promise<void> {
+  /** Resolves to the entry that the target runs. */
+  #accepted(stream: ClientHttp2Stream, session: ClientHttp2Session): Promise<string | undefined> {
     return new Promise((resolve, reject) => {
       stream.on("error", reject);
       stream.once("close", () =>
@@ -214,7 +243,8 @@ export class Tunnel {
       stream.once("response", (headers) => {
         const status = headers[":status"];
         if (status === 200) {
-          resolve();
+          const entry = headers[entryHeader];
+          resolve(typeof entry === "string" ? entry : undefined);
           return;
         }
         if (status === 421 && session === this.#session) {

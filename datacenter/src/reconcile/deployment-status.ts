@@ -1,17 +1,11 @@
 import { createHash } from "node:crypto";
-import {
-  type ConnectionStatus,
-  type DeploymentStatus,
-  entryDigest,
-  entryKey,
-  type InstanceStatus,
-  type WorkloadStatus,
-} from "@dcx/protocol";
+import type { ConnectionStatus, DeploymentStatus, InstanceStatus, WorkloadStatus } from "@dcx/protocol";
 import type { ConnectionKey } from "../overlay/overlay";
 import type { InstanceSpecification, ObservedInstance } from "../runtime/runtime";
 import type { Health } from "./health";
 import type { LeaseTarget } from "./lease-target";
 import type { Progress } from "./reconciler";
+import { runningEntry } from "./rolled";
 import { sourcesOf } from "./wiring";
 
 /** All that a status is made of. */
@@ -65,13 +59,7 @@ function describe(
     ({ labels }) => labels.workload === workload && labels.lease === target.placement.lease,
   );
   const current = ours.filter(({ id }) => wanted.some((specification) => specification.id === id));
-  // Rolling: something of an older version still runs, so what runs is not this entry yet.
-  const rolled = ours.length > 0 && current.length === ours.length;
-  const entry = target.manifest?.workloads[workload];
-  const digest =
-    rolled && target.manifest !== undefined && entry !== undefined
-      ? entryDigest(target.manifest.salt, entryKey("workloads", workload), entry)
-      : undefined;
+  const digest = runningEntry(target, workload, source.observed);
   const image = current.find(({ imageDigest }) => imageDigest !== undefined)?.imageDigest;
   return {
     ...(image === undefined ? {} : { imageDigest: image }),

@@ -3,6 +3,7 @@ import {
   entryCount,
   type Isolation,
   type Lease,
+  LeaseState,
   type Manifest,
   type ManifestEnvelope,
   orderKey,
@@ -28,6 +29,8 @@ export interface LeaseTarget {
   /** False: fewer entries than the chain counts, or nothing yet; then nothing is stopped. */
   readonly complete: boolean;
   readonly workloads: readonly TargetWorkload[];
+  /** Whether another lease goes on until this one says that it serves. */
+  readonly successor: boolean;
   /** Why it does not run what the chain names, for a person. */
   readonly problem?: string;
 }
@@ -77,7 +80,7 @@ export class LeaseTargets {
     const placement = this.#placement(lease);
     const wanted = Buffer.from(answer.deployment?.version ?? []).toString("hex");
     const entries = answer.deployment?.manifestEntries ?? 0;
-    const base = { placement, record: lease };
+    const base = { placement, record: lease, successor: isSuccessor(lease, answer) };
     const manifest = this.manifest(placement.deployment, wanted);
     let problem = manifest === undefined ? `version ${wanted.slice(0, 12)} is not here yet` : undefined;
     if (manifest !== undefined) {
@@ -148,6 +151,16 @@ export class LeaseTargets {
     this.#parsed.set(version, manifest);
     return manifest;
   }
+}
+
+/** design: "Replacing a lease" (the old one runs until the successor has confirmed). */
+function isSuccessor({ id }: Lease, { leases }: QueryDeploymentResponse): boolean {
+  return leases.some(
+    (other) =>
+      other.state === LeaseState.ACTIVE &&
+      other.id?.infrastructure === id?.infrastructure &&
+      (other.id?.generation ?? 0) < (id?.generation ?? 0),
+  );
 }
 
 const prefix = "ran/";

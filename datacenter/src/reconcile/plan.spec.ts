@@ -166,6 +166,27 @@ describe("plan", () => {
     expect(machine.serving("web")).toBe(2);
   });
 
+  it("waits for the new version to accept before the old one goes, where the old one does", () => {
+    for (const [before, steps] of [
+      ["yes", 0],
+      ["unknown", 0],
+      ["no", 1],
+    ] as const) {
+      const machine = new Machine();
+      settle(machine, targetOf([{ workload: "web", version: 1, count: 1, volume: false }]));
+      for (const [id, instance] of machine.instances) machine.instances.set(id, { ...instance, accepts: before });
+      const next = targetOf([{ workload: "web", version: 2, count: 1, volume: false }]);
+      for (const step of plan(next, machine.observe())) machine.take(step);
+      for (const [id, instance] of machine.instances) {
+        const accepts = instance.accepts ?? "no";
+        machine.instances.set(id, { ...instance, serving: "yes", accepts });
+      }
+      expect(plan(next, machine.observe())).toHaveLength(steps);
+      for (const [id, instance] of machine.instances) machine.instances.set(id, { ...instance, accepts: "yes" });
+      expect(plan(next, machine.observe())).toMatchObject([{ kind: "remove", why: "its successor serves" }]);
+    }
+  });
+
   it("waits before it rolls what it has not looked at yet", () => {
     const machine = new Machine();
     settle(machine, targetOf([{ workload: "web", version: 1, count: 1, volume: false }]));

@@ -35,6 +35,8 @@ export interface Present {
   readonly id: string;
   readonly labels: InstanceLabels;
   readonly serving: Serving;
+  /** Whether it accepts streams where connections lead to it. Absent: nothing leads to it. */
+  readonly accepts?: Serving;
   /** The volumes that it mounts. */
   readonly volumes: readonly string[];
 }
@@ -133,6 +135,9 @@ function rollOne({ target, current, busy, missing, free, spare, images }: Rollin
   const left = subtract(spare, times(limitsOf(target.instances[0]), BigInt(excess)));
   // Those under way are waited for: a version that does not come up takes nothing down with it.
   if ([...current, ...busy].some((instance) => instance.serving !== "yes")) return { steps: [], spare: left };
+  // Streams go to what is new only once it accepts them; where the old one never did there is nothing to wait for.
+  const accepted = busy.some(({ accepts }) => accepts !== undefined && accepts !== "no");
+  if (accepted && current.some(({ accepts = "yes" }) => accepts !== "yes")) return { steps: [], spare: left };
   if (missing.length === 0) return { steps: busy.map((one) => removal(one, "its successor serves")), spare };
   if (excess > 0) {
     const leaving = leavingFirst(busy, target, current).slice(0, excess);

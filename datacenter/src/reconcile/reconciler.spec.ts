@@ -171,7 +171,12 @@ class World {
   served(): string | undefined {
     const [target] = this.reconciler.look.targets;
     if (target === undefined) return undefined;
-    const version = servedVersion(target, this.reconciler.look.observed, (id) => this.reconciler.health.of(id));
+    const version = servedVersion(
+      target,
+      this.reconciler.look.observed,
+      (id) => this.reconciler.health.of(id),
+      (id) => this.reconciler.accepts(id),
+    );
     return version === undefined ? undefined : Buffer.from(version).toString("hex");
   }
 

@@ -5,11 +5,15 @@ import type { Records } from "../home/home";
 import type { Capacity } from "../market/capacity";
 import type { Overlay } from "../overlay/overlay";
 import type { InstanceSpecification, ObservedInstance, Runtime } from "../runtime/runtime";
+import { Acceptance, type Reachable } from "./acceptance";
 import { HealthMonitor, type Watched } from "./health";
 import type { LeaseTarget, LeaseTargets } from "./lease-target";
+import { LeavingConnections } from "./leaving";
 import { type Present, plan, type Step, type VolumeInUse } from "./plan";
-import { wireConnections } from "./wiring";
+import { runningEntry } from "./rolled";
+import { type LocalInstances, wireConnections } from "./wiring";
 
+const usualDrain = 1_000;
 const firstRetry = 1_000;
 const longestRetry = 30_000;
 
@@ -34,7 +38,7 @@ export interface ReconcilerOptions {
   /** Undefined before the chain has been read: then nothing is touched. */
   readonly view: () => ChainView | undefined;
   readonly spare: (view: ChainView) => Capacity;
-  /** How long an instance that others stand in for goes on after it gets no new streams, in ms. Default 1,000. */
+  /** How long an instance goes on, to finish what it has begun, after another took its place, in ms. Default 1,000. */
   readonly drain?: number;
   readonly logger: Logger;
   /** Called after each look and whenever what is known of an instance changes. */
@@ -54,12 +58,14 @@ interface Failure {
  */
 export class Reconciler {
   readonly health: HealthMonitor;
+  readonly #acceptance: Acceptance;
+  readonly #leaving: LeavingConnections;
   readonly #options: ReconcilerOptions;
   readonly #underway = new Map<string, Progress | "removing">();
   readonly #failures = new Map<string, Failure>();
   readonly #images = new Set<string>();
   /** How each instance is looked after: by what its own version says, also while a newer one replaces it. */
-  readonly #checks = new Map<string, Pick<Watched, "check" | "firstPort">>();
+  readonly #checks = new Map<string, Pick<Watched, "check" | "firstPort"> & Pick<Reachable, "ports">>();
   readonly #tasks = new Set<Promise<void>>();
   readonly #timers = new Set<NodeJS.Timeout>();
   #look: Look = { targets: [], observed: [] };
@@ -71,6 +77,8 @@ export class Reconciler {
   constructor(options: ReconcilerOptions) {
     this.#options = options;
     this.health = new HealthMonitor(options.runtime, () => this.wake());
+    this.#acceptance = new Acceptance(options.runtime, () => this.wake());
+    this.#leaving = new LeavingConnections(this.#drain);
   }
 
   /** Whether it has looked since it began: before, `look` is empty. */
@@ -87,6 +95,15 @@ export class Reconciler {
     const underway = this.#underway.get(id);
     if (underway !== undefined) return underway === "removing" ? undefined : underway;
     return this.#failures.get(id)?.progress;
+  }
+
+  /** Whether an instance accepts streams where connections lead to it. */
+  accepts(id: string): boolean {
+    return this.#acceptance.of(id) === "yes";
+  }
+
+  get #drain(): number {
+    return this.#options.drain ?? usualDrain;
   }
 
   get #isClosed(): boolean {
@@ -118,6 +135,7 @@ export class Reconciler {
   async close(): Promise<void> {
     this.#closing.abort();
     this.health.close();
+    this.#acceptance.close();
     for (const timer of this.#timers) clearTimeout(timer);
     await this.#working;
     await Promise.allSettled(this.#tasks);
@@ -131,7 +149,9 @@ export class Reconciler {
     const targets = sources.of(view);
     this.#look = { targets, observed };
     this.#looked = true;
-    this.health.watch(this.#watched(targets, observed));
+    const watched = this.#watched(targets, observed);
+    this.health.watch(watched);
+    this.#acceptance.watch(watched);
     const steps = plan(
       {
         leases: new Set(targets.map(({ placement }) => placement.lease)),
@@ -143,7 +163,11 @@ export class Reconciler {
     );
     this.#forgetFailures(targets);
     for (const step of steps) this.#take(step);
-    overlay.apply(wireConnections(view, targets, this.#local(observed)));
+    const leases = new Set(targets.map(({ placement }) => placement.lease));
+    const wired = wireConnections(view, targets, this.#local(targets, observed));
+    overlay.apply(this.#leaving.with(wired, leases, performance.now()));
+    const { next } = this.#leaving;
+    if (next !== undefined) this.#wakeIn(Math.max(0, next - performance.now()));
   }
 
   #take(step: Step): void {
@@ -171,7 +195,7 @@ export class Reconciler {
       logger.info({ volume: step.volume }, "volume removed");
     } else if (step.kind === "remove") {
       this.#underway.set(key, "removing");
-      if (this.#hasStandIn(step)) await pause(this.#options.drain ?? 1_000, this.#closing.signal);
+      if (this.#finishes(step)) await pause(this.#drain, this.#closing.signal);
       if (this.#isClosed) return;
       await runtime.remove(step.id);
       logger.info({ instance: step.id, why: step.why }, "instance removed");
@@ -189,8 +213,10 @@ export class Reconciler {
     }
   }
 
-  /** Whether another instance of its workload runs, to which its streams go from now on. */
-  #hasStandIn({ id, labels }: Extract<Step, { kind: "remove" }>): boolean {
+  /** Whether it is given time to finish: its lease has ended, or another instance gets its streams from now on. */
+  #finishes({ id, labels }: Extract<Step, { kind: "remove" }>): boolean {
+    if (this.health.of(id)?.serving !== "yes") return false;
+    if (!this.#look.targets.some(({ placement }) => placement.lease === labels.lease)) return true;
     return this.#look.observed.some(
       (other) =>
         other.id !== id &&
@@ -239,10 +265,11 @@ export class Reconciler {
 
   /** What the runtime shows, and what is on its way up. What is on its way down counts until it is gone. */
   #present(observed: readonly ObservedInstance[]): readonly Present[] {
-    const present = observed.map((each) => ({
+    const present: Present[] = observed.map((each) => ({
       id: each.id,
       labels: each.labels,
       serving: each.state.phase === "running" ? (this.health.of(each.id)?.serving ?? "unknown") : ("no" as const),
+      accepts: this.#acceptance.of(each.id),
       volumes: this.#volumesOf(each.id, each.labels.lease),
     }));
     const known = new Set(observed.map(({ id }) => id));
@@ -273,12 +300,14 @@ export class Reconciler {
       .map(({ volume }) => volume);
   }
 
-  #watched(targets: readonly LeaseTarget[], observed: readonly ObservedInstance[]): readonly Watched[] {
+  #watched(targets: readonly LeaseTarget[], observed: readonly ObservedInstance[]): readonly (Watched & Reachable)[] {
     for (const { manifest, workloads } of targets) {
       for (const { workload, instances } of workloads) {
         const entry = manifest?.workloads[workload];
+        const leading = Object.values(manifest?.connections ?? {}).filter(({ to }) => to === workload);
+        const ports = [...new Set(leading.map(({ port }) => port))];
         for (const { id } of instances) {
-          this.#checks.set(id, { check: entry?.healthCheck, firstPort: entry?.ports?.[0] });
+          this.#checks.set(id, { check: entry?.healthCheck, firstPort: entry?.ports?.[0], ports });
         }
       }
     }
@@ -286,27 +315,31 @@ export class Reconciler {
     for (const id of this.#checks.keys()) if (!known.has(id)) this.#checks.delete(id);
     return observed.flatMap(({ id, state, containerId }) => {
       if (state.phase !== "running") return [];
-      const { check, firstPort } = this.#checks.get(id) ?? { check: undefined, firstPort: undefined };
+      const { check, firstPort, ports = [] } = this.#checks.get(id) ?? { check: undefined, firstPort: undefined };
       const run = `${containerId} ${state.startedAt}`;
-      return [{ id, run, startedAt: new Date(state.startedAt), check, firstPort }];
+      return [{ id, run, startedAt: new Date(state.startedAt), check, firstPort, ports }];
     });
   }
 
-  #local(observed: readonly ObservedInstance[]) {
-    const of = (lease: string, workload: string): readonly ObservedInstance[] =>
+  #local(targets: readonly LeaseTarget[], observed: readonly ObservedInstance[]): LocalInstances {
+    const present = (lease: string, workload: string): readonly ObservedInstance[] =>
       observed.filter(
-        ({ id, labels, state }) =>
-          labels.lease === lease &&
-          labels.workload === workload &&
-          state.phase === "running" &&
-          this.#underway.get(id) !== "removing",
+        ({ labels, state }) => labels.lease === lease && labels.workload === workload && state.phase === "running",
       );
+    const of = (lease: string, workload: string): readonly ObservedInstance[] =>
+      present(lease, workload).filter(({ id }) => this.#underway.get(id) !== "removing");
     return {
-      running: (lease: string, workload: string) => of(lease, workload).map(({ id }) => id),
-      ready: (lease: string, workload: string) =>
-        of(lease, workload)
-          .filter(({ id }) => this.health.of(id)?.serving === "yes")
-          .map(({ id }) => id),
+      present: (lease, workload) => present(lease, workload).map(({ id }) => id),
+      entry: (lease, workload) => {
+        const target = targets.find(({ placement }) => placement.lease === lease);
+        return target === undefined ? undefined : runningEntry(target, workload, observed);
+      },
+      running: (lease, workload) => of(lease, workload).map(({ id }) => id),
+      ready: (lease, workload) => {
+        const serving = of(lease, workload).filter(({ id }) => this.health.of(id)?.serving === "yes");
+        const accepting = serving.filter(({ id }) => this.accepts(id));
+        return (accepting.length > 0 ? accepting : serving).map(({ id }) => id);
+      },
     };
   }
 }

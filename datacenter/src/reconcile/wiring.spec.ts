@@ -73,11 +73,14 @@ function targetOf(infrastructure: string, datacenter: string): LeaseTarget {
     manifest,
     current: true,
     complete: true,
+    successor: false,
     workloads: [],
   };
 }
 
 const instances: LocalInstances = {
+  present: (_lease, workload) => [`${workload}-0`, `${workload}-1`, `${workload}-leaving`],
+  entry: () => undefined,
   running: (_lease, workload) => [`${workload}-0`, `${workload}-1`],
   ready: (_lease, workload) => (workload === "web" ? ["web-1"] : []),
 };
@@ -94,7 +97,8 @@ describe("wireConnections", () => {
       [`${deployment}/connections/all`, "admin", 9001],
     ]);
     expect(sources[0]).toMatchObject({
-      instances: ["web-0", "web-1"],
+      // What leaves may still need it to finish.
+      instances: ["web-0", "web-1", "web-leaving"],
       address: connectionHost(target.placement, "web", "api"),
       targets: [{ datacenter: "dcx1east", lease: `${deployment}/east/1`, addresses: ["dcx1east:8444"] }],
     });

@@ -1,4 +1,4 @@
-import { type Datacenter, type Lease, LeaseState, type Manifest, orderKey } from "@dcx/protocol";
+import { type Datacenter, entryDigest, entryKey, type Lease, LeaseState, type Manifest, orderKey } from "@dcx/protocol";
 import type { ChainView } from "../chain/view";
 import type {
   PeerIdentity,
@@ -13,10 +13,14 @@ import type { LeaseTarget } from "./lease-target";
 
 /** Ids of the instances of a workload of a lease. */
 export interface LocalInstances {
-  /** All that run. */
+  /** All that run, also those that are leaving and finish what they have begun. */
+  present(lease: string, workload: string): readonly string[];
+  /** All that run and stay. */
   running(lease: string, workload: string): readonly string[];
   /** Those that serve. */
   ready(lease: string, workload: string): readonly string[];
+  /** Digest of the workload's entry as it runs; absent while it rolls. */
+  entry(lease: string, workload: string): string | undefined;
 }
 
 /**
@@ -43,13 +47,15 @@ export function wireConnections(
         sources.push({
           connection,
           source: { lease: placement.lease, workload },
-          instances: instances.running(placement.lease, workload),
+          instances: instances.present(placement.lease, workload),
           address: connectionHost(placement, workload, to),
           port,
           targets: peers.of(manifest, to),
+          ...entryOf(manifest, to),
         });
       }
       if (manifest.workloads[to]?.infrastructure !== placement.infrastructure) continue;
+      const entry = instances.entry(placement.lease, to);
       const running = instances.running(placement.lease, to);
       const ready = instances.ready(placement.lease, to);
       if (from.global === true) {
@@ -67,6 +73,7 @@ export function wireConnections(
           instances: readyElseRunning({ ready, running }),
           port,
           sources: sourcesOf(manifest, name).flatMap((workload) => peers.of(manifest, workload)),
+          ...(entry === undefined ? {} : { entry }),
         });
       }
     }
@@ -88,6 +95,11 @@ export function sourcesOf(manifest: Manifest, connection: string): readonly stri
   return Object.keys(manifest.workloads).filter(
     (name) => name !== to && manifest.workloads[name]?.infrastructure === from.infrastructure,
   );
+}
+
+function entryOf(manifest: Manifest, workload: string): { readonly entry?: string } {
+  const entry = manifest.workloads[workload];
+  return entry === undefined ? {} : { entry: entryDigest(manifest.salt, entryKey("workloads", workload), entry) };
 }
 
 interface Reachable {

@@ -100,7 +100,8 @@ export function workloadRuns(expected: WorkloadExpectation, view: HolderView): V
   if (workload === undefined) {
     return { met: false, missing: `${expected.name}: not started yet` };
   }
-  const rolled = workload.entryDigest === undefined || workload.entryDigest === expected.digest;
+  // None while the instances of two versions stand beside one another: then it is not done.
+  const rolled = workload.entryDigest === expected.digest;
   const good = workload.instances.filter(({ state }) => counts(state, expected.until)).length;
   if (rolled && good >= expected.count && workload.instances.length <= expected.count) {
     return met;
