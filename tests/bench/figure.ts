@@ -1,3 +1,4 @@
+import type { Cleanups } from "./cleanups";
 import type { Goal, Sample } from "./measure";
 
 /** What a row of the table is about. */
@@ -24,6 +25,8 @@ export interface Settings {
   readonly orders: readonly number[];
   /** A line that says what goes on. */
   readonly log: (line: string) => void;
+  /** For processes and folders that must not be left behind. */
+  readonly cleanups: Cleanups;
 }
 
 /** What one file of rows measures. */

@@ -1,4 +1,5 @@
 import { isWanted, parseArguments, splitSizes, usage } from "./arguments";
+import { Cleanups } from "./cleanups";
 import type { Bench, Figure, Settings } from "./figure";
 import { toJson, toTable } from "./report";
 import { blockAmongOrders } from "./rows/block-among-orders";
@@ -22,6 +23,7 @@ async function main(argv: readonly string[]): Promise<number> {
   const settings: Settings = {
     ...splitSizes(options.sizes),
     log: (line) => process.stderr.write(`${line}\n`),
+    cleanups: new Cleanups(),
   };
   const wanted = (name: string): boolean => isWanted(options.only, name);
   const names = benches.flatMap((bench) => bench.names(settings)).filter(wanted);
@@ -35,10 +37,33 @@ async function main(argv: readonly string[]): Promise<number> {
     return 0;
   }
   const figures: Figure[] = [];
+  let interrupted = false;
+  let failed = false;
+  for (const [signal, code] of [
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+  ] as const) {
+    process.once(signal, () => {
+      interrupted = true;
+      settings.cleanups.all().finally(() => process.exit(code));
+    });
+  }
   for (const bench of benches.filter((one) => one.names(settings).some(wanted))) {
-    for await (const figure of bench.run(settings, wanted)) {
-      figures.push(figure);
+    if (interrupted) {
+      break;
     }
+    try {
+      for await (const figure of bench.run(settings, wanted)) {
+        figures.push(figure);
+      }
+    } catch (error) {
+      // What was measured before, there or elsewhere, is worth printing all the same.
+      failed = true;
+      settings.log(`error: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+  if (interrupted) {
+    return 1;
   }
   const json = figures.map(toJson);
   process.stdout.write(
@@ -46,7 +71,7 @@ async function main(argv: readonly string[]): Promise<number> {
       ? `${JSON.stringify(json, undefined, 2)}\n`
       : `${toTable(figures, process.stdout.isTTY === true && !process.env["NO_COLOR"])}\n`,
   );
-  return options.strict && json.some(({ met }) => !met) ? 1 : 0;
+  return failed || (options.strict && json.some(({ met }) => !met)) ? 1 : 0;
 }
 
 main(process.argv.slice(2)).then(

@@ -5,14 +5,16 @@ import { promisify } from "node:util";
 
 const run = promisify(execFile);
 
-/** Standard output of a command. Rejects with the last line of what it said. */
+/** Standard output of a command. Rejects with the line in which it says what is wrong. */
 export async function outputOf(command: string, args: readonly string[], environment = process.env): Promise<string> {
   try {
     return (await run(command, [...args], { env: environment, maxBuffer: 64 * 2 ** 20 })).stdout;
   } catch (error) {
     const said =
-      error instanceof Error && "stderr" in error ? String(error.stderr).trim().split("\n").at(-1) : undefined;
-    throw new Error(said === undefined || said === "" ? `${command} failed: ${String(error)}` : said, { cause: error });
+      error instanceof Error && "stdout" in error && "stderr" in error ? `${error.stdout}\n${error.stderr}` : "";
+    const lines = said.split("\n").filter((line) => line.trim() !== "");
+    const complaint = lines.find((line) => /\berror:/i.test(line)) ?? lines.at(-1) ?? String(error);
+    throw new Error(`${command} ${args[0] ?? ""}: ${complaint.trim()}`, { cause: error });
   }
 }
 

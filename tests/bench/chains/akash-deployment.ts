@@ -58,7 +58,7 @@ function write({ owner, sequence }: AkashDeployment): Write {
     part(3, quantity(1, 2n ** 27n)),
     part(4, all(text(1, "default"), quantity(2, 2n ** 30n))),
     part(5, quantity(1, 0n)),
-    // An endpoint of kind SHARED_HTTP: a group without any is refused.
+    // An endpoint of kind SHARED_HTTP, as what a tenant deploys has.
     part(6, () => {}),
   );
   const price = all(text(1, "uakt"), text(2, (10n * 10n ** 18n).toString()));

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { root } from "../../support/root";
 import type { Chain } from "../chains/chain";
 import { startExchangeNode } from "../chains/exchange-node";
+import type { Cleanups } from "../cleanups";
 import { buildNullPlugin } from "./null-plugin";
 import { BenchStack, findEngine } from "./stack";
 
@@ -23,21 +24,24 @@ export class EngineWorld {
     private readonly engine: string,
     private readonly nullPlugin: string,
     readonly exchange: Chain,
+    /** Stops the node and removes the folder. */
+    readonly close: () => Promise<void>,
   ) {}
 
-  static async start(): Promise<EngineWorld> {
+  static async start(cleanups: Cleanups): Promise<EngineWorld> {
     const folder = mkdtempSync(join(tmpdir(), "dcx-bench-engine-"));
+    const removeFolder = cleanups.add(() => rmSync(folder, { recursive: true, force: true }));
     try {
       const engine = await findEngine();
       const nullPlugin = await buildNullPlugin();
-      return new EngineWorld(
-        folder,
-        engine,
-        nullPlugin,
-        await startExchangeNode(join(folder, "exchange"), interval, [tenant]),
-      );
+      const exchange = await startExchangeNode(join(folder, "exchange"), interval, [tenant]);
+      const stopNode = cleanups.add(() => exchange.node.stop());
+      return new EngineWorld(folder, engine, nullPlugin, exchange, async () => {
+        await stopNode();
+        await removeFolder();
+      });
     } catch (error) {
-      rmSync(folder, { recursive: true, force: true });
+      await removeFolder();
       throw error;
     }
   }
@@ -57,10 +61,5 @@ export class EngineWorld {
       resources,
       environment: { DCX_ENDPOINTS: endpoint, DCX_PRIVATE_KEY: account?.privateKey ?? "", DCX_NAMESPACE: name },
     });
-  }
-
-  async close(): Promise<void> {
-    await this.exchange.node.stop();
-    rmSync(this.folder, { recursive: true, force: true });
   }
 }

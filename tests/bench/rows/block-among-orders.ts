@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { LoadedExchange } from "../chains/loaded-exchange";
+import type { Cleanups } from "../cleanups";
 import { type Bench, notMeasured, type Subject } from "../figure";
 import { paired, timed } from "../measure";
 
@@ -22,13 +23,13 @@ function subjectOf(many: number): Subject {
  */
 export const blockAmongOrders: Bench = {
   names: ({ orders }) => orders.map((many) => subjectOf(many).name),
-  async *run({ orders, log }, wanted) {
+  async *run({ orders, log, cleanups }, wanted) {
     for (const many of orders) {
       const subject = subjectOf(many);
       if (wanted(subject.name)) {
         try {
           log(`${subject.name}: loading them`);
-          yield { ...subject, outcome: await measure(many, () => log(subject.name)) };
+          yield { ...subject, outcome: await measure(many, cleanups, () => log(subject.name)) };
         } catch (error) {
           yield notMeasured(subject, error);
         }
@@ -37,9 +38,15 @@ export const blockAmongOrders: Bench = {
   },
 };
 
-async function measure(many: number, loaded: () => void) {
+async function measure(many: number, cleanups: Cleanups, loaded: () => void) {
   const folder = mkdtempSync(join(tmpdir(), "dcx-bench-orders-"));
   const open: LoadedExchange[] = [];
+  const close = cleanups.add(async () => {
+    for (const exchange of open) {
+      await exchange.close();
+    }
+    rmSync(folder, { recursive: true, force: true });
+  });
   try {
     for (const [name, orders] of [
       ["many", many],
@@ -58,9 +65,6 @@ async function measure(many: number, loaded: () => void) {
     };
     return await paired({ pairs: 101, warmup: 30 }, blockOf(first), blockOf(second));
   } finally {
-    for (const exchange of open) {
-      await exchange.close();
-    }
-    rmSync(folder, { recursive: true, force: true });
+    await close();
   }
 }

@@ -18,12 +18,12 @@ const subject: Subject = {
  */
 export const create: Bench = {
   names: () => [subject.name],
-  async *run({ log }) {
+  async *run({ log, cleanups }) {
     log(subject.name);
     let world: EngineWorld | undefined;
     let proxy: RecordingProxy | undefined;
     try {
-      const opened = await EngineWorld.start();
+      const opened = await EngineWorld.start(cleanups);
       world = opened;
       const recording = await RecordingProxy.before(opened.exchange.rpcUrl);
       proxy = recording;

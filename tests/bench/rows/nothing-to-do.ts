@@ -19,7 +19,7 @@ function subjectOf(operation: Operation, resources: number): Subject {
 export const nothingToDo: Bench = {
   names: ({ resources }) =>
     resources.flatMap((count) => operations.map((operation) => subjectOf(operation, count).name)),
-  async *run({ resources, log }, wanted) {
+  async *run({ resources, log, cleanups }, wanted) {
     for (const count of resources) {
       const rows = operations
         .map((operation) => ({ operation, subject: subjectOf(operation, count) }))
@@ -30,7 +30,7 @@ export const nothingToDo: Bench = {
       let world: EngineWorld | undefined;
       try {
         log(`${rows.map(({ subject }) => subject.name).join(", ")}: creating them`);
-        world = await EngineWorld.start();
+        world = await EngineWorld.start(cleanups);
         const [ours, nothing] = [await world.stack("dcx", count), await world.stack("nothing", count)];
         await ours.up();
         await nothing.up();

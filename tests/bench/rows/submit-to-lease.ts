@@ -35,18 +35,19 @@ const subject: Subject = {
  */
 export const submitToLease: Bench = {
   names: () => [subject.name],
-  async *run({ log }) {
+  async *run({ log, cleanups }) {
     log(subject.name);
-    let world: World | undefined;
     try {
       mkdirSync(join(root, ".cache", "images"), { recursive: true });
-      world = World.create({ environment: { DCX_NODE: process.execPath } });
-      const outcome = await measure(world);
-      yield { ...subject, outcome };
+      const world = World.create({ environment: { DCX_NODE: process.execPath } });
+      const close = cleanups.add(() => world.close());
+      try {
+        yield { ...subject, outcome: await measure(world) };
+      } finally {
+        await close();
+      }
     } catch (error) {
       yield notMeasured(subject, error);
-    } finally {
-      await world?.close();
     }
   },
 };

@@ -32,10 +32,14 @@ function subjectOf(kind: Kind): Subject {
 /** Processor time of the node's process alone, from the first transaction offered to the last committed. */
 export const transactionsPerCpu: Bench = {
   names: () => kinds.map((kind) => subjectOf(kind).name),
-  async *run({ log }, wanted) {
+  async *run({ log, cleanups }, wanted) {
     const subjects = kinds.map((kind) => ({ kind, subject: subjectOf(kind) }));
     const folder = mkdtempSync(join(tmpdir(), "dcx-bench-nodes-"));
     const chains: Chain[] = [];
+    const close = cleanups.add(async () => {
+      await Promise.all(chains.map(({ node }) => node.stop()));
+      rmSync(folder, { recursive: true, force: true });
+    });
     try {
       log("node: starting an exchange and an Akash node");
       const akashHome = join(folder, "akash");
@@ -56,8 +60,7 @@ export const transactionsPerCpu: Bench = {
         }
       }
     } finally {
-      await Promise.all(chains.map(({ node }) => node.stop()));
-      rmSync(folder, { recursive: true, force: true });
+      await close();
     }
   },
 };
