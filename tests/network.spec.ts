@@ -1,0 +1,92 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import type { EmbeddedNetwork } from "@dcx/protocol";
+import { thin } from "./support/programs";
+import { World } from "./support/world";
+
+jest.setTimeout(300_000);
+
+interface Status {
+  readonly state: string;
+  readonly network?: EmbeddedNetwork;
+}
+
+describe("dcx network", () => {
+  let world: World;
+  const status = async (): Promise<Status> =>
+    JSON.parse(
+      await world.dcx("network", "status", "--json").catch((error: { stdout: string }) => error.stdout),
+    ) as Status;
+
+  beforeAll(() => {
+    world = World.create();
+  });
+  afterAll(async () => world.close());
+
+  test("there is none before it is started, and looking starts none", async () => {
+    expect((await status()).state).toBe("absent");
+    await expect(world.dcx("deployments")).rejects.toThrow(/dcx network start/);
+    expect(world.processes()).toEqual([]);
+  });
+
+  test("two starts at once make one network", async () => {
+    await Promise.all([world.startNetwork(), world.startNetwork()]);
+    expect((await status()).state).toBe("running");
+    expect(world.processes().filter(({ command }) => / (node|datacenter) start /.test(command))).toHaveLength(3);
+  });
+
+  test("stop ends every process and keeps the chain; start goes on with it", async () => {
+    const { chainId, rpcUrl } = world.network;
+    const height = await (await world.client()).height();
+    await world.dcx("network", "stop");
+    expect((await status()).state).toBe("stopped");
+    expect(world.processes()).toEqual([]);
+    await world.startNetwork();
+    expect(world.network).toMatchObject({ chainId, rpcUrl });
+    expect(await (await world.client()).height()).toBeGreaterThanOrEqual(height);
+  });
+
+  test("a process that merely has a recorded pid is neither taken for the network's nor signalled", async () => {
+    await world.dcx("network", "stop");
+    const stopped = world.network;
+    const impostor = { ...stopped, node: { ...stopped.node, pid: process.pid } };
+    writeFileSync(world.paths.descriptor, JSON.stringify(impostor));
+    expect((await status()).state).toBe("stopped");
+    await world.dcx("network", "stop");
+    await world.startNetwork();
+    expect((await status()).state).toBe("running");
+  });
+
+  test("a descriptor of a newer version is refused with what to do", async () => {
+    const text = readFileSync(world.paths.descriptor, "utf8");
+    writeFileSync(world.paths.descriptor, JSON.stringify({ ...JSON.parse(text), schema: 2 }));
+    await expect(world.dcx("network", "status")).rejects.toThrow(/newer dcx/);
+    writeFileSync(world.paths.descriptor, text);
+  });
+
+  test("after a reset a stack's resources read as gone, and the next up makes them on the new network", async () => {
+    const stack = await world.stack("reset", thin());
+    await stack.up();
+    const before = world.network.chainId;
+    await world.dcx("network", "reset", "--yes");
+    expect((await status()).state).toBe("absent");
+    await stack.refresh();
+    expect((await stack.resources()).some(({ urn }) => urn.endsWith("::hello"))).toBe(false);
+    expect(world.processes()).toEqual([]);
+    await stack.up();
+    expect(world.network.chainId).not.toBe(before);
+    await stack.destroy();
+  });
+
+  test("reset asks, and without a terminal the answer is no", async () => {
+    await expect(world.dcx("network", "reset")).rejects.toMatchObject({ code: 2 });
+    expect((await status()).state).toBe("running");
+  });
+
+  test.each([["--help"], ["network", "--help"], ["logs", "--help"]])("dcx %s suffices", async (...words) => {
+    expect(await world.dcx(...words)).toMatch(/Usage: dcx/);
+  });
+
+  test("asked wrongly it exits with 2", async () => {
+    await expect(world.dcx("netwrok")).rejects.toMatchObject({ code: 2 });
+  });
+});
