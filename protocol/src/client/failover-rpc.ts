@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { types } from "node:util";
 import { z } from "zod";
 import { NetworkUnreachable, QueryFailed, WrongChain } from "./errors";
+import { JsonPoster, type TextAnswer } from "./json-poster";
 
 const RpcAnswer = z.object({
   result: z.unknown().optional(),
@@ -39,6 +40,7 @@ const longestDelay = 2_000;
  */
 export class FailoverRpc {
   private readonly endpoints: readonly Endpoint[];
+  private readonly poster: JsonPoster;
   private preferred = 0;
   private chain: string | undefined;
 
@@ -52,6 +54,7 @@ export class FailoverRpc {
     }
     this.endpoints = endpoints.map((endpoint) => ({ url: requireHttpUrl(endpoint), verified: false }));
     this.chain = options.chainId;
+    this.poster = new JsonPoster(options.requestTimeout);
   }
 
   /** The chain that every endpoint must be of; undefined before the first answer where none was asked for. */
@@ -135,24 +138,17 @@ export class FailoverRpc {
     signal: AbortSignal,
   ): Promise<unknown> {
     signal.throwIfAborted();
-    let status: number;
-    let text: string;
+    let answered: TextAnswer;
     try {
-      const response = await fetch(endpoint.url, {
-        method: "POST",
-        headers: { "content-type": "application/json" },
-        body: JSON.stringify({ jsonrpc: "2.0", id: 1, method, params }),
-        signal: AbortSignal.any([signal, AbortSignal.timeout(this.options.requestTimeout)]),
-      });
-      status = response.status;
-      text = await response.text();
+      const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method, params });
+      answered = await this.poster.post(endpoint.url, body, signal);
     } catch (error) {
       signal.throwIfAborted();
       throw new EndpointFailed(networkReason(error, this.options.requestTimeout), { cause: error });
     }
     // CometBFT answers an error of a method with HTTP 500 and a proper JSON-RPC body: only the body tells.
-    const answer = RpcAnswer.safeParse(parseJson(text));
-    if (!answer.success) throw new EndpointFailed(`HTTP ${status}, not the answer of a node`);
+    const answer = RpcAnswer.safeParse(parseJson(answered.text));
+    if (!answer.success) throw new EndpointFailed(`HTTP ${answered.status}, not the answer of a node`);
     const failure = answer.data.error;
     if (failure) throw new QueryFailed(method, failure.code, failure.data || failure.message);
     return answer.data.result;
@@ -220,7 +216,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** The innermost reason: fetch itself only says "fetch failed". */
+/** The innermost reason. */
 function networkReason(error: unknown, timeout: number): string {
   // A DOMException, which is not an Error in every realm.
   if (typeof error === "object" && error !== null && "name" in error && error.name === "TimeoutError") {

@@ -1,6 +1,9 @@
-import { hkdfSync } from "node:crypto";
+import { createECDH, hkdfSync } from "node:crypto";
 import type { AminoSignResponse, OfflineAminoSigner, StdSignDoc } from "@cosmjs/amino";
+import { toBech32 } from "@cosmjs/encoding";
 import type { AccountData, DirectSignResponse, OfflineDirectSigner } from "@cosmjs/proto-signing";
+import { ripemd160 } from "@noble/hashes/legacy.js";
+import { sha256 } from "@noble/hashes/sha2.js";
 import type { SignDoc } from "cosmjs-types/cosmos/tx/v1beta1/tx";
 
 /** Address prefix of an exchange that does not say otherwise (QueryParametersResponse.addressPrefix does). */
@@ -50,18 +53,18 @@ export async function signerFromPrivateKey(
 ): Promise<AccountSigner> {
   const key = typeof privateKey === "string" ? bytesOfHex(privateKey) : Uint8Array.from(privateKey);
   const prefix = options.addressPrefix ?? defaultAddressPrefix;
-  const [{ DirectSecp256k1Wallet }, { Secp256k1Wallet }] = await Promise.all([
-    import("@cosmjs/proto-signing"),
-    import("@cosmjs/amino"),
-  ]);
+  const pubkey = publicKeyOf(key);
+  // https://github.com/cosmos/cosmos-sdk/blob/main/docs/architecture/adr-028-public-key-addresses.md: the legacy rule
+  const address = toBech32(prefix, ripemd160(sha256(pubkey)));
+  return new KeySigner(key, prefix, { algo: "secp256k1", address, pubkey });
+}
+
+function publicKeyOf(key: Uint8Array): Uint8Array {
   try {
-    const [direct, amino] = await Promise.all([
-      DirectSecp256k1Wallet.fromKey(key, prefix),
-      Secp256k1Wallet.fromKey(key, prefix),
-    ]);
-    const [account] = await direct.getAccounts();
-    if (account === undefined) throw new Error("a wallet without an account");
-    return new KeySigner(key, direct, amino, account);
+    if (key.length !== 32) throw new RangeError("another length");
+    const pair = createECDH("secp256k1");
+    pair.setPrivateKey(key);
+    return Uint8Array.from(pair.getPublicKey(null, "compressed"));
   } catch {
     throw new Error("The private key is none: it needs 32 bytes (64 hexadecimal digits) that are a secp256k1 key.");
   }
@@ -70,14 +73,14 @@ export async function signerFromPrivateKey(
 /** Holds everything in private fields, which neither JSON.stringify nor util.inspect shows. */
 class KeySigner implements AccountSigner {
   readonly #key: Uint8Array;
-  readonly #direct: OfflineDirectSigner;
-  readonly #amino: OfflineAminoSigner;
+  readonly #prefix: string;
   readonly #account: AccountData;
+  #direct: Promise<OfflineDirectSigner> | undefined;
+  #amino: Promise<OfflineAminoSigner> | undefined;
 
-  constructor(key: Uint8Array, direct: OfflineDirectSigner, amino: OfflineAminoSigner, account: AccountData) {
+  constructor(key: Uint8Array, prefix: string, account: AccountData) {
     this.#key = key;
-    this.#direct = direct;
-    this.#amino = amino;
+    this.#prefix = prefix;
     this.#account = account;
   }
 
@@ -93,12 +96,19 @@ class KeySigner implements AccountSigner {
     return [this.#account];
   }
 
-  signDirect(signerAddress: string, signDoc: SignDoc): Promise<DirectSignResponse> {
-    return this.#direct.signDirect(signerAddress, signDoc);
+  // What signs is loaded when something is signed: most of what asks for an account never does.
+  async signDirect(signerAddress: string, signDoc: SignDoc): Promise<DirectSignResponse> {
+    this.#direct ??= import("@cosmjs/proto-signing").then(({ DirectSecp256k1Wallet }) =>
+      DirectSecp256k1Wallet.fromKey(this.#key, this.#prefix),
+    );
+    return (await this.#direct).signDirect(signerAddress, signDoc);
   }
 
-  signAmino(signerAddress: string, signDoc: StdSignDoc): Promise<AminoSignResponse> {
-    return this.#amino.signAmino(signerAddress, signDoc);
+  async signAmino(signerAddress: string, signDoc: StdSignDoc): Promise<AminoSignResponse> {
+    this.#amino ??= import("@cosmjs/amino").then(({ Secp256k1Wallet }) =>
+      Secp256k1Wallet.fromKey(this.#key, this.#prefix),
+    );
+    return (await this.#amino).signAmino(signerAddress, signDoc);
   }
 
   deriveSecret(purpose: string): Uint8Array {
