@@ -7,7 +7,7 @@ import { findEngine } from "./container/engine-socket";
 import { plainMethod } from "./none/none";
 import { programCommand } from "./programs";
 import type { Runtime } from "./runtime";
-import { sandboxMethod, sandboxOwnerOffset } from "./sandbox/sandbox";
+import { type SandboxMaker, sandboxMethod, sandboxOwnerOffset } from "./sandbox/sandbox";
 import { findTool } from "./sandbox/tools";
 import { SupervisedRuntime } from "./supervised/supervised-runtime";
 
@@ -28,6 +28,8 @@ export interface RuntimeOptions {
   /** Account address: marks what is this agent's own in a container engine. */
   readonly datacenter: string;
   readonly logger: RuntimeLogger;
+  /** Absent: bubblewrap where it works, else util-linux's `unshare`. */
+  readonly sandboxMaker?: SandboxMaker;
   /** Where a bundle has put the runtime's programs. Absent: beside this file. */
   readonly programs?: string;
 }
@@ -83,7 +85,11 @@ async function openContainers(options: RuntimeOptions): Promise<Runtime> {
 
 async function openSandbox(options: RuntimeOptions): Promise<Runtime> {
   const home = join(options.home, "sandbox");
-  const method = sandboxMethod({ home, networkHelper: programCommand("network-helper", options.programs) });
+  const method = sandboxMethod({
+    home,
+    networkHelper: programCommand("network-helper", options.programs),
+    ...(options.sandboxMaker === undefined ? {} : { maker: options.sandboxMaker }),
+  });
   return SupervisedRuntime.open({
     home,
     images: await openImageStore({

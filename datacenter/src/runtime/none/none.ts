@@ -72,6 +72,7 @@ async function plan(
   await writeFile(join(folder, "plain.json"), JSON.stringify(kept), { mode: 0o600 });
   return {
     controlGroups: [],
+    depth: 0,
     command: mapped(commandLine(specification, image), image.rootfs, environment),
     arguments: [],
     environment,

@@ -9,6 +9,7 @@ import { NamespaceNetwork } from "../namespace-network";
 import { isRunning, type ProcessMark } from "../processes";
 import type { InstanceSpecification, Limit } from "../runtime";
 import { fileName, type MethodLaunch, type State, type SupervisedMethod } from "../supervised/supervised-runtime";
+import { bubblewrapDepth, bubblewrapScript, probeBubblewrap } from "./bubblewrap";
 import { probeControlGroups, removeControlGroups } from "./control-groups";
 import { becomeWorkload, environmentFile, type SandboxMount, type SandboxProcess, sandboxScript } from "./script";
 import { buildStage, findSandboxTools, findTool, loopbackCommand, type SandboxTools } from "./tools";
@@ -17,11 +18,16 @@ import { buildStage, findSandboxTools, findTool, loopbackCommand, type SandboxTo
 export const sandboxOwnerOffset = 1_900_000_000;
 const idCount = 65_536;
 
+/** What makes the sandbox. */
+export type SandboxMaker = "bubblewrap" | "unshare";
+
 export interface SandboxOptions {
   /** Folder of its own. */
   readonly home: string;
   /** Command line of the network helper. */
   readonly networkHelper: readonly string[];
+  /** Absent: bubblewrap where it works, else util-linux's `unshare`. */
+  readonly maker?: SandboxMaker;
 }
 
 /** Names the namespaces that every run gets anew; user and network outlive a run. */
@@ -29,7 +35,7 @@ const runNamespaces = ["--mount", "--pid", "--ipc", "--uts", "--cgroup", "--fork
 const temporaryFolders = ["/tmp", "/run", "/var/tmp"];
 
 /**
- * Linux namespaces made with util-linux: a user namespace without rights outside, a network with nothing but
+ * Linux namespaces made with bubblewrap or util-linux: a user namespace without rights outside, a network with nothing but
  * loopback, the image read-only as the only files there are. Throws saying why when this machine can't.
  */
 export function sandboxMethod(options: SandboxOptions): SupervisedMethod {
@@ -37,6 +43,7 @@ export function sandboxMethod(options: SandboxOptions): SupervisedMethod {
   const loopback = loopbackCommand();
   const rooted = process.getuid?.() === 0;
   probeNamespaces(tools, rooted);
+  const bubblewrap = findBubblewrap(options.maker, tools, rooted);
   const groups = rooted ? probeControlGroups() : { enforced: [], plan: () => [] };
   const prlimit = findTool("prlimit");
   const enforced: readonly Limit[] = [...groups.enforced, ...(prlimit === undefined ? [] : (["processes"] as const))];
@@ -62,7 +69,7 @@ export function sandboxMethod(options: SandboxOptions): SupervisedMethod {
       ...(user === undefined ? {} : { user }),
     };
     const hostname = `${specification.labels.workload}-${specification.labels.index}`.slice(0, 63);
-    const script = sandboxScript({
+    const script = {
       tools,
       stage,
       rootfs: image.rootfs,
@@ -72,14 +79,18 @@ export function sandboxMethod(options: SandboxOptions): SupervisedMethod {
       environmentFile: join(folder, "environment"),
       controlGroups: controlGroups.map((group) => join(group.folder, "cgroup.procs")),
       process: act,
-    });
+    };
     const environment = environmentOf(specification, image);
     // Nobody but the agent's user gets into the folder that they are in.
     await writeFile(join(folder, "environment"), environmentFile({ HOSTNAME: hostname, ...environment }), {
       mode: 0o644,
     });
-    await writeFile(join(folder, "setup.sh"), script, { mode: 0o600 });
-    await writeFile(join(folder, "process.json"), JSON.stringify(act), { mode: 0o600 });
+    const setup = join(folder, "setup.sh");
+    await writeFile(setup, bubblewrap === undefined ? sandboxScript(script) : bubblewrapScript(script, bubblewrap), {
+      mode: 0o600,
+    });
+    const depth = bubblewrap === undefined ? 1 : bubblewrapDepth;
+    await writeFile(join(folder, "process.json"), JSON.stringify({ ...act, depth }), { mode: 0o600 });
     const processes = String(limits.processes);
     return {
       holder: {
@@ -99,12 +110,12 @@ export function sandboxMethod(options: SandboxOptions): SupervisedMethod {
       command: [
         ...(prlimit === undefined ? [] : [prlimit, `--nproc=${processes}:${processes}`, "--core=0:0"]),
         ...enter("{holder}"),
-        tools.unshare,
-        ...runNamespaces,
+        ...(bubblewrap === undefined ? [tools.unshare, ...runNamespaces] : []),
         tools.sh,
-        join(folder, "setup.sh"),
+        setup,
         "{holder}",
       ],
+      depth,
       arguments: commandLine(specification, image),
       environment: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
       folder: "/",
@@ -195,8 +206,8 @@ async function execute(
   command: readonly string[],
   timeout: number,
 ): Promise<number> {
-  const inside: SandboxProcess = JSON.parse(await readFile(join(folder, "process.json"), "utf8"));
-  const pid = innerProcess(state.process);
+  const inside: SandboxProcess & { depth: number } = JSON.parse(await readFile(join(folder, "process.json"), "utf8"));
+  const pid = innerProcess(state.process, inside.depth);
   if (state.phase !== "running" || pid === undefined) {
     throw new Error(`it does not run (it is ${state.phase})`);
   }
@@ -218,16 +229,40 @@ async function execute(
   });
 }
 
-/** The workload below the process that waits for it: the first child is process 1 of its namespace. */
-function innerProcess(mark: ProcessMark | undefined): number | undefined {
+/** The workload, so many generations below the process that the supervisor has started. */
+function innerProcess(mark: ProcessMark | undefined, depth: number): number | undefined {
   if (mark === undefined || !isRunning(mark)) {
     return undefined;
   }
-  return childrenOf(mark.pid)[0];
+  let pid: number | undefined = mark.pid;
+  for (let generation = 0; generation < depth && pid !== undefined; generation++) {
+    pid = childrenOf(pid)[0];
+  }
+  return pid;
 }
 
 function childrenOf(pid: number): number[] {
   return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").filter(Boolean).map(Number);
+}
+
+/** Path of bubblewrap, where it is to be used. Throws when it has to be and does not work. */
+function findBubblewrap(maker: SandboxMaker | undefined, tools: SandboxTools, rooted: boolean): string | undefined {
+  if (maker === "unshare") {
+    return undefined;
+  }
+  const bubblewrap = findTool("bwrap");
+  try {
+    if (bubblewrap === undefined) {
+      throw new Error("bubblewrap is not installed");
+    }
+    probeBubblewrap(bubblewrap, tools.sh, rooted ? [] : [tools.unshare, "--user", "--map-root-user"]);
+    return bubblewrap;
+  } catch (error) {
+    if (maker === "bubblewrap") {
+      throw error;
+    }
+    return undefined;
+  }
 }
 
 /** Throws with what the system says when it does not let us make namespaces. */

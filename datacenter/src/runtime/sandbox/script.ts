@@ -112,7 +112,8 @@ export function becomeWorkload({ user, workingDirectory }: SandboxProcess): stri
     "/bin/sh",
     "-c",
     // Only here does the tenant's environment come in: it could name libraries to load.
-    `. /environment; exec ${inside.map(quote).join(" ")} "$@"`,
+    // Nor may it have the handle of its user namespace that it was let in by.
+    `. /environment; exec ${inside.map(quote).join(" ")} "$@" 9<&-`,
     "sh",
   ];
 }

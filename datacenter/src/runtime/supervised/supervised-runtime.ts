@@ -66,7 +66,7 @@ export interface SupervisedMethod {
 
 export type MethodLaunch = Pick<
   Launch,
-  "holder" | "controlGroups" | "command" | "arguments" | "environment" | "folder"
+  "holder" | "controlGroups" | "depth" | "command" | "arguments" | "environment" | "folder"
 >;
 
 export interface SupervisedRuntimeOptions {

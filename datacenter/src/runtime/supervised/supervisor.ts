@@ -33,6 +33,11 @@ export interface Launch {
     readonly prepare: readonly (readonly string[])[];
   };
   readonly controlGroups: readonly ControlGroup[];
+  /**
+   * Generations from the command to the workload: 0 where the command is it, 1 where it is process 1 of a namespace,
+   * 2 where process 1 waits for it.
+   */
+  readonly depth: number;
   readonly command: readonly string[];
   /** Appended to `command`: the workload's own words. */
   readonly arguments: readonly string[];
@@ -224,21 +229,28 @@ function readLines(stream: Readable, name: "stdout" | "stderr"): Promise<void> {
   });
 }
 
-/** The workload as the host sees it: below the tools that set it up and wait for it. */
-function workloadOf(pid: number): number {
-  if (launch.holder === undefined) {
-    return pid;
+/** The workload as the host sees it, below the tools that set it up and wait for it; undefined while it is set up. */
+function workloadOf(pid: number): number | undefined {
+  let found = pid;
+  for (let generation = 0; generation < launch.depth; generation++) {
+    try {
+      const child = /\d+/.exec(readFileSync(`/proc/${found}/task/${found}/children`, "utf8"));
+      if (child === null) {
+        return undefined;
+      }
+      found = Number(child[0]);
+    } catch {
+      return undefined;
+    }
   }
-  try {
-    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ");
-    return Number(children[0]) || pid;
-  } catch {
-    return pid;
-  }
+  return found;
 }
 
 /** Whether it would do anything about SIGTERM: what is process 1 of its namespace gets it only if it handles it. */
 function handlesTermination(pid: number): boolean {
+  if (launch.depth !== 1) {
+    return true;
+  }
   try {
     const caught = /^SigCgt:\s*([0-9a-f]+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? "0";
     return (BigInt(`0x${caught}`) >> 14n) % 2n === 1n;
@@ -315,8 +327,11 @@ function signalWorkload(signal: NodeJS.Signals): void {
     killGroup(pid, signal);
     return;
   }
+  const workload = workloadOf(pid);
   try {
-    process.kill(workloadOf(pid), signal);
+    if (workload !== undefined) {
+      process.kill(workload, signal);
+    }
   } catch {}
 }
 
@@ -329,6 +344,9 @@ async function main(): Promise<void> {
     try {
       makeControlGroups();
       await startHolder();
+      if (stopping) {
+        break;
+      }
       ending = await runOnce();
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
@@ -360,20 +378,24 @@ function stop(): void {
   stopping = true;
   wake();
   const pid = run?.pid;
-  const friendly = pid !== undefined && (launch.holder === undefined || handlesTermination(workloadOf(pid)));
-  if (friendly) {
+  const workload = pid === undefined ? undefined : workloadOf(pid);
+  if (workload !== undefined && handlesTermination(workload)) {
     signalWorkload("SIGTERM");
     // Some programs handle it by asking for the default, which does nothing to process 1 of a namespace.
     setInterval(() => {
-      if (launch.holder !== undefined && !handlesTermination(workloadOf(pid))) {
-        signalWorkload("SIGKILL");
+      if (!handlesTermination(workload)) {
+        kill();
       }
     }, 50).unref();
-    setTimeout(() => signalWorkload("SIGKILL"), launch.grace).unref();
+    setTimeout(kill, launch.grace).unref();
   } else {
-    signalWorkload("SIGKILL");
-    run?.kill("SIGKILL");
+    kill();
   }
+}
+
+function kill(): void {
+  signalWorkload("SIGKILL");
+  run?.kill("SIGKILL");
 }
 
 // Whoever deletes the folder wants no instance either: without this it would run for ever, with nobody to find it.
