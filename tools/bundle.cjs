@@ -8,6 +8,8 @@ const { copyFileSync, mkdirSync, readdirSync, rmSync, statSync } = require("node
 const { createRequire, isBuiltin } = require("node:module");
 const path = require("node:path");
 const esbuild = require("esbuild");
+// Packages are loaded here for the names that they export, and @peculiar/x509 does not load without this one.
+require("reflect-metadata");
 
 const root = path.resolve(__dirname, "..");
 const folder = path.join(root, "provider", "dist", "bundle");
