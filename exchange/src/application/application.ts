@@ -3,7 +3,7 @@ import { CommitmentProof } from "cosmjs-types/cosmos/ics23/v1/proofs";
 import { SimulateRequest, SimulateResponse } from "cosmjs-types/cosmos/tx/v1beta1/service";
 import {
   CheckTxType,
-  type ExecTxResult,
+  ExecTxResult,
   ResponseProcessProposal_ProposalStatus as ProposalStatus,
   type RequestCheckTx,
   type RequestFinalizeBlock,
@@ -22,6 +22,7 @@ import {
   ResponseQuery,
 } from "cosmjs-types/tendermint/abci/types";
 import { ConsensusParams } from "cosmjs-types/tendermint/types/params";
+import { collectFees } from "../state/accounts";
 import { Branch } from "../state/branch";
 import { ExchangeError } from "../state/errors";
 import { getChain, getParameters } from "../state/records";
@@ -34,11 +35,12 @@ import { cosmosQueries, type QueryHandler } from "./cosmos-queries";
 import { EnvelopeError, EnvelopeErrorCode } from "./envelope-error";
 import {
   admit,
+  type Executed,
   executeFacilitator,
   executeTransaction,
   refusalOf,
   type Surroundings,
-  settlePending,
+  settleEnvelope,
   signersOf,
   simulate,
   wireEvent,
@@ -169,7 +171,7 @@ export class Application {
     try {
       refuseFacilitatorTypes(transaction);
       const check = request.type === CheckTxType.RECHECK ? "sequence" : "signature";
-      settlePending(this.checkState, admit(this.checkState, transaction, around, check));
+      settleEnvelope(this.checkState, admit(this.checkState, transaction, around, check));
       return ResponseCheckTx.fromPartial({ gasWanted });
     } catch (error) {
       return ResponseCheckTx.fromPartial({ ...refusalOf(error, transaction, around), gasWanted });
@@ -222,9 +224,13 @@ export class Application {
     const working = new Branch(this.database);
     const around = this.surroundings(height);
     const events = this.machine.beginBlock(working, { chainId, height });
-    const txResults = request.txs.map((bytes, index) =>
-      this.execute(working, bytes, index < facilitator.length, around),
-    );
+    let fees = 0n;
+    const txResults = request.txs.map((bytes, index) => {
+      const { result, fee } = this.execute(working, bytes, index < facilitator.length, around);
+      fees += fee;
+      return result;
+    });
+    collectFees(working, fees);
     this.prepared = this.database.prepare(height, working.changes());
     return ResponseFinalizeBlock.fromPartial({
       events: events.map(wireEvent),
@@ -285,16 +291,16 @@ export class Application {
     await this.database.close();
   }
 
-  private execute(working: Branch, bytes: Uint8Array, facilitator: boolean, around: Surroundings): ExecTxResult {
+  private execute(working: Branch, bytes: Uint8Array, facilitator: boolean, around: Surroundings): Executed {
     let transaction: Transaction;
     try {
       transaction = this.decode(bytes);
-      if (facilitator) return executeFacilitator(working, transaction, around);
+      if (facilitator) return { result: executeFacilitator(working, transaction, around), fee: 0n };
       refuseFacilitatorTypes(transaction);
     } catch (error) {
       if (!(error instanceof EnvelopeError)) throw error;
       const { code, codespace, message: log } = error;
-      return { code, codespace, log, data: new Uint8Array(), info: "", gasWanted: 0n, gasUsed: 0n, events: [] };
+      return { result: ExecTxResult.fromPartial({ code, codespace, log }), fee: 0n };
     }
     return executeTransaction(working, transaction, around);
   }

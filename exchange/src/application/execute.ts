@@ -1,7 +1,7 @@
 import type { Parameters } from "@dcx/protocol";
 import { TxMsgData } from "cosmjs-types/cosmos/base/abci/v1beta1/abci";
 import { ExecTxResult, type Event as WireEvent } from "cosmjs-types/tendermint/abci/types";
-import { deductFee, putAccount } from "../state/accounts";
+import { putAccount } from "../state/accounts";
 import { Branch } from "../state/branch";
 import { type Event, EventList, UnlimitedGas } from "../state/context";
 import { ExchangeError } from "../state/errors";
@@ -79,51 +79,51 @@ export function admit(
   return { addresses, signers, fee };
 }
 
-/** Takes the fee and raises the sequences. What the messages do after it can fail; this stays. */
-export function settleEnvelope(store: KeyValueStore, admitted: Admitted): void {
-  const payer = admitted.addresses[0];
-  if (payer !== undefined) deductFee(store, payer, admitted.fee.amount);
-  recordSigners(store, admitted.addresses, admitted.signers);
-}
-
 /**
- * The same for the state in which pending transactions are checked. Nothing but balances and sequences is read from
- * it, so the sums over all accounts are left alone: every arrival would pay for them.
+ * Takes the fee, raises the sequences, keeps the keys of those that sign for the first time. What the messages do after
+ * it can fail; this stays. The sums over all accounts are left to the end of the block (`collectFees`).
  */
-export function settlePending(store: KeyValueStore, admitted: Admitted): void {
+export function settleEnvelope(store: KeyValueStore, admitted: Admitted): void {
   for (const [index, { account, publicKey }] of admitted.signers.entries()) {
+    const { address, accountNumber } = account;
     const balance = index === 0 ? account.balance - admitted.fee.amount : account.balance;
-    putAccount(store, { ...account, publicKey, balance, sequence: account.sequence + 1n });
+    putAccount(store, { address, accountNumber, publicKey, balance, sequence: account.sequence + 1n });
   }
 }
 
+/** What a transaction did, and what was taken for it whether it succeeded or not. */
+export interface Executed {
+  readonly result: ExecTxResult;
+  /** Micro-units. */
+  readonly fee: bigint;
+}
+
 /** Executes a signed transaction in a block. Nothing of a transaction whose envelope is refused is kept. */
-export function executeTransaction(store: KeyValueStore, transaction: Transaction, around: Surroundings): ExecTxResult {
+export function executeTransaction(store: KeyValueStore, transaction: Transaction, around: Surroundings): Executed {
   let admitted: Admitted;
   try {
     admitted = admit(store, transaction, around, "signature");
   } catch (error) {
-    return refused(refusalOf(error, transaction, around), transaction, 0n);
+    return { result: refused(refusalOf(error, transaction, around), transaction, 0n), fee: 0n };
   }
   settleEnvelope(store, admitted);
+  const fee = admitted.fee.amount;
   const gas = new LimitedGas(admitted.fee.gasLimit);
   const events = envelopeEvents(transaction, admitted, around.denomination);
   const branch = new Branch(store);
   try {
     chargeEnvelope(gas, transaction);
-    const outcome = runMessages(branch, transaction, gas, around);
+    const { data, events: own } = runMessages(branch, transaction, gas, around);
     branch.write(store);
-    events.push(...outcome.events.map(wireEvent));
-    return ExecTxResult.fromPartial({
-      data: outcome.data,
-      gasWanted: gas.limit,
-      gasUsed: gas.consumed,
-      events,
-    });
+    for (const event of own) events.push(wireEvent(event));
+    const result = { ...succeeded, data, gasWanted: gas.limit, gasUsed: gas.consumed, events };
+    return { result, fee };
   } catch (error) {
-    return { ...refused(refusalOf(error, transaction, around), transaction, gas.consumed), events };
+    return { result: { ...refused(refusalOf(error, transaction, around), transaction, gas.consumed), events }, fee };
   }
 }
+
+const succeeded = { code: 0, log: "", info: "", codespace: "" };
 
 /** Executes a transaction of the facilitator's part: nobody signs it, and nobody pays. */
 export function executeFacilitator(store: KeyValueStore, transaction: Transaction, around: Surroundings): ExecTxResult {

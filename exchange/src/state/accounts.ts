@@ -20,11 +20,12 @@ const table = new Table<string, AccountRecord>(tables.account, textKey, AccountR
 export function getAccount(store: KeyValueReader, address: string): Account | undefined {
   const record = table.get(store, address);
   if (record === undefined) return undefined;
-  const { publicKey, ...rest } = record;
-  return publicKey.length === 0 ? rest : { ...rest, publicKey };
+  const { address: own, accountNumber, sequence, balance, publicKey } = record;
+  const account = { address: own, accountNumber, sequence, balance };
+  return publicKey.length === 0 ? account : { ...account, publicKey };
 }
 
-/** Writes key and sequence. Balances change only through the functions below, which keep the totals. */
+/** Writes an account as it is given. The totals are the caller's. */
 export function putAccount(store: KeyValueStore, account: Account): void {
   table.put(store, account.address, {
     address: account.address,
@@ -69,11 +70,10 @@ export function debit(store: KeyValueStore, address: string, amount: bigint, pur
 }
 
 /**
- * Moves a transaction's fee (micro-units) into the fee pool.
- * @throws ExchangeError InsufficientFunds
+ * Puts the fees of a block (micro-units), which accounts have paid, into the fee pool.
+ *
+ * PERF: once a block, for the totals are one record, and each transaction would write it again.
  */
-export function deductFee(store: KeyValueStore, address: string, amount: bigint): void {
-  if (amount === 0n) return;
-  debit(store, address, amount, "the fee");
-  adjustTotals(store, { balances: -amount, feePool: amount });
+export function collectFees(store: KeyValueStore, amount: bigint): void {
+  if (amount !== 0n) adjustTotals(store, { balances: -amount, feePool: amount });
 }

@@ -1,5 +1,6 @@
 import { ExchangeErrorCode, MsgSubmitDeployment, MsgSubmitLease, Parameters } from "@dcx/protocol";
-import { deductFee } from "./accounts";
+import { MsgSend } from "cosmjs-types/cosmos/bank/v1beta1/tx";
+import { collectFees, getAccount, putAccount } from "./accounts";
 import { Branch } from "./branch";
 import { EventList, type GasMeter, UnlimitedGas } from "./context";
 import { applyMessage, checkInvariants, initializeGenesis, requiredSigners } from "./machine";
@@ -100,12 +101,35 @@ describe("the machine", () => {
     expect(apply(message, "facilitator")).toBe(ExchangeErrorCode.FacilitatorOnly);
   });
 
+  test("refuses fields that it does not know, and other encodings of the same message", () => {
+    const exchange = new World({ accounts: { alice: 100n } });
+    const amount = [{ denom: "udcx", amount: "1" }];
+    const value = MsgSend.encode({ fromAddress: addressOf("alice"), toAddress: addressOf("bob"), amount }).finish();
+    const typeUrl = "/cosmos.bank.v1beta1.MsgSend";
+    const apply = (bytes: Uint8Array) =>
+      applyMessage(new Branch(exchange.state), context(), { typeUrl, value: bytes }, "transaction");
+    apply(value);
+    // Field 15; field 1 before itself, so that it is there twice; the length of field 1 in two bytes; a default written out.
+    const unknown = Buffer.concat([value, Uint8Array.of(0x78, 1)]);
+    const twice = Buffer.concat([Uint8Array.of(0x0a, 1, 0x41), value]);
+    const long = Buffer.concat([Uint8Array.of(0x0a, value[1] ?? 0, 0), value.subarray(2)]);
+    long[1] = (long[1] ?? 0) | 0x80;
+    const empty = Buffer.concat([Uint8Array.of(0x0a, 0), value]);
+    for (const bytes of [unknown, twice, long, empty]) {
+      expect(refusal(() => apply(bytes))).toBe(ExchangeErrorCode.InvalidMessage);
+      expect(refusal(() => requiredSigners({ typeUrl, value: bytes }))).toBe(ExchangeErrorCode.InvalidMessage);
+    }
+    expect(MsgSend.decode(long)).toEqual(MsgSend.decode(value));
+  });
+
   test("moves fees into the pool", () => {
     const exchange = new World({ accounts: { alice: 100n } });
-    deductFee(exchange.state, addressOf("alice"), 30n);
+    const alice = getAccount(exchange.state, addressOf("alice"));
+    if (alice === undefined) throw new Error("genesis made no account");
+    putAccount(exchange.state, { ...alice, balance: 70n });
+    collectFees(exchange.state, 30n);
     expect(getTotals(exchange.state)).toMatchObject({ balances: 70n, feePool: 30n });
     expect(checkInvariants(exchange.state)).toEqual([]);
-    expect(refusal(() => deductFee(exchange.state, addressOf("alice"), 71n))).toBe(ExchangeErrorCode.InsufficientFunds);
   });
 });
 

@@ -27,6 +27,7 @@ import { MsgSend, MsgSendResponse } from "cosmjs-types/cosmos/bank/v1beta1/tx";
 import type { TransactionContext } from "./context";
 import { ExchangeError } from "./errors";
 import { MeteredStore } from "./gas";
+import { sameBytes } from "./keys";
 import type { KeyValueStore } from "./store";
 import { cancelDeployment } from "./transitions/cancel-deployment";
 import { cancelFulfillment } from "./transitions/cancel-fulfillment";
@@ -72,26 +73,54 @@ interface Kind<Request, Response> {
   readonly transition: (state: KeyValueStore, context: TransactionContext, message: Request) => Response;
 }
 
-function handler<Request, Response>(kind: Kind<Request, Response>): Handler {
+function handler<Request extends object, Response>(kind: Kind<Request, Response>): Handler {
+  // By identity of the bytes: a message is read when it arrives, to see who signs it, and when it is executed.
+  // It is frozen, so that no transition leaves another message behind than the one that was signed.
+  const known = new WeakMap<Uint8Array, Request>();
+  const read = (value: Uint8Array): Request => {
+    const before = known.get(value);
+    if (before !== undefined) return before;
+    const message = decode(kind.request, value);
+    freeze(message);
+    known.set(value, message);
+    return message;
+  };
   return {
     origin: kind.origin,
-    signer: (value) => kind.signer(decode(kind.request, value)),
+    signer: (value) => kind.signer(read(value)),
     apply(state, context, value) {
       context.gas.consume(kind.gas, "message");
-      const message = decode(kind.request, value);
+      const message = read(value);
       return kind.response.encode(kind.transition(new MeteredStore(state, context.gas), context, message)).finish();
     },
   };
 }
 
+function freeze(value: object): void {
+  if (ArrayBuffer.isView(value)) return;
+  Object.freeze(value);
+  for (const part of Object.values(value)) if (typeof part === "object" && part !== null) freeze(part);
+}
+
+/**
+ * Decodes a message that is encoded the one canonical way (ADR-27): by that, fields that this version doesn't know are
+ * found as well, so that nobody signs what the chain ignores, and no later version reads the same bytes differently.
+ */
 function decode<Value>(codec: Codec<Value>, bytes: Uint8Array): Value {
+  let message: Value;
   try {
-    return codec.decode(bytes);
+    message = codec.decode(bytes);
   } catch (cause) {
     throw new ExchangeError(ExchangeErrorCode.InvalidMessage, "the message is no well-formed protobuf of its type", {
       cause,
     });
   }
+  if (!sameBytes(bytes, codec.encode(message).finish()))
+    throw new ExchangeError(
+      ExchangeErrorCode.InvalidMessage,
+      "the message has fields that this exchange does not know, or is not encoded canonically (ADR-27)",
+    );
+  return message;
 }
 
 const unsigned = (): string => {
@@ -283,7 +312,7 @@ export function requiredSigners(message: Message): string[] {
   return [handlerOf(message).signer(message.value)];
 }
 
-export { type Account, balanceOf, deductFee, getAccount, putAccount } from "./accounts";
+export { type Account, balanceOf, collectFees, getAccount, putAccount } from "./accounts";
 export { beginBlock } from "./begin-block";
 export {
   type BlockContext,

@@ -60,6 +60,24 @@ export class Table<Id, Value> {
   }
 }
 
+/**
+ * A record that is read all the time and never changes after genesis: decoded once for each time that the store gives
+ * other bytes.
+ */
+class ConstantTable<Value extends object> extends Table<void, Value> {
+  readonly #decoded = new WeakMap<Uint8Array, Readonly<Value>>();
+
+  override get(store: KeyValueReader): Readonly<Value> | undefined {
+    const bytes = store.get(this.prefix);
+    if (bytes === undefined) return undefined;
+    const known = this.#decoded.get(bytes);
+    if (known !== undefined) return known;
+    const value = Object.freeze(this.codec.decode(bytes));
+    this.#decoded.set(bytes, value);
+    return value;
+  }
+}
+
 /** For what the state's own rules promise to be there. @throws Error: a defect or a corrupt store, never a refusal. */
 export function present<Value>(value: Value | undefined, what: string): Value {
   if (value === undefined) throw new Error(`corrupt state: ${what} is missing`);
@@ -73,8 +91,8 @@ export interface InfrastructureId {
   readonly name: string;
 }
 
-export const chains = new Table<void, ChainRecord>(tables.chain, single, ChainRecord);
-export const parameterTable = new Table<void, Parameters>(tables.parameters, single, Parameters);
+export const chains = new ConstantTable<ChainRecord>(tables.chain, single, ChainRecord);
+export const parameterTable = new ConstantTable<Parameters>(tables.parameters, single, Parameters);
 export const interestTable = new Table<void, InterestRecord>(tables.interest, single, InterestRecord);
 export const datacenters = new Table<string, Datacenter>(tables.datacenter, textKey, Datacenter);
 export const deployments = new Table<DeploymentId, Deployment>(tables.deployment, deploymentKey, Deployment);

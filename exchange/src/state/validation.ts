@@ -29,8 +29,22 @@ export function checkAddress(store: KeyValueReader, address: string, field: stri
   if (problem !== undefined) throw new ExchangeError(ExchangeErrorCode.InvalidAddress, `${field}: ${problem}`);
 }
 
+// Addresses found good, by address: their prefix. The same ones come again and again, and the checksum takes long.
+const goodAddresses = new Map<string, string>();
+const mostGoodAddresses = 10_000;
+
 /** Why a text is no address with that prefix; undefined: it is one. */
 export function addressProblem(address: string, prefix: string): string | undefined {
+  if (goodAddresses.get(address) === prefix) return undefined;
+  const problem = findAddressProblem(address, prefix);
+  if (problem === undefined) {
+    if (goodAddresses.size >= mostGoodAddresses) goodAddresses.clear();
+    goodAddresses.set(address, prefix);
+  }
+  return problem;
+}
+
+function findAddressProblem(address: string, prefix: string): string | undefined {
   if (!keyTextPattern.test(address)) return "must be a bech32 address";
   try {
     const decoded = fromBech32(address, 200);

@@ -150,10 +150,12 @@ export function consensusHash(blockMaxBytes: bigint, blockMaxGas: bigint): Buffe
 export function resultsHash(results: readonly ExecTxResult[]): Buffer {
   return merkleRoot(
     results.map(({ code, data, gasWanted, gasUsed }) =>
-      ExecTxResult.encode(ExecTxResult.fromPartial({ code, data, gasWanted, gasUsed })).finish(),
+      ExecTxResult.encode({ ...unhashed, code, data, gasWanted, gasUsed }).finish(),
     ),
   );
 }
+
+const unhashed = { log: "", info: "", events: [], codespace: "" };
 
 /** How the application is told who signed the block before. */
 export function lastCommitInfo(height: bigint, validator: ValidatorKey) {

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { isIP } from "node:net";
+import { BoundedCache } from "../../storage/bounded-cache";
 
 export interface AccessRules {
   /** Names besides addresses and localhost by which this node may be called. */
@@ -31,7 +32,18 @@ export function refusalOfAccess(request: IncomingMessage, rules: AccessRules): s
   return undefined;
 }
 
+// Clients say the same host each time, and parsing a URL takes long beside all else that is done for a call.
+const knownNames = new BoundedCache<string, { readonly name: string | undefined }>(64);
+
 function hostName(host: string): string | undefined {
+  const known = knownNames.get(host);
+  if (known !== undefined) return known.name;
+  const name = parseHostName(host);
+  if (host.length <= 256) knownNames.set(host, { name });
+  return name;
+}
+
+function parseHostName(host: string): string | undefined {
   try {
     const { hostname } = new URL(`http://${host}`);
     return hostname.startsWith("[") ? hostname.slice(1, -1) : hostname;

@@ -8,7 +8,10 @@ const requestSchema = z.object({
   jsonrpc: z.literal("2.0"),
   id: z.union([z.string(), z.number(), z.null()]).optional(),
   method: z.string(),
-  params: z.union([z.record(z.string(), z.unknown()), z.array(z.unknown()), z.null()]).optional(),
+  // Each method reads its own: a schema over all values would look at every one of them twice.
+  params: z
+    .custom<Readonly<Record<string, unknown>> | readonly unknown[] | null>((value) => typeof value === "object")
+    .optional(),
 });
 export type RpcRequest = z.infer<typeof requestSchema>;
 
@@ -34,20 +37,31 @@ export function parseRequest(value: unknown): RpcRequest {
 /** A request's parameters by name, whichever way they were given. @throws RpcError */
 export function namedParameters(request: RpcRequest): CallParameters {
   const { params } = request;
-  if (!Array.isArray(params)) return new CallParameters(params ?? {}, "json");
+  if (!isList(params)) return new CallParameters(params ?? {}, "json");
   const names = parameterNames[request.method] ?? [];
   if (params.length > names.length) throw invalidParameters(`at most ${names.length} parameters are expected`);
   return new CallParameters(Object.fromEntries(params.map((value, index) => [names[index], value])), "json");
 }
 
-/** Answers a request: what goes wrong becomes part of the answer. */
-export async function answer(view: NodeView, request: RpcRequest, onError: OnInternalError): Promise<RpcResponse> {
+// Array.isArray does not tell a readonly list from a record.
+function isList(params: RpcRequest["params"]): params is readonly unknown[] {
+  return Array.isArray(params);
+}
+
+/** Answers a request, at once where the method does: what goes wrong becomes part of the answer. */
+export function answer(
+  view: NodeView,
+  request: RpcRequest,
+  onError: OnInternalError,
+): RpcResponse | Promise<RpcResponse> {
   const id = request.id ?? null;
+  const failed = (error: unknown) => failure(id, error, request.method, onError);
   try {
-    const result = await call(view, request.method, namedParameters(request));
-    return { jsonrpc: "2.0", id, result };
+    const result = call(view, request.method, namedParameters(request));
+    if (!(result instanceof Promise)) return { jsonrpc: "2.0", id, result };
+    return result.then((late) => ({ jsonrpc: "2.0", id, result: late }), failed);
   } catch (error) {
-    return failure(id, error, request.method, onError);
+    return failed(error);
   }
 }
 

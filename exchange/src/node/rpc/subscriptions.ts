@@ -52,7 +52,9 @@ export function serveSocket(socket: WebSocket, view: NodeView, onError: OnIntern
       }
       return;
     }
-    void answer(view, request, onError).then((response) => send(socket, response));
+    const response = answer(view, request, onError);
+    if (response instanceof Promise) void response.then((late) => send(socket, late));
+    else send(socket, response);
   });
 }
 
