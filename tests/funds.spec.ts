@@ -1,7 +1,14 @@
 import { randomBytes } from "node:crypto";
-import { CloseReason, LeaseState, readKeyFile, SigningExchangeClient, signerFromPrivateKey } from "@dcx/protocol";
-import { expectNothingLeft, expectTokensToAddUp } from "./support/checks";
-import { thin } from "./support/programs";
+import {
+  type AccountSigner,
+  CloseReason,
+  LeaseState,
+  readKeyFile,
+  SigningExchangeClient,
+  signerFromPrivateKey,
+} from "@dcx/protocol";
+import { ask, expectNothingLeft, expectTokensToAddUp } from "./support/checks";
+import { thin, withCollateral } from "./support/programs";
 import { eventually, World } from "./support/world";
 
 jest.setTimeout(600_000);
@@ -9,48 +16,62 @@ jest.setTimeout(600_000);
 test("a tenant that empties its balance: the lease ends as insufficient-funds, the datacenter keeps its collateral", async () => {
   const world = World.create();
   try {
-    const network = await world.startNetwork();
-    const client = await world.client();
-    const key = randomBytes(32).toString("hex");
-    const poor = await signerFromPrivateKey(key);
-    const rich = await signerFromPrivateKey(readKeyFile(world.paths.tenantKey).privateKey);
-    const send = async (from: typeof poor, to: string, amount: bigint): Promise<void> => {
-      const signing = await SigningExchangeClient.connect(client, from);
-      await signing.submit([
-        {
-          typeUrl: "/cosmos.bank.v1beta1.MsgSend",
-          value: { fromAddress: from.address, toAddress: to, amount: [{ denom: "udcx", amount: amount.toString() }] },
-        },
-      ]);
-    };
-    await send(rich, poor.address, 100_000_000n);
-
-    const stack = await world.stack("poor", {
-      ...thin(),
-      config: {
-        "dcx:network": { value: "exchange" },
-        "dcx:endpoints": { value: [network.rpcUrl] },
-        "dcx:privateKey": { value: key },
-      },
-    });
+    const stack = await world.stack("poor", withCollateral(thin(), "hello", "main", "5"));
     await stack.up();
-    const balance = (await client.account(poor.address))?.balance ?? 0n;
-    // All but what this transfer itself costs, and less than one more deposit.
-    const { parameters } = await client.parameters();
-    const reserve = (200_000n * BigInt(parameters?.minimumGasPrice ?? "0")) / 10n ** 18n + 1n;
-    await send(poor, rich.address, balance - reserve);
+    const client = await world.client();
+    const tenant = await signerFromPrivateKey(readKeyFile(world.paths.tenantKey).privateKey);
+    const friend = await signerFromPrivateKey(randomBytes(32).toString("hex"));
+    const [before] = (await client.leases({ state: LeaseState.ACTIVE })).leases;
+    if (before === undefined) {
+      throw new Error("There is no lease.");
+    }
+    expect(before.collateral).toBe(5_000_000n);
+    const balanceOf = async (address: string): Promise<bigint> => (await client.account(address))?.balance ?? 0n;
+    const datacenterBefore = await balanceOf(before.datacenter);
 
+    // Again where a confirmation has refilled the deposit in between.
+    await eventually("the tenant has nothing left", 60_000, async () => {
+      await sendAll(client, tenant, friend.address);
+      return (await balanceOf(tenant.address)) === 0n;
+    });
     const lease = await eventually("the lease ends", 120_000, async () =>
-      (await client.leases({ state: LeaseState.CLOSED })).leases.find(({ id }) => id?.tenant === poor.address),
+      (await client.leases({ state: LeaseState.CLOSED })).leases.find(({ id }) => id?.tenant === tenant.address),
     );
     expect(lease.closeReason).toBe(CloseReason.INSUFFICIENT_FUNDS);
     await expectTokensToAddUp(world);
     expect((await client.totals()).collateral).toBe(0n);
+    // Its own again, with what was due; fees of confirmations are a few micro-units each.
+    expect(await balanceOf(lease.datacenter)).toBeGreaterThan(datacenterBefore + 5_000_000n - 1_000n);
+    expect((await client.totals()).activeLeases).toBe(0n);
 
-    await send(rich, poor.address, 10_000_000n);
+    await sendAll(client, friend, tenant.address);
+    // Nothing was reopened in between; the next up leases again.
+    expect((await client.orders({})).orders).toEqual([]);
+    await stack.up();
+    expect(await ask((await stack.outputs())["url"])).toMatchObject({ greeting: "Hello from api" });
     await stack.destroy();
     await expectNothingLeft(world);
   } finally {
     await world.close();
   }
 });
+
+/** Leaves nothing: the fee of a given amount of gas is known beforehand. */
+async function sendAll(client: Awaited<ReturnType<World["client"]>>, from: AccountSigner, to: string): Promise<void> {
+  const gas = 200_000n;
+  const signing = await SigningExchangeClient.connect(client, from);
+  const { parameters, denomination } = await client.parameters();
+  const rateScale = 10n ** 18n;
+  const fee = (gas * BigInt(parameters?.minimumGasPrice ?? 0n) + rateScale - 1n) / rateScale;
+  const amount = ((await client.account(from.address))?.balance ?? 0n) - fee;
+  const coin = { denom: denomination, amount: amount.toString() };
+  await signing.submit(
+    [
+      {
+        typeUrl: "/cosmos.bank.v1beta1.MsgSend",
+        value: { fromAddress: from.address, toAddress: to, amount: [coin] },
+      },
+    ],
+    { gas },
+  );
+}

@@ -1,3 +1,4 @@
+import { z } from "zod";
 import type { Program } from "./stack";
 
 /** The two-tier application of the examples, with what a test wants to vary. */
@@ -5,6 +6,7 @@ export interface TwoTier {
   readonly apiImage?: string;
   readonly apiEnvironment?: Readonly<Record<string, unknown>>;
   readonly webCount?: number;
+  readonly westRegion?: string;
   readonly westPrice?: string;
   readonly westSlots?: number;
   readonly eastRegion?: string;
@@ -13,7 +15,7 @@ export interface TwoTier {
 
 const infrastructures = (options: TwoTier): Record<string, unknown> => ({
   west: {
-    region: "us-west",
+    region: options.westRegion ?? "us-west",
     persist: true,
     resources: [
       {
@@ -47,10 +49,11 @@ const web = (options: TwoTier): Record<string, unknown> => ({
   ...(options.webCount === undefined ? {} : { count: options.webCount }),
 });
 
-const connections = {
-  "web-to-api": { to: "api", port: 9000, from: { workload: "web" } },
-  public: { to: "web", port: 8080, from: { global: true } },
-};
+/** @param reference how a workload's name is written: inline as it is, else as an output, so that it is made first */
+const connections = (reference: (workload: string) => string) => ({
+  "web-to-api": { to: reference("api"), port: 9000, from: { workload: reference("web") } },
+  public: { to: reference("web"), port: 8080, from: { global: true } },
+});
 
 /** One Deployment with everything in it. */
 export function inline(options: TwoTier = {}): Program {
@@ -61,7 +64,7 @@ export function inline(options: TwoTier = {}): Program {
         properties: {
           infrastructures: infrastructures(options),
           workloads: { api: api(options), web: web(options) },
-          connections,
+          connections: connections((workload) => workload),
         },
       },
     },
@@ -75,13 +78,14 @@ export function separate(options: TwoTier = {}): Program {
     type: `dcx:${type}`,
     properties: { deployment: "${shop.id}", name, ...properties },
   });
+  const { "web-to-api": webToApi, public: open } = connections((workload) => `\${${workload}.name}`);
   return {
     resources: {
       shop: { type: "dcx:Deployment", properties: { infrastructures: infrastructures(options) } },
       api: part("Workload", "api", api(options)),
       web: part("Workload", "web", web(options)),
-      webToApi: part("Connection", "web-to-api", connections["web-to-api"]),
-      public: part("Connection", "public", connections.public),
+      webToApi: part("Connection", "web-to-api", webToApi),
+      public: part("Connection", "public", open),
     },
     outputs: { deployment: "${shop.deploymentId}", leases: "${shop.leases}", url: "${public.address}" },
   };
@@ -107,4 +111,22 @@ export function thin(): Program {
     },
     outputs: { deployment: "${hello.deploymentId}", url: '${hello.addresses["public"]}' },
   };
+}
+
+const Deployments = z.record(
+  z.string(),
+  z.looseObject({
+    properties: z.looseObject({
+      infrastructures: z.record(z.string(), z.looseObject({ resources: z.array(z.looseObject({})) })).optional(),
+    }),
+  }),
+);
+
+/** The same program, with so many tokens of collateral asked for by each resource group of one infrastructure. */
+export function withCollateral(program: Program, deployment: string, infrastructure: string, tokens: string): Program {
+  const resources = Deployments.parse(program.resources);
+  for (const group of resources[deployment]?.properties.infrastructures?.[infrastructure]?.resources ?? []) {
+    group["collateral"] = tokens;
+  }
+  return { ...program, resources };
 }

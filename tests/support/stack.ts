@@ -60,7 +60,9 @@ export class Stack {
     write(this.directory, this.name, program);
   }
 
-  up(options: { readonly parallel?: number; readonly signal?: AbortSignal } = {}): Promise<Outcome> {
+  up(
+    options: { readonly parallel?: number; readonly signal?: AbortSignal; readonly replace?: string[] } = {},
+  ): Promise<Outcome> {
     return observe((watch) => this.stack.up({ ...watch, ...options, color: "never" }));
   }
 

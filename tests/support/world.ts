@@ -17,6 +17,7 @@ const run = promisify(execFile);
 export const dcxCommand = join(root, "cli", "bin", "dcx");
 
 export interface WorldOptions {
+  /** Absent: DCX_TEST_ISOLATION, else "sandbox", so that no result depends on whether an engine happens to run. */
   readonly isolation?: "auto" | "container" | "sandbox" | "none";
   /** Environment of every process of this world. */
   readonly environment?: Readonly<Record<string, string>>;
@@ -33,7 +34,6 @@ export class World {
   private constructor(
     readonly home: string,
     readonly environment: Readonly<Record<string, string>>,
-    private readonly isolation: string,
   ) {}
 
   static create(options: WorldOptions = {}): World {
@@ -41,20 +41,18 @@ export class World {
     mkdirSync(join(home, "backend"));
     mkdirSync(join(home, "dcx"), { recursive: true });
     symlinkSync(join(root, ".cache", "images"), join(home, "dcx", "images"));
-    return new World(
-      home,
-      {
-        DCX_HOME: join(home, "dcx"),
-        DCX_CLI: dcxCommand,
-        PULUMI_HOME: join(home, "pulumi"),
-        PULUMI_BACKEND_URL: `file://${join(home, "backend")}`,
-        PULUMI_CONFIG_PASSPHRASE: "a passphrase of the tests",
-        PULUMI_SKIP_UPDATE_CHECK: "true",
-        PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
-        ...options.environment,
-      },
-      options.isolation ?? "auto",
-    );
+    return new World(home, {
+      DCX_HOME: join(home, "dcx"),
+      DCX_CLI: dcxCommand,
+      // Also where the first create of `pulumi up` starts the network.
+      DCX_ISOLATION: options.isolation ?? process.env["DCX_TEST_ISOLATION"] ?? "sandbox",
+      PULUMI_HOME: join(home, "pulumi"),
+      PULUMI_BACKEND_URL: `file://${join(home, "backend")}`,
+      PULUMI_CONFIG_PASSPHRASE: "a passphrase of the tests",
+      PULUMI_SKIP_UPDATE_CHECK: "true",
+      PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
+      ...options.environment,
+    });
   }
 
   get paths(): EmbeddedPaths {
@@ -70,7 +68,7 @@ export class World {
   }
 
   async startNetwork(): Promise<EmbeddedNetwork> {
-    await this.dcx("network", "start", "--isolation", this.isolation);
+    await this.dcx("network", "start");
     return this.network;
   }
 

@@ -1,0 +1,120 @@
+import { ask, askContinuously, containers, expectNothingLeft, expectTokensToAddUp } from "./checks";
+import type { inline } from "./programs";
+import { World, type WorldOptions } from "./world";
+
+export interface Life {
+  readonly form: string;
+  readonly program: typeof inline;
+  /** Resource that holds a workload, and where in its properties. */
+  readonly workload: (name: string) => readonly [resource: string, prefix: string];
+  readonly world?: WorldOptions;
+}
+
+/** Tests that lead a deployment of the two-tier application through all that can happen to it. */
+export function leadLife({ form, program, workload, world: options }: Life): void {
+  let world: World;
+  let stack: Awaited<ReturnType<World["stack"]>>;
+
+  beforeAll(async () => {
+    world = World.create(options);
+    stack = await world.stack(`life-${form}`, program());
+  });
+  afterAll(async () => world.close());
+
+  const change = async (
+    options: Parameters<typeof program>[0],
+    resource: string,
+    path: string,
+    transaction: string,
+  ): Promise<void> => {
+    stack.write(program(options));
+    const preview = await stack.preview();
+    expect(preview.steps).toEqual([expect.objectContaining({ name: resource, operation: "update", diffs: [path] })]);
+    expect(preview.diagnostics).toContain(transaction);
+    const up = await stack.up();
+    expect(up.steps.map(({ name, operation }) => [name, operation])).toEqual([[resource, "update"]]);
+    expect((await stack.preview()).steps).toEqual([]);
+  };
+  const path = (name: string, field: string): readonly [resource: string, path: string] => {
+    const [resource, prefix] = workload(name);
+    return [resource, prefix === "" ? field : `${prefix}.${field}`];
+  };
+
+  test("create: the answer comes through api", async () => {
+    await stack.up();
+    const { url } = await stack.outputs();
+    expect(await ask(url)).toMatchObject({ region: "us-west", api: { region: "us-east", greeting: "Hello from api" } });
+    await expectTokensToAddUp(world);
+  });
+
+  test("preview and refresh show no change, also after a while", async () => {
+    expect((await stack.preview()).steps).toEqual([]);
+    const client = await world.client();
+    const { parameters } = await client.parameters();
+    await client.waitForHeight((await client.height()) + 2n * (parameters?.reconfirmationPeriod ?? 0n));
+    expect((await stack.preview()).steps).toEqual([]);
+    expect((await stack.refresh()).steps.filter(({ operation }) => operation !== "refresh")).toEqual([]);
+    expect((await stack.preview()).steps).toEqual([]);
+  });
+
+  test("a change of an image restarts only that workload and moves no lease", async () => {
+    const before = await containers(world);
+    const leases = (await stack.outputs())["leases"];
+    await change({ apiImage: "dcx.example/two-tier-api:1.1" }, ...path("api", "container"), "UpdateDeployment");
+    expect((await ask((await stack.outputs())["url"])).api?.greeting).toBe("Good day from api");
+    const after = await containers(world);
+    expect(after["web/0"]).toBe(before["web/0"]);
+    expect(after["api/0"]).not.toBe(before["api/0"]);
+    expect((await stack.outputs())["leases"]).toEqual(leases);
+  });
+
+  test("a change of an environment variable", async () => {
+    const options = { apiImage: "dcx.example/two-tier-api:1.1", apiEnvironment: { GREETING: "Hello again" } };
+    await change(options, ...path("api", "environment"), "UpdateDeployment");
+    expect((await ask((await stack.outputs())["url"])).api?.greeting).toBe("Hello again");
+  });
+
+  test("a change of a count", async () => {
+    const options = {
+      apiImage: "dcx.example/two-tier-api:1.1",
+      apiEnvironment: { GREETING: "Hello again" },
+      webCount: 2,
+    };
+    await change(options, ...path("web", "count"), "UpdateDeployment");
+    expect(Object.keys(await containers(world)).sort()).toEqual(["api/0", "web/0", "web/1"]);
+  });
+
+  test("a higher maximum price changes in place", async () => {
+    const leases = (await stack.outputs())["leases"];
+    const options = {
+      apiImage: "dcx.example/two-tier-api:1.1",
+      apiEnvironment: { GREETING: "Hello again" },
+      webCount: 2,
+      westPrice: "0.55/h",
+    };
+    await change(options, "shop", "infrastructures.west.resources[0].maxPrice", "UpdateDeployment");
+    expect((await stack.outputs())["leases"]).toEqual(leases);
+  });
+
+  test("more memory moves one lease, which serves until its successor does", async () => {
+    const { url } = await stack.outputs();
+    const asking = askContinuously(url);
+    const options = {
+      apiImage: "dcx.example/two-tier-api:1.1",
+      apiEnvironment: { GREETING: "Hello again" },
+      webCount: 2,
+      westPrice: "0.55/h",
+      eastMemory: "256Mi",
+    };
+    await change(options, "shop", "infrastructures.east.resources[0].memory", "UpdateDeployment");
+    const { asked, failures } = await asking.stop();
+    expect(failures).toEqual([]);
+    expect(asked).toBeGreaterThan(10);
+    await expectTokensToAddUp(world);
+  });
+
+  test("destroy leaves nothing behind", async () => {
+    await stack.destroy();
+    await expectNothingLeft(world);
+  });
+}
