@@ -52,10 +52,11 @@ describe("bad input", () => {
     const resources = { ...program.resources };
     delete resources["web"];
     delete resources["webToApi"];
-    const open = resources["public"] as Record<string, unknown>;
+    const open = resources["public"] as { properties: Record<string, unknown> };
+    const properties = { ...open.properties, to: "web" };
     const stack = await world.stack("waiting", {
       ...program,
-      resources: { ...resources, public: { ...open, options: { customTimeouts: { create: "5s" } } } },
+      resources: { ...resources, public: { ...open, properties, options: { customTimeouts: { create: "5s" } } } },
     });
     await expect(stack.up()).rejects.toThrow(/"?web"?/);
     await stack.destroy();

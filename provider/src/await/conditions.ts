@@ -7,9 +7,13 @@ import type { HolderView } from "./holder-watch";
  * Conditions: each looks at one thing and says whether it is met, what is missing for a status line, and whether it
  * can't be met any more. They are pure; waits compose them.
  */
-export type Verdict =
-  | { readonly met: true }
-  | { readonly met: false; readonly missing: string; readonly hopeless?: boolean };
+export type Verdict = { readonly met: true } | Missing;
+
+export interface Missing {
+  readonly met: false;
+  readonly missing: string;
+  readonly hopeless?: boolean;
+}
 
 const met: Verdict = { met: true };
 

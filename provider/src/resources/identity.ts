@@ -15,6 +15,11 @@ export function keyOf(id: ResourceId): DeploymentKey {
   return { tenant: id.tenant, sequence: id.sequence };
 }
 
+/** The resource's own name: the last part of its URN. */
+export function nameOf(urn: string): string {
+  return urn.split("::").at(-1) ?? urn;
+}
+
 /**
  * Whether what this id names can be there. `gone`: its chain is proven to be no more.
  * @throws {NetworkError} where the configured network is another one: that says nothing about what the id names

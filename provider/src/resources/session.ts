@@ -8,6 +8,7 @@ import type {
 } from "../network/driver";
 import { NetworkError } from "../network/driver";
 import type { ActualDeployment, Envelope, Snapshot } from "../network/snapshot";
+import { Activity } from "./activity";
 import { GroupCommit } from "./commit/group-commit";
 import { Declarations } from "./declarations";
 import { Turns } from "./turns";
@@ -26,8 +27,13 @@ export class Session {
   /** One change to a deployment at a time, by its id. */
   readonly turns = new Turns();
   readonly declarations = new Declarations();
+  readonly activity = new Activity(LONELY);
   readonly #commits = new Map<string, GroupCommit>();
   readonly #snapshots = new Map<string, { readonly taken: number; readonly snapshot: Promise<Snapshot> }>();
+  readonly #glances = new Map<
+    string,
+    { readonly taken: number; readonly status: Promise<DeploymentStatus | undefined> }
+  >();
   readonly #manifests = new Map<string, Envelope>();
   readonly #incarnations = new Map<string, { readonly deployment: string; readonly incarnation: bigint }>();
 
@@ -69,7 +75,13 @@ export class Session {
   }
 
   forget(deployment: DeploymentKey): void {
-    this.#snapshots.delete(`${deployment.tenant}/${deployment.sequence}`);
+    const key = `${deployment.tenant}/${deployment.sequence}`;
+    this.#snapshots.delete(key);
+    for (const glance of this.#glances.keys()) {
+      if (glance.startsWith(`${key}/`)) {
+        this.#glances.delete(glance);
+      }
+    }
   }
 
   /** An active deployment; throws where it has ended. */
@@ -126,8 +138,27 @@ export class Session {
     return status?.version === version && status.complete;
   }
 
-  /** What a holder says, asked for a few seconds only; nothing where it does not answer. */
-  async glance(deployment: DeploymentKey, holder: string, signal: AbortSignal): Promise<DeploymentStatus | undefined> {
+  /**
+   * What a holder says, asked for a few seconds only; nothing where it does not answer. Once for all that ask at about
+   * the same time.
+   */
+  glance(deployment: DeploymentKey, holder: string, signal: AbortSignal): Promise<DeploymentStatus | undefined> {
+    const key = `${deployment.tenant}/${deployment.sequence}/${holder}`;
+    const known = this.#glances.get(key);
+    if (known !== undefined && Date.now() - known.taken < SHARED) {
+      return known.status;
+    }
+    const status = this.#glanceNow(deployment, holder, signal);
+    this.#glances.set(key, { taken: Date.now(), status });
+    status.catch(() => this.#glances.delete(key));
+    return status;
+  }
+
+  async #glanceNow(
+    deployment: DeploymentKey,
+    holder: string,
+    signal: AbortSignal,
+  ): Promise<DeploymentStatus | undefined> {
     try {
       return await within(GLANCE, signal, (bounded) =>
         this.driver.status(deployment, holder, { after: undefined, waitMilliseconds: 0 }, bounded),
@@ -150,8 +181,11 @@ export class Session {
   }
 }
 
-/** Milliseconds for which one snapshot serves all that ask. */
-const SHARED = 300;
+/** Milliseconds for which one snapshot serves all that ask: about what lies between the first request of an operation
+ * about a deployment and the last. */
+const SHARED = 2000;
+/** Milliseconds for which an entry waits for another while nothing else is being done. */
+const LONELY = 30_000;
 /** Milliseconds for which a read or a diff waits for a holder that may be down. */
 const GLANCE = 3000;
 /** Manifests that are kept. */

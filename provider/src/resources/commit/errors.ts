@@ -7,7 +7,10 @@ export class MissingEntry extends Error {
     readonly entry: string,
     readonly waitsFor: string,
   ) {
-    super(`${waitsFor}, so ${entry} was not declared. Declare it, or depend on it: pass its \`name\` output.`);
+    super(
+      `${waitsFor}, so ${entry} was not declared. Declare it, and refer to it by its \`name\` output ` +
+        "(such as `api.name`) rather than by plain text, so that Pulumi makes it first.",
+    );
   }
 }
 

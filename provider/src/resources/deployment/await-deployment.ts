@@ -1,6 +1,15 @@
 import { entryDigest, entryKey, type Manifest } from "@dcx/protocol";
-import { connected, leased, type Naming, naming, serves, type Verdict, workloadRuns } from "../../await/conditions";
-import { HolderWatch } from "../../await/holder-watch";
+import {
+  connected,
+  leased,
+  type Missing,
+  type Naming,
+  naming,
+  serves,
+  type Verdict,
+  workloadRuns,
+} from "../../await/conditions";
+import { type HolderView, HolderWatch } from "../../await/holder-watch";
 import { type Deadline, type Progress, WaitFailed, waitFor } from "../../await/wait";
 import type { DeploymentKey, NetworkDriver } from "../../network/driver";
 import type { Envelope, Snapshot } from "../../network/snapshot";
@@ -49,11 +58,7 @@ export async function awaitDeployment(
 }
 
 function lookAt(snapshot: Snapshot, goal: DeploymentGoal, watch: HolderWatch, words: Naming): Progress<Arrived> {
-  const verdicts = goal.infrastructures.map((name) => leased(name, snapshot, words));
-  if (goal.manifest !== undefined) {
-    verdicts.push(...manifestVerdicts(snapshot, goal.manifest, goal.name, watch, words));
-  }
-  const missing = verdicts.flatMap((verdict) => (verdict.met ? [] : [verdict]));
+  const missing = missingVerdicts(snapshot, goal, (holder) => watch.watch(holder), words);
   if (missing.some(({ hopeless }) => hopeless)) {
     throw new WaitFailed(missing.filter(({ hopeless }) => hopeless).map((verdict) => verdict.missing));
   }
@@ -65,36 +70,52 @@ function lookAt(snapshot: Snapshot, goal: DeploymentGoal, watch: HolderWatch, wo
   return { done: false, line: `${first.missing}${more}`, reasons: missing.map((verdict) => verdict.missing) };
 }
 
+/** What a holder says; `undefined`: it is not to be asked, what the chain says of it is enough. */
+export type ViewOf = (holder: string) => HolderView | undefined;
+
+/** All that keeps a deployment from being done. */
+export function missingVerdicts(
+  snapshot: Snapshot,
+  goal: DeploymentGoal,
+  view: ViewOf,
+  words: Naming,
+): readonly Missing[] {
+  const verdicts = goal.infrastructures.map((name) => leased(name, snapshot, words));
+  if (goal.manifest !== undefined) {
+    verdicts.push(...manifestVerdicts(snapshot, goal.manifest, goal.name, view, words));
+  }
+  return verdicts.flatMap((verdict) => (verdict.met ? [] : [verdict]));
+}
+
 function manifestVerdicts(
   snapshot: Snapshot,
   { envelope, content }: NonNullable<DeploymentGoal["manifest"]>,
   deploymentName: string,
-  watch: HolderWatch,
+  view: ViewOf,
   words: Naming,
 ): readonly Verdict[] {
-  const verdicts: Verdict[] = [];
-  const used = placedOn(content);
-  for (const infrastructure of used) {
-    for (const holder of holdersOf(snapshot, infrastructure)) {
-      verdicts.push(serves(envelope.version, holder, watch.watch(holder), words));
-    }
-  }
+  const asked = (infrastructure: string): readonly (readonly [string, HolderView])[] =>
+    holdersOf(snapshot, infrastructure).flatMap((holder) => {
+      const said = view(holder);
+      return said === undefined ? [] : [[holder, said] as const];
+    });
+  const verdicts = placedOn(content).flatMap((infrastructure) =>
+    asked(infrastructure).map(([holder, said]) => serves(envelope.version, holder, said, words)),
+  );
   if (verdicts.some(({ met }) => !met)) {
     return verdicts;
   }
   for (const [name, workload] of Object.entries(content.workloads)) {
-    for (const holder of holdersOf(snapshot, workload.infrastructure)) {
+    for (const [, said] of asked(workload.infrastructure)) {
       const digest = entryDigest(content.salt, entryKey("workloads", name), workload);
       const log = `dcx logs ${deploymentName} ${name}`;
-      verdicts.push(
-        workloadRuns({ name, count: workload.count ?? 1, digest, until: "ready", log }, watch.watch(holder)),
-      );
+      verdicts.push(workloadRuns({ name, count: workload.count ?? 1, digest, until: "ready", log }, said));
     }
   }
   for (const name of Object.keys(content.connections)) {
     for (const place of connectionPlaces(content, name)) {
-      for (const holder of holdersOf(snapshot, place)) {
-        verdicts.push(connected(name, watch.watch(holder)));
+      for (const [, said] of asked(place)) {
+        verdicts.push(connected(name, said));
       }
     }
   }

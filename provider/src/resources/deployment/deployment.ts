@@ -11,7 +11,7 @@ import { renderPlan } from "../../plan/render";
 import { Unknown, type Value, type ValueMap } from "../../wire/value";
 import { findManifest, holdersOf } from "../current-manifest";
 import { mayDeclareInline } from "../entries/ownership";
-import { deploymentId, keyOf, whereabouts } from "../identity";
+import { deploymentId, keyOf, nameOf, whereabouts } from "../identity";
 import { desiredInfrastructures, desiredManagers, desiredWait } from "../inputs/desired";
 import { containsUnknown, isMap } from "../inputs/shape";
 import {
@@ -68,6 +68,7 @@ export class DeploymentResource implements Resource {
       return this.#previewCreate(request, context);
     }
     using deadline = new Deadline(context.signal, request.timeout, this.session.settings.timeout);
+    using _presence = this.session.activity.begin();
     const { driver } = this.session;
     const identity = await driver.ensure((line) => context.status(line), deadline.signal);
     announce(identity, context);
@@ -104,6 +105,7 @@ export class DeploymentResource implements Resource {
       return { state: await this.#previewUpdate(request, context) };
     }
     using deadline = new Deadline(context.signal, request.timeout, this.session.settings.timeout);
+    using _presence = this.session.activity.begin();
     await whereabouts(this.session, id, deadline.signal);
     const sent = { transaction: false };
     try {
@@ -119,6 +121,7 @@ export class DeploymentResource implements Resource {
   async delete(request: DeleteRequest, context: CallContext): Promise<void> {
     const id = deploymentId(request.id);
     using deadline = new Deadline(context.signal, request.timeout, this.session.settings.timeout);
+    using _presence = this.session.activity.begin();
     if ((await whereabouts(this.session, id, deadline.signal)) === "gone") {
       return;
     }
@@ -418,9 +421,4 @@ function announce(identity: NetworkIdentity, context: CallContext): void {
   if (identity.network === "embedded") {
     context.log("info", `on the embedded network ${identity.chain} of this machine`);
   }
-}
-
-/** The resource's own name: the last part of its URN. */
-export function nameOf(urn: string): string {
-  return urn.split("::").at(-1) ?? urn;
 }

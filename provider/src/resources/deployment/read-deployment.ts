@@ -4,14 +4,15 @@ import type { ActualDeployment } from "../../network/snapshot";
 import { openManifest } from "../../plan/manifest";
 import type { Value, ValueMap } from "../../wire/value";
 import { findManifest } from "../current-manifest";
-import { deploymentId, keyOf, whereabouts } from "../identity";
+import { deploymentId, keyOf, nameOf, whereabouts } from "../identity";
 import { connectionInputs, workloadInputs } from "../inputs/manifest-entries";
 import { containsUnknown, isMap } from "../inputs/shape";
-import type { CallContext, ReadRequest, ReadResult } from "../resource";
+import { type CallContext, PartialFailure, type ReadRequest, type ReadResult } from "../resource";
 import type { Session } from "../session";
-import { inlineManifest, isInline } from "./inline-manifest";
+import { inlineManifest, isInline, type SealedManifest } from "./inline-manifest";
 import { deploymentOutputs } from "./outputs";
 import { infrastructuresInputs, managersInputs, waitInputs } from "./terms-inputs";
+import { unfinished } from "./unfinished";
 
 /** What is there now, in the words of the inputs where they still mean it. Gone only where the chain says so. */
 export async function readDeployment(
@@ -25,7 +26,8 @@ export async function readDeployment(
     return undefined;
   }
   const { driver } = session;
-  const { deployment } = await driver.snapshot(keyOf(id), signal);
+  const snapshot = await session.snapshot(keyOf(id), signal);
+  const { deployment } = snapshot;
   if (deployment === undefined || !deployment.active) {
     return undefined;
   }
@@ -49,7 +51,35 @@ export async function readDeployment(
     ...outputs,
     ...(isInline(inputs) ? { version: deployment.version, addresses: request.state?.["addresses"] ?? {} } : {}),
   };
+  if (known !== undefined && !session.settings.skipAwait && known["skipAwait"] !== true) {
+    // Said again at each read, so that a refresh takes the failure of an unfinished deployment off it only once it is
+    // finished: until then `up` calls update, which goes on waiting.
+    const goal = {
+      infrastructures: isMap(inputs["infrastructures"]) ? Object.keys(inputs["infrastructures"]) : [],
+      manifest: await sealedAsRead(session, deployment, inputs, context),
+      name: nameOf(context.urn),
+    };
+    const reasons = await unfinished(session, { ...snapshot, deployment }, goal, signal);
+    if (reasons.length > 0) {
+      throw new PartialFailure(request.id, state, reasons, inputs);
+    }
+  }
   return { id: request.id, inputs, state };
+}
+
+/** The inline manifest as the inputs say it, where it is the one that the chain names. */
+async function sealedAsRead(
+  session: Session,
+  actual: ActualDeployment,
+  inputs: ValueMap,
+  { urn, signal }: CallContext,
+): Promise<SealedManifest | undefined> {
+  if (!isInline(inputs) || containsUnknown(inputs["workloads"]) || containsUnknown(inputs["connections"])) {
+    return undefined;
+  }
+  const salt = await session.driver.manifestSalt(actual.clientToken, actual.nonce, signal);
+  const sealed = inlineManifest(inputs, salt, await session.owner(urn, signal));
+  return sealed.envelope.version === actual.version ? sealed : undefined;
 }
 
 /** The inline entries as they are, or nothing where they are resources of their own. */

@@ -101,6 +101,17 @@ export const connectionRules: EntryKindRules<ManifestConnection> = {
     return { address: status?.connections[entry.name]?.address ?? oldState?.["address"] ?? "" };
   },
 
+  async lacks(session, { manifest, snapshot, name, deployment }, signal) {
+    const [place] = connectionPlaces(manifest, name);
+    const [holder] = place === undefined ? [] : holdersOf(snapshot, place);
+    if (holder === undefined) {
+      return `${name}: infrastructure ${place ?? ""} has no lease`;
+    }
+    const status = await session.glance(deployment, holder, signal);
+    const verdict = status === undefined ? undefined : connected(name, { status, problem: undefined });
+    return verdict === undefined || verdict.met ? undefined : verdict.missing;
+  },
+
   describe(before, after) {
     const source =
       after.from.workload ??

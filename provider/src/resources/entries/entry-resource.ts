@@ -73,6 +73,8 @@ export interface EntryKindRules<Content extends EntryContent> {
     oldState: ValueMap | undefined,
     signal: AbortSignal,
   ): Promise<ValueMap>;
+  /** What an entry that is there lacks of being done, told without waiting; nothing where nobody can tell. */
+  lacks(session: Session, entry: ArrivingEntry<Content>, signal: AbortSignal): Promise<string | undefined>;
   describe(before: Content | undefined, after: Content): string;
 }
 
@@ -191,7 +193,13 @@ export class EntryResource<Content extends EntryContent> implements Resource {
         ? { id: request.id, inputs: marks, state: { ...request.state, state: "undelivered" } }
         : undefined;
     }
-    const inputs: ValueMap = { ...this.rules.inputs(content, marks), deployment, name };
+    const local = Object.entries(marks ?? {}).filter(([property]) => LOCAL.has(property));
+    const inputs: ValueMap = {
+      ...this.rules.inputs(content, marks),
+      ...Object.fromEntries(local),
+      deployment,
+      name,
+    };
     const digest = entryDigest(manifest.salt, entryKey(this.rules.kind, name), content);
     const entry = {
       id: request.id,
@@ -206,17 +214,21 @@ export class EntryResource<Content extends EntryContent> implements Resource {
     };
     const observed = await this.rules.observe(this.session, entry, request.state, signal);
     const nonce = imported ? stampOf(found.envelope.stamps, this.rules.kind, name)?.nonce : request.state?.[NONCE];
-    return {
-      id: request.id,
-      inputs,
-      state: { ...inputs, digest, ...observed, ...(nonce === undefined ? {} : { [NONCE]: nonce }) },
-    };
+    const state: ValueMap = { ...inputs, digest, ...observed, ...(nonce === undefined ? {} : { [NONCE]: nonce }) };
+    const awaited = !imported && !this.session.settings.skipAwait && inputs["skipAwait"] !== true;
+    const lacking = awaited ? await this.rules.lacks(this.session, entry, signal) : undefined;
+    if (lacking !== undefined) {
+      // Said again at each read, so that a refresh takes the failure off it only once it is done.
+      throw new PartialFailure(request.id, state, [lacking], inputs);
+    }
+    return { id: request.id, inputs, state };
   }
 
   async delete(request: DeleteRequest, context: CallContext): Promise<void> {
     const { deployment, name } = parseEntryId(request.id, this.rules.kind);
     const id = deploymentId(deployment);
     using deadline = new Deadline(context.signal, request.timeout, this.session.settings.timeout);
+    using _presence = this.session.activity.begin();
     if ((await whereabouts(this.session, id, deadline.signal)) === "gone") {
       return;
     }
@@ -271,6 +283,11 @@ export class EntryResource<Content extends EntryContent> implements Resource {
     const { id, name } = this.#target(inputs);
     const resource = deploymentId(id);
     using deadline = new Deadline(context.signal, timeout, this.session.settings.timeout);
+    using presence = this.session.activity.begin();
+    // Who says how long it may take means it. Else an entry does not wait for one that the engine may not have begun
+    // while nothing else is being done: at parallelism 1 that one would never come.
+    const lonely = new AbortController();
+    const alone = timeout > 0 ? (): void => {} : (): void => lonely.abort();
     await whereabouts(this.session, resource, deadline.signal);
     const key = entryKey(this.rules.kind, name);
     const content = this.rules.content(inputs);
@@ -282,20 +299,22 @@ export class EntryResource<Content extends EntryContent> implements Resource {
     try {
       committed = await commits.join({
         entry: key,
-        signal: deadline.signal,
+        signal: AbortSignal.any([deadline.signal, lonely.signal]),
         apply: async (draft, deployment): Promise<Draft | Waiting> => {
           await mayDeclare(this.session, { id, entry: key, urn: context.urn, owner }, draft, operation);
           const missing = this.rules.waitsFor(content, draft, deployment);
           if (missing !== undefined) {
             context.status(`${key}: waiting: ${missing}`);
+            presence.wait(alone);
             return { waitsFor: missing };
           }
+          presence.goOn();
           const isNew = operation === "create" && this.rules.find(draft.manifest, name) === undefined;
           return this.rules.place(draft, name, content, stamp, isNew);
         },
       });
     } catch (error) {
-      throw explained(error, deadline);
+      throw explained(error, deadline, lonely.signal.aborted ? this.session.activity.patience : undefined);
     }
     const manifest = openManifest(committed.envelope);
     const digest = entryDigest(manifest.salt, key, content);
@@ -432,9 +451,11 @@ function pick(map: ValueMap, names: ReadonlySet<string>): ValueMap {
   return Object.fromEntries(Object.entries(map).filter(([name]) => names.has(name) && name !== "skipAwait"));
 }
 
-function explained(error: unknown, deadline: Deadline): unknown {
+/** @param alone milliseconds in which nothing else was done, where that ended it */
+function explained(error: unknown, deadline: Deadline, alone: number | undefined): unknown {
   if (error instanceof MissingEntry) {
-    const after = deadline.cancelled ? "cancelled" : `after ${spanText(deadline.milliseconds)}`;
+    const ended = deadline.cancelled ? "cancelled" : `after ${spanText(deadline.milliseconds)}`;
+    const after = alone === undefined ? ended : `after ${spanText(alone)} in which nothing else was being changed`;
     return new NetworkError("refused", `${after}: ${error.message}`, { cause: error });
   }
   return error;

@@ -1,5 +1,5 @@
 import { type ManifestWorkload, resourceIdText } from "@dcx/protocol";
-import { naming, serves, workloadRuns } from "../../await/conditions";
+import { naming, serves, type WorkloadExpectation, workloadRuns } from "../../await/conditions";
 import { HolderWatch } from "../../await/holder-watch";
 import { type Progress, WaitFailed, waitFor } from "../../await/wait";
 import { NetworkError } from "../../network/driver";
@@ -11,7 +11,7 @@ import { workloadFields } from "../inputs/manifest-shapes";
 import { entryName } from "../inputs/quantities";
 import { choice, type Field, flag, reference, text } from "../inputs/shape";
 import { withEntry } from "./entry";
-import type { EntryKindRules } from "./entry-resource";
+import type { ArrivingEntry, EntryKindRules } from "./entry-resource";
 
 export const deploymentReference = reference((id) => resourceIdText(deploymentId(id)));
 export const nameField: Field = {
@@ -70,16 +70,7 @@ export const workloadRules: EntryKindRules<ManifestWorkload> = {
           return { done: false, line, reasons: [line] };
         }
         const view = watch.watch(holder);
-        const verdict = workloadRuns(
-          {
-            name: entry.name,
-            count: entry.content.count ?? 1,
-            digest: entry.digest,
-            until: entry.inputs["waitFor"] === "ready" ? "ready" : "started",
-            log: `dcx logs ${entry.deploymentId} ${entry.name}`,
-          },
-          view,
-        );
+        const verdict = workloadRuns(expectationOf(entry), view);
         if (verdict.met) {
           return { done: true, value: { state: "running" } };
         }
@@ -107,6 +98,26 @@ export const workloadRules: EntryKindRules<ManifestWorkload> = {
     return { state: status.workloads[entry.name] === undefined ? "undelivered" : "running" };
   },
 
+  async lacks(session, entry, signal) {
+    const { snapshot, content, deployment } = entry;
+    const infrastructure = snapshot.deployment?.infrastructures[content.infrastructure];
+    const [holder] = holdersOf(snapshot, content.infrastructure);
+    if (holder === undefined) {
+      return `${entry.name}: infrastructure ${content.infrastructure} has no lease`;
+    }
+    const serving = infrastructure?.successor ?? infrastructure?.lease;
+    if (serving?.confirmedVersion === snapshot.deployment?.version) {
+      // Every instance serves: its datacenter has confirmed the version.
+      return undefined;
+    }
+    const status = await session.glance(deployment, holder, signal);
+    if (status === undefined) {
+      return undefined;
+    }
+    const verdict = workloadRuns(expectationOf(entry), { status, problem: undefined });
+    return verdict.met ? undefined : verdict.missing;
+  },
+
   describe(before, after) {
     const instances = `${after.count ?? 1} ${(after.count ?? 1) === 1 ? "instance" : "instances"}`;
     if (before === undefined) {
@@ -123,3 +134,13 @@ export const workloadRules: EntryKindRules<ManifestWorkload> = {
     return `${image}${moved}rolling, ${instances}, no lease moves`;
   },
 };
+
+function expectationOf(entry: ArrivingEntry<ManifestWorkload>): WorkloadExpectation {
+  return {
+    name: entry.name,
+    count: entry.content.count ?? 1,
+    digest: entry.digest,
+    until: entry.inputs["waitFor"] === "ready" ? "ready" : "started",
+    log: `dcx logs ${entry.deploymentId} ${entry.name}`,
+  };
+}
