@@ -173,6 +173,15 @@ for (const { name, isolation, maker, describe } of offered) {
       await runtime.remove("eats");
     }, 30_000);
 
+    it("ends at once a program that does nothing about SIGTERM", async () => {
+      const script = 'console.log("up"); setInterval(() => 0, 1000)';
+      await runtime.start(specification("unheeding", { command: ["/usr/local/bin/node", "-e", script] }));
+      await untilLogged(runtime, "unheeding", /^up$/);
+      const began = Date.now();
+      await runtime.remove("unheeding");
+      expect(Date.now() - began).toBeLessThan(5_000);
+    }, 30_000);
+
     it("starts again what exits, with growing delays, and tells why it exited", async () => {
       await runtime.start(
         specification("exits", {

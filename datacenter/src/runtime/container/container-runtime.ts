@@ -114,6 +114,8 @@ export class ContainerRuntime implements Runtime {
       HostConfig: {
         NetworkMode: "none",
         RestartPolicy: { Name: "always" },
+        // As process 1 a program that does not handle SIGTERM would go on until the engine kills it.
+        Init: true,
         Memory: Number(limits.memory),
         MemorySwap: Number(limits.memory),
         NanoCpus: limits.cpu * 1_000_000,
