@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { Readable } from "node:stream";
 import type { ReadableStream } from "node:stream/web";
+import { types } from "node:util";
 import { z } from "zod";
 import { formatImageReference, type ImageReference } from "./reference";
 import type { ImageSource } from "./source";
@@ -94,8 +95,9 @@ async function request(url: string, headers: Record<string, string>): Promise<Re
       clearTimeout(timer);
     }
   } catch (error) {
-    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-    throw new Error(`${new URL(url).host} can't be reached: ${cause instanceof Error ? cause.message : cause}`, {
+    // fetch says only that it failed; why is in its cause.
+    const cause = types.isNativeError(error) && types.isNativeError(error.cause) ? error.cause : error;
+    throw new Error(`${new URL(url).host} can't be reached: ${types.isNativeError(cause) ? cause.message : cause}`, {
       cause: error,
     });
   }

@@ -143,10 +143,18 @@ async function unpack(
     let left = options.maximumSize ?? 20 * 1024 ** 3;
     for (const layer of manifest.layers) {
       const hash = createHash("sha256");
+      let received = 0;
       const count = new Transform({
-        transform(chunk, _encoding, done) {
+        transform(chunk: Buffer, _encoding, done) {
           hash.update(chunk);
-          done(null, chunk);
+          received += chunk.length;
+          // Without this a layer could go on for ever after the end of its archive.
+          done(
+            received > layer.size
+              ? new Error(`${source.name} sends more than the ${layer.size} bytes of a layer`)
+              : null,
+            chunk,
+          );
         },
       });
       const plain = new PassThrough();
