@@ -71,19 +71,24 @@ describe("a datacenter on an exchange", () => {
   });
 
   async function start(place: Place): Promise<Datacenter> {
+    const datacenter = await begin(place);
+    await datacenter.registered;
+    return datacenter;
+  }
+
+  async function begin(place: Place): Promise<Datacenter> {
     const configuration = parseConfiguration({
       chain: { endpoints: [node.rpcUrl] },
       keyFile: join(folder, `${place}.json`),
       home: join(folder, place),
       region: `us-${place}`,
       capacity: { cpu: 4, memory: "4Gi", disk: "20Gi" },
-      isolation: process.env["DCX_TEST_ISOLATION"] ?? (process.getuid?.() === 0 ? "auto" : "none"),
+      isolation: process.env["DCX_TEST_ISOLATION"] ?? "sandbox",
       imageLayouts: [layout],
       trustedTenants: [tenant.address],
     });
     const datacenter = await startDatacenter(configuration, { logger: logger.child({ place }) });
     datacenters.set(place, datacenter);
-    await datacenter.registered;
     return datacenter;
   }
 
@@ -396,6 +401,35 @@ describe("a datacenter on an exchange", () => {
     for (const agent of [web, api]) {
       await statusUntil(agent, id, ({ workloads }) => Object.keys(workloads).length === 0);
     }
+  });
+
+  it("is up while the exchange is not, says so, and serves once it is", async () => {
+    const record = (await query.datacenters({ address: at("west").address })).datacenters[0];
+    const id = await submit(manifestOf("away"), ["west"], 7);
+    await until(id, "a lease", (found) => activeLease(found) !== undefined);
+    await at("west").close();
+    const port = Number(new URL(node.rpcUrl).port);
+    await node.close();
+    const west = await begin("west");
+    await using agent = new AgentClient(
+      {
+        chainId: query.chainId,
+        datacenter: west.address,
+        urls: [west.agentUrl],
+        roots: (record?.roots ?? []).map(({ certificate }) => certificate),
+      },
+      { kind: "account", signer: tenant },
+    );
+    expect(await agent.identity()).toMatchObject({ datacenter: west.address, height: "0" });
+    const refused = { status: 503, refusal: "chain-unreachable" };
+    await expect(agent.status(id)).rejects.toMatchObject(refused);
+    await expect(agent.quote(`${id.tenant}/${id.sequence}/west/1`)).rejects.toMatchObject(refused);
+    node = await startEmbeddedNode({ home: join(folder, "node"), rpc: { port }, logger });
+    await west.registered;
+    await deliver(agent, id, manifestOf("away"));
+    await statusUntil(agent, id, ({ workloads }) => workloads["api"]?.instances[0]?.state === "ready");
+    await cancel(id);
+    await statusUntil(agent, id, ({ workloads }) => Object.keys(workloads).length === 0);
   });
 
   it("tells why it would not bid", async () => {

@@ -1,5 +1,5 @@
 import { LeaseState, readKeyFile } from "@dcx/protocol";
-import { ask, containers, expectNothingLeft, expectTokensToAddUp } from "./support/checks";
+import { afterTeardown, ask, containers, expectNothingLeft, expectTokensToAddUp } from "./support/checks";
 import { inline, separate, withCollateral } from "./support/programs";
 import { eventually, World } from "./support/world";
 
@@ -51,6 +51,7 @@ test("a killed datacenter's lease breaks, its collateral goes to the tenant, and
     await stack.destroy();
     expect(readKeyFile(world.paths.tenantKey).address).toBe(tenant);
     await world.startNetwork();
+    await afterTeardown(world);
     await expectNothingLeft(world);
   } finally {
     await world.close();
@@ -78,6 +79,7 @@ test("a datacenter that is down blocks neither the rest of an update nor a destr
     const totals = await (await world.client()).totals();
     expect([totals.activeLeases, totals.activeDeployments]).toEqual([0n, 0n]);
     await world.startNetwork();
+    await afterTeardown(world);
     await expectNothingLeft(world);
   } finally {
     await world.close();

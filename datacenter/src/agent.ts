@@ -11,6 +11,7 @@ import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
 import { Authorization } from "./api/authorization";
 import { listenAgain } from "./api/listen";
+import { chainUnreachable } from "./api/refusal";
 import { createAgentApi } from "./api/server";
 import { StatusBoard } from "./api/status-board";
 import type { WorkloadLogs } from "./api/workload-logs";
@@ -159,7 +160,11 @@ export class Agent {
       status: this.#board,
       activeVersion: (deployment) => this.#describe(deployment).version,
       recentlyHeld: (deployment) => performance.now() - (this.#former.get(deployment) ?? -farewell) < farewell,
-      quote: (order) => this.#market.quote(order),
+      quote: async (order) => {
+        await this.#begun();
+        if (view() === undefined) throw chainUnreachable();
+        return await this.#market.quote(order);
+      },
       knowsWorkload: (deployment, workload) => this.#describe(deployment).workloads[workload] !== undefined,
       logs: (deployment, workload, instance) => this.#logs(deployment, workload, instance),
       parameters: (deployment) => this.#parameters(deployment),
@@ -226,11 +231,11 @@ export class Agent {
 
   async #register(root: DatacenterRoot, tunnelAddress: string, signing: SigningExchangeClient): Promise<void> {
     const { configuration, logger, runtime } = this.#parts;
-    const { advertise, attributes, region } = configuration;
+    const { advertise, attributes, name, region } = configuration;
     const wanted = {
       address: signing.address,
       region,
-      attributes,
+      attributes: name === undefined ? attributes : { ...attributes, name },
       isolation: runtime.isolation,
       agentUrls: advertise.agentUrls ?? [this.#url],
       tunnelAddresses: advertise.tunnelAddresses ?? [tunnelAddress],

@@ -64,6 +64,8 @@ export const DatacenterConfiguration = z.strictObject({
   /** JSON file of mode 600 with `privateKey` (64 hexadecimal digits) or `mnemonic`. */
   keyFile: text,
   home: text,
+  /** What people see in place of its address: the attribute `name` of its record. */
+  name: text.optional(),
   region: text,
   attributes: z.record(text, z.string()).default({}),
   capacity: z.strictObject({

@@ -48,8 +48,9 @@ export interface Datacenter {
 }
 
 /**
- * Starts a datacenter's agent. Resolves when it listens and begins to register and to follow the chain; waits for the
- * chain as long as none of its endpoints answers.
+ * Starts a datacenter's agent. Resolves when it listens and begins to register and to follow the chain. Where no
+ * endpoint answers it listens all the same, and serves nobody until one does; only on a first start that does not say
+ * which chain it is for it waits for one.
  * @throws {ConfigurationError} where a setting can't be used, `WrongChain` where the endpoints are of another chain
  *   than the one that its home folder belongs to
  */
@@ -131,6 +132,9 @@ export async function startDatacenter(
   }
 }
 
+/** How long a start asks for a chain that it knows, in milliseconds: it can do without. */
+const patience = 2_000;
+
 /** The chain that the folder belongs to, or on the first start the one that answers. */
 async function connect(
   { chain }: DatacenterConfiguration,
@@ -147,11 +151,16 @@ async function connect(
   const chainId = remembered ?? chain.chainId;
   for (;;) {
     try {
-      const query = await ExchangeQueryClient.connect(chain.endpoints, chainId === undefined ? {} : { chainId });
+      const known = chainId === undefined ? {} : { chainId, patience };
+      const query = await ExchangeQueryClient.connect(chain.endpoints, known);
       home.records.put("chain", Buffer.from(query.chainId));
       return query;
     } catch (error) {
       if (!(error instanceof NetworkUnreachable) || signal.aborted) throw error;
+      if (chainId !== undefined) {
+        logger.warn({ err: error, chainId }, "the exchange can't be reached; nobody is served until it can");
+        return ExchangeQueryClient.open(chain.endpoints, { chainId });
+      }
       logger.warn({ err: error }, "the exchange can't be reached; the datacenter waits for it");
       await pause(1_000, signal);
     }

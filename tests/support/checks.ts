@@ -1,4 +1,4 @@
-import type { World } from "./world";
+import { eventually, type World } from "./world";
 
 export interface Answer {
   readonly greeting: string;
@@ -58,8 +58,17 @@ export async function expectNothingLeft(world: World): Promise<void> {
     deposits: totals.deposits,
   }).toEqual({ orders: 0n, leases: 0n, deployments: 0n, collateral: 0n, deposits: 0n });
   await expectTokensToAddUp(world);
+  expect(workloadProcesses(world)).toEqual([]);
+}
+
+/** Waits until agents that have come back have removed what they find of deployments that ended meanwhile. */
+export async function afterTeardown(world: World): Promise<void> {
+  await eventually("what ran is gone", 60_000, async () => workloadProcesses(world).length === 0);
+}
+
+function workloadProcesses(world: World): ReturnType<World["processes"]> {
   const network = new Set([world.network.node.pid, ...world.network.datacenters.map(({ process }) => process.pid)]);
-  expect(world.processes().filter(({ pid }) => !network.has(pid))).toEqual([]);
+  return world.processes().filter(({ pid }) => !network.has(pid));
 }
 
 /** Container ids of all instances that run, by `workload/index`, as the datacenters report them. */

@@ -61,6 +61,7 @@ export function datacenterConfiguration(
     chain: { endpoints: [network.rpcUrl] },
     keyFile: plan.keyFile,
     home: plan.home,
+    name: plan.name,
     region: plan.region,
     attributes: {},
     capacity: { cpu: Math.max(16, cpus().length), memory: String(Math.max(totalmem(), 16 * 2 ** 30)), disk: "100Gi" },

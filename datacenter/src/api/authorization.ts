@@ -15,7 +15,7 @@ import type { Logger } from "pino";
 import type { ChainView } from "../chain/view";
 import { currentRoots } from "../reconcile/wiring";
 import { RateLimit } from "./rate-limit";
-import { Refusal } from "./refusal";
+import { chainUnreachable, Refusal } from "./refusal";
 
 export interface AuthorizationOptions {
   readonly chainId: string;
@@ -63,11 +63,7 @@ export class Authorization {
     const fresh = await isFresh();
     const known = look();
     if (known === undefined || !fresh) {
-      throw new Refusal(
-        503,
-        "chain-unreachable",
-        "this datacenter can't see the exchange now and serves nobody; try again",
-      );
+      throw chainUnreachable();
     }
     if (!known.deployments.has(deploymentKey(id)) && this.#refreshes.admit(request.ip, performance.now())) {
       await this.options.refresh(deploymentKey(id));

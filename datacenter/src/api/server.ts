@@ -98,7 +98,10 @@ function serveAnybody(server: FastifyInstance<Server>, { identity, quote }: Agen
       throw new Refusal(429, "too-many-requests", "too many quotes were asked for; try again in a second");
     }
     const { order } = parse(QuoteRequest, request.body, "the request");
-    const decision = await quote(order).catch(() => undefined);
+    const decision = await quote(order).catch((error: unknown) => {
+      if (error instanceof Refusal) throw error;
+      return undefined;
+    });
     if (decision === undefined) throw new Refusal(404, "no-such-order", `the exchange has no open order ${order}`);
     if (decision.willBid) return { willBid: true, rate: decision.rate.toString() };
     const { reason, message, rate } = decision;

@@ -84,29 +84,37 @@ export class LeaseTargets {
     const manifest = this.manifest(placement.deployment, wanted);
     let problem = manifest === undefined ? `version ${wanted.slice(0, 12)} is not here yet` : undefined;
     if (manifest !== undefined) {
-      const fitted = fit(placement, manifest, lease);
-      if ("workloads" in fitted) {
-        const complete = entryCount(manifest) >= entries;
-        return { ...base, version: wanted, manifest, current: true, complete, workloads: fitted.workloads };
-      }
+      const complete = entryCount(manifest) >= entries;
+      const fitted = complete ? fit(placement, manifest, lease) : this.#fitKept(placement, manifest, lease);
+      if ("workloads" in fitted) return { ...base, version: wanted, current: true, complete, ...fitted };
       problem = fitted.problem;
     }
     const last = this.#last(placement.lease);
     const before = last === undefined ? undefined : this.manifest(placement.deployment, last);
     const why = problem === undefined ? {} : { problem };
-    const fitted = before === undefined ? undefined : fit(placement, before, lease);
-    if (last === undefined || before === undefined || fitted === undefined || !("workloads" in fitted)) {
+    const fitted = before === undefined ? undefined : this.#fitKept(placement, before, lease);
+    if (last === undefined || fitted === undefined || !("workloads" in fitted)) {
       return { ...base, current: false, complete: false, workloads: [], ...why };
     }
-    return {
-      ...base,
-      version: last,
-      manifest: before,
-      current: false,
-      complete: false,
-      workloads: fitted.workloads,
-      ...why,
+    return { ...base, version: last, current: false, complete: false, ...fitted, ...why };
+  }
+
+  /**
+   * What a manifest that may be incomplete names, besides what the last complete one did: what it leaves out is
+   * neither stopped nor cut, and its workloads keep the connections that they have.
+   * design: "Changing it" (holders start what it names and stop nothing).
+   */
+  #fitKept(placement: Placement, manifest: Manifest, lease: Lease): Fit {
+    const version = this.#options.records.get(wholePrefix + placement.lease)?.toString("utf8");
+    const whole = version === undefined ? undefined : this.manifest(placement.deployment, version);
+    if (whole === undefined || whole === manifest) return fit(placement, manifest, lease);
+    const kept: Manifest = {
+      ...manifest,
+      workloads: { ...whole.workloads, ...manifest.workloads },
+      connections: { ...whole.connections, ...manifest.connections },
     };
+    const fitted = fit(placement, kept, lease);
+    return "workloads" in fitted ? fitted : fit(placement, manifest, lease);
   }
 
   #placement(lease: Lease): Placement {
@@ -127,17 +135,26 @@ export class LeaseTargets {
     const { records, store } = this.#options;
     const leases = new Set<string>();
     const run = new Map<string, Set<string>>();
-    for (const { placement, version, current } of targets) {
+    for (const { placement, version, current, complete } of targets) {
       leases.add(placement.lease);
       if (version === undefined) continue;
-      if (current && this.#last(placement.lease) !== version)
-        records.put(prefix + placement.lease, Buffer.from(version));
-      run.set(placement.deployment, (run.get(placement.deployment) ?? new Set()).add(version));
+      if (current) this.#note(prefix + placement.lease, version);
+      if (current && complete) this.#note(wholePrefix + placement.lease, version);
+      const whole = records.get(wholePrefix + placement.lease)?.toString("utf8");
+      const pinned = run.get(placement.deployment) ?? new Set();
+      run.set(placement.deployment, pinned.add(version).add(whole ?? version));
     }
     for (const [deployment, versions] of run) store.pin(deployment, versions);
-    for (const name of records.names(prefix)) if (!leases.has(name.slice(prefix.length))) records.remove(name);
+    for (const kind of [prefix, wholePrefix]) {
+      for (const name of records.names(kind)) if (!leases.has(name.slice(kind.length))) records.remove(name);
+    }
     const versions = new Set(store.deployments().flatMap((deployment) => store.versions(deployment)));
     for (const version of this.#parsed.keys()) if (!versions.has(version)) this.#parsed.delete(version);
+  }
+
+  #note(name: string, version: string): void {
+    const { records } = this.#options;
+    if (records.get(name)?.toString("utf8") !== version) records.put(name, Buffer.from(version));
   }
 
   #last(lease: string): string | undefined {
@@ -163,9 +180,14 @@ function isSuccessor({ id }: Lease, { leases }: QueryDeploymentResponse): boolea
   );
 }
 
+/** The version that a lease ran last. */
 const prefix = "ran/";
+/** The last complete one among those. */
+const wholePrefix = "whole/";
 
-type Fit = { readonly workloads: readonly TargetWorkload[] } | { readonly problem: string };
+type Fit =
+  | { readonly manifest: Manifest; readonly workloads: readonly TargetWorkload[] }
+  | { readonly problem: string };
 
 function fit(placement: Placement, manifest: Manifest, lease: Lease): Fit {
   const assigned = slotsOf(manifest, placement.infrastructure, lease.resources);
@@ -175,5 +197,5 @@ function fit(placement: Placement, manifest: Manifest, lease: Lease): Fit {
     workload,
     instances: specifyInstances(placement, manifest, workload, slots),
   }));
-  return { workloads };
+  return { manifest, workloads };
 }

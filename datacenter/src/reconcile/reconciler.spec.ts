@@ -239,6 +239,11 @@ describe("the reconciler", () => {
     await world.until(() => world.status().complete === false);
     expect(world.runtime.instances.size).toBe(1);
     expect(world.served()).toBeUndefined();
+    // Neither is what led to it cut.
+    expect(world.wanted.ingresses.map(({ connection }) => connection)).toEqual([`${deployment}/connections/public`]);
+    world.activate(other, 0);
+    await world.until(() => world.runtime.instances.size === 0);
+    expect(world.wanted.ingresses).toEqual([]);
   });
 
   it("goes on running the last version that fits a lease", async () => {

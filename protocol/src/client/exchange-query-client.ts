@@ -78,6 +78,25 @@ export class ExchangeQueryClient implements Disposable {
     endpoints: string | readonly string[],
     options: QueryClientOptions = {},
   ): Promise<ExchangeQueryClient> {
+    const make = ExchangeQueryClient.prepare(endpoints, options);
+    const { node_info, sync_info } = await make.rpc.call("status", {}, StatusAnswer);
+    const client = make.client(node_info.network);
+    client.newest.learn(sync_info.latest_block_height);
+    return client;
+  }
+
+  /**
+   * A client for a chain that need not be reachable yet: who asks through it waits for it, or fails, as after it was
+   * lost. Throws nothing; WrongChain shows at the first request.
+   */
+  static open(
+    endpoints: string | readonly string[],
+    options: QueryClientOptions & { readonly chainId: string },
+  ): ExchangeQueryClient {
+    return ExchangeQueryClient.prepare(endpoints, options).client(options.chainId);
+  }
+
+  private static prepare(endpoints: string | readonly string[], options: QueryClientOptions) {
     const ending = new AbortController();
     const signal = options.signal === undefined ? ending.signal : AbortSignal.any([options.signal, ending.signal]);
     const rpc = new FailoverRpc(typeof endpoints === "string" ? [endpoints] : endpoints, {
@@ -86,11 +105,11 @@ export class ExchangeQueryClient implements Disposable {
       requestTimeout: options.requestTimeout ?? 5_000,
       signal,
     });
-    const { node_info, sync_info } = await rpc.call("status", {}, StatusAnswer);
     const pollInterval = options.pollInterval ?? 500;
     const newest = new NewestHeight(rpc, pollInterval);
-    newest.learn(sync_info.latest_block_height);
-    return new ExchangeQueryClient(rpc, newest, ending, signal, pollInterval, node_info.network);
+    const client = (chainId: string): ExchangeQueryClient =>
+      new ExchangeQueryClient(rpc, newest, ending, signal, pollInterval, chainId);
+    return { rpc, client };
   }
 
   async status({ signal }: CallOptions = {}): Promise<NodeStatus> {
