@@ -45,7 +45,7 @@ import {
   simulate,
   wireEvent,
 } from "./execute";
-import { bytesInBlock, type Candidate, chooseTransactions, facilitatorTypes, isConfirmation } from "./proposal";
+import { bytesInBlock, type Candidate, chooseTransactions, facilitatorTypes } from "./proposal";
 import type { StateMachine } from "./state-machine";
 import { decodeTransaction, encodeFacilitatorTransaction, type Transaction } from "./transaction";
 
@@ -178,9 +178,9 @@ export class Application {
     }
   }
 
-  /** Whether the transaction holds nothing but lease confirmations, for which a part of every block is kept. */
-  isConfirmation(bytes: Uint8Array): boolean {
-    return isConfirmation(this.decode(bytes).messages);
+  /** Whether a part of every block is kept for all that the transaction holds. False where it can't be read. */
+  hasReservedPlace(bytes: Uint8Array): boolean {
+    return this.candidate(bytes).some(({ confirmation }) => confirmation);
   }
 
   /** SHA-256 of a transaction: worked out once for all that ask. @throws EnvelopeError when it can't be decoded. */
@@ -392,7 +392,8 @@ export class Application {
       refuseFacilitatorTypes(transaction);
       const sender = signersOf(this.machine, transaction.messages)[0] ?? "";
       const gas = transaction.fee?.gasLimit ?? 0n;
-      return [{ bytes, sender, gas, confirmation: isConfirmation(transaction.messages) }];
+      const confirmation = transaction.messages.every((one) => this.machine.hasReservedPlace(this.database, one));
+      return [{ bytes, sender, gas, confirmation }];
     } catch (error) {
       if (error instanceof EnvelopeError || error instanceof ExchangeError) return [];
       throw error;

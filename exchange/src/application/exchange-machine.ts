@@ -1,4 +1,11 @@
-import { applyMessage, beginBlock, facilitatorPart, initializeGenesis, requiredSigners } from "../state/machine";
+import {
+  applyMessage,
+  beginBlock,
+  facilitatorPart,
+  hasReservedPlace,
+  initializeGenesis,
+  requiredSigners,
+} from "../state/machine";
 import type { StateMachine } from "./state-machine";
 
 /** The exchange's own state machine. */
@@ -8,4 +15,5 @@ export const exchangeMachine: StateMachine = {
   facilitatorPart,
   applyMessage,
   requiredSigners,
+  hasReservedPlace,
 };

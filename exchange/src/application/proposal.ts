@@ -1,5 +1,4 @@
 import type { Parameters } from "@dcx/protocol";
-import type { EncodedMessage } from "./transaction";
 
 /** A pending transaction as the choice for a block sees it. */
 export interface Candidate {
@@ -7,7 +6,7 @@ export interface Candidate {
   /** The first signer: transactions of one signer keep their order. */
   readonly sender: string;
   readonly gas: bigint;
-  /** Nothing but lease confirmations in it. */
+  /** Nothing in it but confirmations by the datacenters of active leases. */
   readonly confirmation: boolean;
 }
 
@@ -17,17 +16,11 @@ export interface Room {
   readonly gas: bigint;
 }
 
-const confirmationType = "/dcx.exchange.v1.MsgSubmitLeaseConfirmation";
-
 /** The types that only facilitators make. */
 export const facilitatorTypes: ReadonlySet<string> = new Set([
   "/dcx.exchange.v1.MsgSubmitLease",
   "/dcx.exchange.v1.MsgSubmitStaleLease",
 ]);
-
-export function isConfirmation(messages: readonly EncodedMessage[]): boolean {
-  return messages.length > 0 && messages.every((message) => message.typeUrl === confirmationType);
-}
 
 /** Bytes that a transaction takes in a block: its own, the field's tag and its length. */
 export function bytesInBlock(transaction: Uint8Array): number {

@@ -21,4 +21,6 @@ export interface StateMachine {
   ): { readonly response: Uint8Array };
   /** Addresses whose signatures the message needs. @throws ExchangeError when it can't be decoded. */
   requiredSigners(message: EncodedMessage): readonly string[];
+  /** Whether a part of every block is kept for the message. Only asked of messages whose signers are known. */
+  hasReservedPlace(committed: KeyValueReader, message: EncodedMessage): boolean;
 }

@@ -28,7 +28,7 @@ import type { TransactionContext } from "./context";
 import { ExchangeError } from "./errors";
 import { MeteredStore } from "./gas";
 import { sameBytes } from "./keys";
-import type { KeyValueStore } from "./store";
+import type { KeyValueReader, KeyValueStore } from "./store";
 import { cancelDeployment } from "./transitions/cancel-deployment";
 import { cancelFulfillment } from "./transitions/cancel-fulfillment";
 import { closeLease } from "./transitions/close-lease";
@@ -38,7 +38,7 @@ import { send } from "./transitions/send";
 import { submitDeployment } from "./transitions/submit-deployment";
 import { submitFulfillment } from "./transitions/submit-fulfillment";
 import { submitLease } from "./transitions/submit-lease";
-import { submitLeaseConfirmation } from "./transitions/submit-lease-confirmation";
+import { confirmsOwnLease, submitLeaseConfirmation } from "./transitions/submit-lease-confirmation";
 import { submitStaleLease } from "./transitions/submit-stale-lease";
 import { updateDeployment } from "./transitions/update-deployment";
 
@@ -310,6 +310,15 @@ export function applyMessage(
  */
 export function requiredSigners(message: Message): string[] {
   return [handlerOf(message).signer(message.value)];
+}
+
+/**
+ * Whether a part of every block is kept for a message: a confirmation by the datacenter of an active lease in it.
+ * Takes what `requiredSigners` has accepted.
+ */
+export function hasReservedPlace(store: KeyValueReader, { typeUrl, value }: Message): boolean {
+  if (typeUrl !== "/dcx.exchange.v1.MsgSubmitLeaseConfirmation") return false;
+  return confirmsOwnLease(store, decode(MsgSubmitLeaseConfirmation, value));
 }
 
 export { type Account, balanceOf, collectFees, getAccount, putAccount } from "./accounts";

@@ -76,6 +76,11 @@ export function checkOrderId(id: OrderId | undefined, field: string): OrderId {
   return id;
 }
 
+/** Whether it may be looked up, as `checkOrderId` has it. */
+export function isOrderId(id: OrderId): boolean {
+  return keyTextPattern.test(id.tenant) && keyTextPattern.test(id.infrastructure);
+}
+
 export function checkFulfillmentId(id: FulfillmentId | undefined, field: string): { order: OrderId; index: number } {
   if (id === undefined) throw invalid(field, "is missing");
   return { order: checkOrderId(id.order, `${field}.order`), index: id.index };

@@ -77,13 +77,7 @@ export class Mempool {
   }
 
   private mayUseReserve(transaction: Uint8Array): boolean {
-    if (this.isFull(transaction.length, true)) return false;
-    try {
-      return this.application.isConfirmation(transaction);
-    } catch {
-      // It can't be decoded: it is no confirmation.
-      return false;
-    }
+    return !this.isFull(transaction.length, true) && this.application.hasReservedPlace(transaction);
   }
 
   private drop(name: string): void {

@@ -4,6 +4,7 @@ import {
   type Attribute,
   type DeploymentId,
   type Fulfillment,
+  type Genesis,
   type Infrastructure,
   type Lease,
   LeaseConfirmation,
@@ -28,6 +29,7 @@ import {
   type OrderId,
   type Parameters,
 } from "@dcx/protocol";
+import { secp256k1 } from "@noble/curves/secp256k1.js";
 import { MsgSend, MsgSendResponse } from "cosmjs-types/cosmos/bank/v1beta1/tx";
 import { balanceOf } from "../accounts";
 import { Branch } from "../branch";
@@ -38,6 +40,7 @@ import { MemoryStore } from "../memory-store";
 import { defaultParameters } from "../parameters";
 import { scale } from "../quantities";
 import { datacenters, deployments, fulfillments, getParameters, leases, orders, present } from "../records";
+import type { KeyValueStore } from "../store";
 
 /** Short periods, so that a scenario's numbers can be followed by hand. Interest is a thousandth a block. */
 export const shortPeriods: Parameters = {
@@ -63,8 +66,22 @@ export interface WorldOptions {
 
 export const chainId = "world-1";
 
+/** The secret key of whoever has that name. */
+export function keyOf(name: string): Uint8Array {
+  return bytesOf(name);
+}
+
+const addresses = new Map<string, string>();
+
 export function addressOf(name: string): string {
-  return toBech32("dcx", createHash("sha256").update(name).digest().subarray(0, 20));
+  const known = addresses.get(name);
+  if (known !== undefined) return known;
+  const publicKey = createHash("sha256")
+    .update(secp256k1.getPublicKey(keyOf(name), true))
+    .digest();
+  const address = toBech32("dcx", createHash("ripemd160").update(publicKey).digest());
+  addresses.set(name, address);
+  return address;
 }
 
 /** 32 bytes that a word stands for. */
@@ -137,6 +154,43 @@ export const messages = {
   send: { typeUrl: "/cosmos.bank.v1beta1.MsgSend", request: MsgSend, response: MsgSendResponse },
 };
 
+/** The genesis of a world. */
+export function worldGenesis(options: WorldOptions): Genesis {
+  const sites = Object.entries(options.datacenters ?? {});
+  return {
+    chainId,
+    denomination: "udcx",
+    addressPrefix: "dcx",
+    parameters: { ...shortPeriods, ...options.parameters },
+    accounts: [
+      ...Object.entries(options.accounts ?? {}).map(([name, balance]) => ({ address: addressOf(name), balance })),
+      ...sites.map(([name, { balance }]) => ({ address: addressOf(name), balance: balance ?? 100_000n })),
+    ],
+  };
+}
+
+/** Its state at height 0: datacenters are there as if they had registered. */
+export function initializeWorld(store: KeyValueStore, options: WorldOptions): void {
+  initializeGenesis(store, worldGenesis(options));
+  for (const [name, { region, attributes }] of Object.entries(options.datacenters ?? {}))
+    datacenters.put(store, addressOf(name), {
+      address: addressOf(name),
+      region,
+      attributes: attributes ?? [],
+      agentUrls: [],
+      tunnelAddresses: [],
+      roots: [],
+      registeredHeight: 0n,
+    });
+}
+
+export interface Attempt {
+  readonly height: bigint;
+  readonly typeUrl: string;
+  readonly value: Uint8Array;
+  readonly code: number;
+}
+
 /**
  * An exchange in memory, in the midst of a block: messages go into that block, `blocks` commits it and begins the next
  * ones with their timers and facilitator's parts. Nobody pays fees.
@@ -146,29 +200,11 @@ export class World {
   height = 1n;
   #block: Branch;
   readonly events: Event[] = [];
+  /** Every message that was tried, with the height of its block and the code of its refusal; 0: none. */
+  readonly attempts: Attempt[] = [];
 
   constructor(options: WorldOptions = {}) {
-    const sites = Object.entries(options.datacenters ?? {});
-    initializeGenesis(this.store, {
-      chainId,
-      denomination: "udcx",
-      addressPrefix: "dcx",
-      parameters: { ...shortPeriods, ...options.parameters },
-      accounts: [
-        ...Object.entries(options.accounts ?? {}).map(([name, balance]) => ({ address: addressOf(name), balance })),
-        ...sites.map(([name, { balance }]) => ({ address: addressOf(name), balance: balance ?? 100_000n })),
-      ],
-    });
-    for (const [name, { region, attributes }] of sites)
-      datacenters.put(this.store, addressOf(name), {
-        address: addressOf(name),
-        region,
-        attributes: attributes ?? [],
-        agentUrls: [],
-        tunnelAddresses: [],
-        roots: [],
-        registeredHeight: 0n,
-      });
+    initializeWorld(this.store, options);
     this.#block = new Branch(this.store);
   }
 
@@ -183,7 +219,15 @@ export class World {
     const events = new EventList();
     const context = { chainId, height: this.height, hash: bytesOf("tx"), gas: new UnlimitedGas(), events };
     const value = one.request.encode(message).finish();
-    const { response } = applyMessage(branch, context, { typeUrl: one.typeUrl, value }, "transaction");
+    const attempt = { height: this.height, typeUrl: one.typeUrl, value, code: 0 };
+    this.attempts.push(attempt);
+    let response: Uint8Array;
+    try {
+      ({ response } = applyMessage(branch, context, { typeUrl: one.typeUrl, value }, "transaction"));
+    } catch (error) {
+      if (error instanceof ExchangeError) attempt.code = error.code;
+      throw error;
+    }
     branch.write(this.#block);
     this.events.push(...events.events);
     return one.response.decode(response);

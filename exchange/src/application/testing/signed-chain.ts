@@ -1,0 +1,105 @@
+import { Genesis } from "@dcx/protocol";
+import { secp256k1 } from "@noble/curves/secp256k1.js";
+import { PubKey } from "cosmjs-types/cosmos/crypto/secp256k1/keys";
+import { SignMode } from "cosmjs-types/cosmos/tx/signing/v1beta1/signing";
+import { AuthInfo, SignDoc, TxBody, TxRaw } from "cosmjs-types/cosmos/tx/v1beta1/tx";
+import {
+  RequestFinalizeBlock,
+  RequestInitChain,
+  RequestPrepareProposal,
+  type ResponseFinalizeBlock,
+} from "cosmjs-types/tendermint/abci/types";
+import { addressOf, chainId, initializeWorld, keyOf, type WorldOptions, worldGenesis } from "../../state/testing/world";
+import { sha256 } from "../../storage/sha256";
+import { Application } from "../application";
+import { exchangeMachine } from "../exchange-machine";
+import type { StateMachine } from "../state-machine";
+import type { EncodedMessage } from "../transaction";
+
+/** An application on a disk with the participants of a world, who sign what they send. */
+export class SignedChain {
+  readonly machine: StateMachine;
+  application: Application;
+  readonly #names = new Map<string, string>();
+  readonly #numbers = new Map<string, bigint>();
+  readonly #sequences = new Map<string, bigint>();
+
+  constructor(
+    private readonly path: string,
+    world: WorldOptions,
+  ) {
+    this.machine = { ...exchangeMachine, initializeGenesis: (store) => initializeWorld(store, world) };
+    this.application = new Application({ path, machine: this.machine });
+    const genesis = worldGenesis(world);
+    this.application.initChain(
+      RequestInitChain.fromPartial({
+        chainId,
+        appStateBytes: Buffer.from(JSON.stringify(Genesis.toJSON(genesis))),
+        initialHeight: 1n,
+      }),
+    );
+    for (const name of [...Object.keys(world.accounts ?? {}), ...Object.keys(world.datacenters ?? {})])
+      this.#names.set(addressOf(name), name);
+    for (const [number, { address }] of genesis.accounts.entries()) this.#numbers.set(address, BigInt(number));
+  }
+
+  /** Height of the next block. */
+  get height(): bigint {
+    return this.info.lastBlockHeight + 1n;
+  }
+
+  get appHash(): string {
+    return Buffer.from(this.info.lastBlockAppHash).toString("hex");
+  }
+
+  /** Signs a message under the next sequence of whoever must sign it. The fee is nothing. */
+  sign(message: EncodedMessage, gasLimit = 5_000_000n): Uint8Array {
+    const address = this.machine.requiredSigners(message)[0] ?? "";
+    const key = keyOf(this.#names.get(address) ?? "");
+    const sequence = this.#sequences.get(address) ?? 0n;
+    this.#sequences.set(address, sequence + 1n);
+    const publicKey = PubKey.encode({ key: secp256k1.getPublicKey(key, true) }).finish();
+    const bodyBytes = TxBody.encode(TxBody.fromPartial({ messages: [message] })).finish();
+    const authInfoBytes = AuthInfo.encode(
+      AuthInfo.fromPartial({
+        signerInfos: [
+          {
+            publicKey: { typeUrl: "/cosmos.crypto.secp256k1.PubKey", value: publicKey },
+            modeInfo: { single: { mode: SignMode.SIGN_MODE_DIRECT } },
+            sequence,
+          },
+        ],
+        fee: { amount: [], gasLimit },
+      }),
+    ).finish();
+    const accountNumber = this.#numbers.get(address) ?? 0n;
+    const digest = sha256(SignDoc.encode({ bodyBytes, authInfoBytes, chainId, accountNumber }).finish());
+    const signature = secp256k1.sign(digest, key, { prehash: false, lowS: true });
+    return TxRaw.encode({ bodyBytes, authInfoBytes, signatures: [signature] }).finish();
+  }
+
+  /** The facilitator's part of the next block and these transactions, chosen from as a block has room. */
+  propose(transactions: readonly Uint8Array[]): Uint8Array[] {
+    const { blockMaxBytes } = this.application.parameters;
+    const request = { txs: [...transactions], height: this.height, maxTxBytes: blockMaxBytes };
+    return this.application.prepareProposal(RequestPrepareProposal.fromPartial(request)).txs;
+  }
+
+  /** Executes and commits exactly that. */
+  commit(txs: readonly Uint8Array[]): ResponseFinalizeBlock {
+    const request = RequestFinalizeBlock.fromPartial({ txs: [...txs], height: this.height });
+    const response = this.application.finalizeBlock(request);
+    this.application.commit();
+    return response;
+  }
+
+  /** The same chain as a node that starts again sees it. */
+  async reopen(): Promise<void> {
+    await this.application.close();
+    this.application = new Application({ path: this.path, machine: this.machine });
+  }
+
+  private get info() {
+    return this.application.info({ version: "", blockVersion: 0n, p2pVersion: 0n, abciVersion: "" });
+  }
+}

@@ -1,0 +1,126 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Lease, LeaseConfirmation, LeaseState, MsgSubmitLeaseConfirmation, type OrderId } from "@dcx/protocol";
+import { MsgSend } from "cosmjs-types/cosmos/bank/v1beta1/tx";
+import { EnvelopeErrorCode } from "../../application/envelope-error";
+import { SignedChain } from "../../application/testing/signed-chain";
+import type { EncodedMessage } from "../../application/transaction";
+import { orderKey, tables } from "../../state/keys";
+import { addressOf, orderOf, terms, World, type WorldOptions } from "../../state/testing/world";
+import { sha256 } from "../../storage/sha256";
+import { Mempool } from "./mempool";
+
+const flooders = Array.from({ length: 40 }, (_, index) => `flooder ${index}`);
+const world: WorldOptions = {
+  accounts: { alice: 1_000_000n, ...Object.fromEntries(flooders.map((name) => [name, 1_000_000n])) },
+  datacenters: { sierra: { region: "us-west" } },
+  // Room for three transfers of such a gas limit in a block.
+  parameters: { minimumGasPrice: "0", blockMaxGas: 4_000_000n, blockMaxBytes: 20_000n, facilitatorMaxBytes: 2_000 },
+};
+const limits = { transactions: 40, bytes: 1_000_000 };
+
+let home: string;
+let chain: SignedChain;
+let mempool: Mempool;
+
+beforeEach(() => {
+  home = mkdtempSync(join(tmpdir(), "dcx-flood-"));
+  chain = new SignedChain(home, world);
+  mempool = new Mempool(chain.application, limits, () => {});
+});
+
+afterEach(async () => {
+  await chain.application.close();
+  rmSync(home, { recursive: true, force: true });
+});
+
+function nextBlock(): void {
+  const block = chain.propose(mempool.list());
+  chain.commit(block);
+  mempool.settle(block.map(sha256));
+}
+
+/** A lease of alice in sierra: made as in a world without signatures, its messages signed. */
+function lease(): OrderId {
+  const pure = new World(world);
+  const order = orderOf(pure.deploy("alice", [terms("west", { persist: true })]), "west");
+  pure.bid("sierra", order);
+  for (const attempt of pure.attempts) {
+    expect(mempool.offer(chain.sign(attempt, 300_000n))).toMatchObject({ code: 0 });
+    nextBlock();
+  }
+  nextBlock();
+  return order;
+}
+
+function transfer(from: string): EncodedMessage {
+  const amount = [{ denom: "udcx", amount: "1" }];
+  const value = MsgSend.encode({ fromAddress: addressOf(from), toAddress: addressOf("alice"), amount }).finish();
+  return { typeUrl: "/cosmos.bank.v1beta1.MsgSend", value };
+}
+
+function confirmation(from: string, order: OrderId): EncodedMessage {
+  const confirmations = [LeaseConfirmation.fromPartial({ lease: order })];
+  const value = MsgSubmitLeaseConfirmation.encode({ datacenter: addressOf(from), confirmations }).finish();
+  return { typeUrl: "/dcx.exchange.v1.MsgSubmitLeaseConfirmation", value };
+}
+
+describe("a flooded chain", () => {
+  // The flood's confirmations name a lease of somebody else: they take the lane of all.
+  const floods: Record<string, (from: string, order: OrderId) => EncodedMessage> = {
+    transfers: transfer,
+    "confirmations of another's lease": confirmation,
+  };
+
+  test.each(Object.keys(floods))("makes no lease stale: %s", (kind) => {
+    const order = lease();
+    const flood = floods[kind] ?? transfer;
+    const waiting = new Map<string, Uint8Array>();
+    const refusedOnes = new Set<Uint8Array>();
+    let refused = 0;
+    // Five periods. Sierra confirms every fourth block, after the flood has taken all that it can get.
+    for (let block = 0; block < 50; block++) {
+      for (const name of flooders) {
+        const before = waiting.get(name);
+        if (before !== undefined && mempool.has(sha256(before))) continue;
+        // One that was refused is sent again: its sequence is still the account's next.
+        const next =
+          before !== undefined && refusedOnes.delete(before) ? before : chain.sign(flood(name, order), 1_000_000n);
+        waiting.set(name, next);
+        const { code } = mempool.offer(next);
+        if (code === 0) continue;
+        expect(code).toBe(EnvelopeErrorCode.MempoolFull);
+        refusedOnes.add(next);
+        refused += 1;
+      }
+      if (block % 4 === 0)
+        expect(mempool.offer(chain.sign(confirmation("sierra", order), 100_000n))).toMatchObject({ code: 0 });
+      expect(mempool.size).toBeGreaterThanOrEqual(30);
+      nextBlock();
+    }
+    expect(refused).toBeGreaterThan(0);
+    const data = Buffer.from(tables.lease + orderKey(order), "latin1");
+    const answer = chain.application.query({ path: "/store/dcx/key", data, height: 0n, prove: false });
+    expect(Lease.decode(answer.value)).toMatchObject({ state: LeaseState.ACTIVE, datacenter: addressOf("sierra") });
+  });
+});
+
+describe("a full mempool", () => {
+  test("refuses transfers, takes a lease's confirmation, and takes transfers again once a block has made room", () => {
+    const order = lease();
+    const offered = flooders.map((name) => mempool.offer(chain.sign(transfer(name), 1_000_000n)).code);
+    // Three quarters of the limit are everybody's.
+    expect(offered.filter((code) => code === 0)).toHaveLength(30);
+    expect(offered.slice(30).every((code) => code === EnvelopeErrorCode.MempoolFull)).toBe(true);
+    const transaction = chain.sign(confirmation("sierra", order), 100_000n);
+    expect(mempool.offer(transaction)).toMatchObject({ code: 0 });
+    expect(mempool.offer(transaction)).toMatchObject({ code: EnvelopeErrorCode.MempoolDuplicate });
+    nextBlock();
+    expect(mempool.has(sha256(transaction))).toBe(false);
+    expect(mempool.size).toBeLessThan(30);
+    expect(mempool.offer(chain.sign(transfer("alice"), 1_000_000n))).toMatchObject({ code: 0 });
+    for (let left = 40; left > 0 && mempool.size > 0; left--) nextBlock();
+    expect(mempool).toMatchObject({ size: 0, totalBytes: 0 });
+  });
+});
