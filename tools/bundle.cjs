@@ -21,7 +21,6 @@ const common = {
   target: "node22",
   minifySyntax: true,
   minifyWhitespace: true,
-  keepNames: true,
   logLevel: "warning",
 };
 

@@ -1,6 +1,7 @@
 import type { ProviderConfiguration } from "../configuration/configuration";
 import { configuredDriver } from "../network/configured";
 import type { NetworkDriver } from "../network/driver";
+import type { Trace } from "../network/trace";
 import type { ValueMap } from "../wire/value";
 import { DeploymentResource } from "./deployment/deployment";
 import { connectionRules } from "./entries/connection";
@@ -28,13 +29,17 @@ export function createResources(
 }
 
 /** As `createResources`, with the functions that look at the same network. */
-export function createResourceSet(configuration: ProviderConfiguration, environment: NodeJS.ProcessEnv): ResourceSet {
-  return resourcesOn(configuredDriver(configuration, environment), configuration);
+export function createResourceSet(
+  configuration: ProviderConfiguration,
+  environment: NodeJS.ProcessEnv,
+  trace?: Trace,
+): ResourceSet {
+  return resourcesOn(configuredDriver(configuration, environment), configuration, trace);
 }
 
 /** The same on any network. All of them share one session with it. */
-export function resourcesOn(driver: NetworkDriver, settings: SessionSettings): ResourceSet {
-  const session = new Session(driver, settings);
+export function resourcesOn(driver: NetworkDriver, settings: SessionSettings, trace?: Trace): ResourceSet {
+  const session = new Session(trace?.watch(driver) ?? driver, settings, trace);
   const resources: readonly Resource[] = [
     new DeploymentResource(session),
     new EntryResource(session, workloadRules),

@@ -8,6 +8,7 @@ import type {
 } from "../network/driver";
 import { NetworkError } from "../network/driver";
 import type { ActualDeployment, Envelope, Snapshot } from "../network/snapshot";
+import type { Trace } from "../network/trace";
 import { Activity } from "./activity";
 import { GroupCommit } from "./commit/group-commit";
 import { Declarations } from "./declarations";
@@ -40,6 +41,7 @@ export class Session {
   constructor(
     readonly driver: NetworkDriver,
     readonly settings: SessionSettings,
+    readonly trace?: Trace,
   ) {}
 
   /** As the driver's, or those of an embedded network that is not there yet. */

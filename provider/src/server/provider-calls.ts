@@ -19,6 +19,7 @@ import { Empty } from "google-protobuf/google/protobuf/empty_pb";
 import { Struct } from "google-protobuf/google/protobuf/struct_pb";
 import { checkConfiguration, diffConfiguration } from "../configuration/check";
 import { isUndetermined, resolveConfiguration } from "../configuration/resolve";
+import type { Trace } from "../network/trace";
 import type { DiffResult } from "../resources/resource";
 import { decode, encode } from "../wire/codec";
 import type { ValueMap } from "../wire/value";
@@ -34,6 +35,8 @@ export interface ProviderSettings {
   readonly environment: NodeJS.ProcessEnv;
   readonly load: LoadBackend;
   readonly schema: () => Promise<string>;
+  /** Told how long each request awaited the network. */
+  readonly trace?: Trace | undefined;
 }
 
 /** The requests about the provider itself: who it is, how it is configured, when it is to stop. */

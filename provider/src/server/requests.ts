@@ -1,5 +1,6 @@
 import type { handleUnaryCall, ServerUnaryCall } from "@grpc/grpc-js";
 import { status } from "@grpc/grpc-js";
+import type { Trace } from "../network/trace";
 import type { CallContext } from "../resources/resource";
 import type { Cancellation } from "./cancellation";
 import type { EngineLog } from "./engine-log";
@@ -21,6 +22,7 @@ export class Requests {
   constructor(
     readonly cancellation: Cancellation,
     readonly log: EngineLog,
+    readonly trace: Trace | undefined,
   ) {}
 
   /** Requests that have not been answered. */
@@ -50,12 +52,15 @@ export class Requests {
     this.#inFlight += 1;
     try {
       signal.throwIfAborted();
-      return await work(call.request, {
+      const context: CallContext = {
         urn,
         signal,
         status: (message) => this.log.status(message, urn),
         log: (severity, message) => this.log.log(severity, message, urn),
-      });
+      };
+      const answer = async (): Promise<Response> => work(call.request, context);
+      const operation = call.getPath().split("/").at(-1) ?? "";
+      return await (this.trace === undefined ? answer() : this.trace.operation(operation, urn, answer));
     } catch (error) {
       const answer = toServiceError(error, signal);
       if (answer.code !== status.UNKNOWN && error instanceof Error && error.stack !== undefined) {

@@ -22,7 +22,7 @@ export interface RunningProvider {
 export function serve(settings: ProviderSettings): RunningProvider {
   const cancellation = new Cancellation();
   const log = new EngineLog();
-  const requests = new Requests(cancellation, log);
+  const requests = new Requests(cancellation, log, settings.trace);
   const provider = new ProviderCalls(settings, cancellation, log);
   const server = new Server({
     // Programs and states may be large; the engine sets no bound either.

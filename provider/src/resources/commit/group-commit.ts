@@ -70,7 +70,9 @@ export class GroupCommit {
         this.#arrived = [];
         let waiting: Member[] = [];
         try {
-          waiting = await this.session.turns.take(this.id, signal, () => this.#commit(before, signal));
+          const { trace, turns } = this.session;
+          const commit = (): Promise<Member[]> => turns.take(this.id, signal, () => this.#commit(before, signal));
+          waiting = await (trace === undefined ? commit() : trace.operation("Commit", this.id, commit));
         } catch (error) {
           for (const member of before) {
             member.reject(error);
