@@ -136,6 +136,12 @@ export class World {
     for (const { pid } of left) {
       process.kill(pid, "SIGKILL");
     }
+    const mounts = readFileSync("/proc/mounts", "utf8")
+      .split("\n")
+      .filter((line) => line.includes(this.home));
+    if (mounts.length > 0) {
+      throw new Error(`Left mounted:\n${mounts.join("\n")}`);
+    }
     rmSync(this.home, { recursive: true, force: true });
     if (left.length > 0) {
       throw new Error(`Left running:\n${left.map(({ pid, command }) => `  ${pid} ${command}`).join("\n")}`);

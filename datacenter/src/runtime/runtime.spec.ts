@@ -6,7 +6,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { openRuntime } from "./open";
+import { isRunning, ProcessMark } from "./processes";
 import type { InstanceSpecification, Runtime } from "./runtime";
+import { controlGroupName } from "./sandbox/sandbox";
 
 const { buildImages } = require("../../../examples/images/build.cjs") as {
   buildImages(folder: string): Promise<{ layout: string; images: { name: string; digest: string }[] }>;
@@ -78,6 +80,11 @@ for (const { name, isolation, maker, describe } of offered) {
       await expect(untilLogged(runtime, "answers", /api listens/)).resolves.toMatchObject({ stream: "stdout" });
       const [instance] = await runtime.list();
       expect(instance).toMatchObject({ id: "answers", digest: "d", state: { phase: "running", restarts: 0 } });
+      if (isolation === "sandbox") {
+        const limited = (["cpu", "memory"] as const).filter((limit) => !runtime.unenforced.includes(limit));
+        const found = controlGroupsOf([controlGroupName(join(home, "sandbox"), "answers")]);
+        expect(found.length > 0).toBe(limited.length > 0);
+      }
     }, 30_000);
 
     it("runs a command inside and gives its exit code", async () => {
@@ -241,16 +248,52 @@ for (const { name, isolation, maker, describe } of offered) {
       30_000,
     );
 
-    it("leaves nothing behind", async () => {
+    isolated(
+      "holds the limit on what is written to temporary folders, and to a volume where it says that it does",
+      async () => {
+        const volumes = [{ volume: "lease/small", path: "/data", size: 8n << 20n }];
+        const fill = `const fs = require("fs");
+          const fill = (files) => { let n = 0; try { for (;; n++) fs.appendFileSync(files[n % files.length], Buffer.alloc(1 << 20, 1)); } catch (e) { return [e.code, n]; } };
+          const temporary = fill(["/tmp/x", "/var/tmp/x"]);
+          console.log("filled " + JSON.stringify({ temporary, data: ${runtime.unenforced.includes("disk")} ? [] : fill(["/data/x"]) }));
+          setInterval(() => 0, 1000)`;
+        await runtime.start(specification("fills", { volumes, command: ["/usr/local/bin/node", "-e", fill] }));
+        const { line } = await untilLogged(runtime, "fills", /^filled /);
+        const { temporary, data } = JSON.parse(line.slice("filled ".length));
+        expect(temporary[0]).toBe("ENOSPC");
+        // Each of a container's temporary folders has the bound for itself.
+        expect(temporary[1]).toBeLessThanOrEqual(isolation === "container" ? 33 : 16);
+        if (!runtime.unenforced.includes("disk")) {
+          expect(data[0]).toBe("ENOSPC");
+          expect(data[1]).toBeGreaterThanOrEqual(4);
+          expect(data[1]).toBeLessThanOrEqual(8);
+        }
+        await runtime.remove("fills");
+        await runtime.removeVolume("lease/small");
+      },
+      30_000,
+    );
+
+    it("leaves nothing behind: no file, process, mount, loop device, or control group", async () => {
+      const own = join(home, isolation === "none" ? "plain" : isolation);
+      const states = isolation === "container" ? [] : readdirSync(join(own, "instances"));
+      const marks = states.flatMap((name) => {
+        const state = JSON.parse(readFileSync(join(own, "instances", name, "state.json"), "utf8"));
+        return [state.supervisor, state.holder, state.process].filter(Boolean).map((mark) => ProcessMark.parse(mark));
+      });
+      expect(marks.every(isRunning)).toBe(true);
       await runtime.remove("answers");
       await runtime.remove("answers");
       expect(await runtime.list()).toEqual([]);
+      expect(marks.filter(isRunning)).toEqual([]);
       if (isolation !== "container") {
-        const own = join(home, isolation === "none" ? "plain" : isolation);
         expect(readdirSync(join(own, "instances"))).toEqual([]);
         expect(readdirSync(join(own, "volumes"))).toEqual([]);
         expect(readFileSync("/proc/mounts", "utf8")).not.toContain(home);
         expect(processesNaming(home)).toEqual([]);
+        expect(loopFiles().filter((file) => file.includes(home))).toEqual([]);
+        const groups = [...started].map((id) => controlGroupName(own, id));
+        expect(controlGroupsOf(groups)).toEqual([]);
       }
     }, 30_000);
 
@@ -262,7 +305,10 @@ for (const { name, isolation, maker, describe } of offered) {
 
 const limits = { cpu: 500, memory: 256n << 20n, disk: 16n << 20n, processes: 64 };
 
+const started = new Set<string>();
+
 function specification(id: string, changes: Partial<InstanceSpecification> = {}): InstanceSpecification {
+  started.add(id);
   return {
     id,
     labels: { deployment: "tenant/1", infrastructure: "west", lease: "tenant/1/west/1", workload: "api", index: 0 },
@@ -318,6 +364,19 @@ async function get(runtime: Runtime, id: string, port: number): Promise<string> 
     text += data;
   }
   return text;
+}
+
+/** Folders of control groups with one of these names. */
+function controlGroupsOf(names: readonly string[]): string[] {
+  const roots = ["", "cpu", "memory", "pids"].map((controller) => join("/sys/fs/cgroup", controller, "dcx"));
+  return roots.flatMap((root) => names.map((name) => join(root, name))).filter((folder) => existsSync(folder));
+}
+
+/** Files that loop devices are made of now. */
+function loopFiles(): string[] {
+  return readdirSync("/sys/block")
+    .map((name) => join("/sys/block", name, "loop", "backing_file"))
+    .flatMap((file) => (existsSync(file) ? [readFileSync(file, "utf8").trim()] : []));
 }
 
 function processesNaming(text: string): string[] {

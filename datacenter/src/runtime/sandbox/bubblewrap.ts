@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { becomeWorkload, quote, type SandboxMount, type SandboxScript } from "./script";
+import { becomeWorkload, quote, type SandboxMount, type SandboxScript, sourceLines } from "./script";
 
 /** Processes between bubblewrap and the workload: one, which takes in orphans and passes the exit code on. */
 export const bubblewrapDepth = 2;
@@ -36,22 +36,15 @@ export function bubblewrapScript(script: SandboxScript, bubblewrap: string): str
     "set -eu",
     ...(script.rooted ? ['exec 9< "/proc/$1/ns/user"'] : []),
     "shift",
+    ...sourceLines(script),
     ...script.controlGroups.map((file) => `echo 0 > ${quote(file)}`),
     `exec ${command.map(quote).join(" ")} "$@"`,
   ];
   return `${lines.join("\n")}\n`;
 }
 
-function mountArguments({ kind, source = "", target, size }: SandboxMount): string[] {
-  const place = `/image${target}`;
-  switch (kind) {
-    case "temporary":
-      return ["--size", String(size), "--perms", "1777", "--tmpfs", place];
-    case "volume":
-      return ["--bind", source, place];
-    case "file":
-      return ["--ro-bind", source, place];
-  }
+function mountArguments({ kind, source, target }: SandboxMount): string[] {
+  return [kind === "file" ? "--ro-bind" : "--bind", source, `/image${target}`];
 }
 
 /** Throws with what bubblewrap says when it can't do here what a sandbox needs. `within` enters a user namespace. */

@@ -11,8 +11,16 @@ import type { InstanceSpecification, Limit } from "../runtime";
 import { fileName, type MethodLaunch, type State, type SupervisedMethod } from "../supervised/supervised-runtime";
 import { bubblewrapDepth, bubblewrapScript, probeBubblewrap } from "./bubblewrap";
 import { probeControlGroups, removeControlGroups } from "./control-groups";
-import { becomeWorkload, environmentFile, type SandboxMount, type SandboxProcess, sandboxScript } from "./script";
+import {
+  becomeWorkload,
+  environmentFile,
+  type SandboxMount,
+  type SandboxProcess,
+  type SandboxScript,
+  sandboxScript,
+} from "./script";
 import { buildStage, findSandboxTools, findTool, loopbackCommand, type SandboxTools } from "./tools";
+import { findVolumeMaker, prepareVolume } from "./volumes";
 
 /** Ids inside a sandbox are these further on outside, when the agent is root: far from any account's. */
 export const sandboxOwnerOffset = 1_900_000_000;
@@ -46,7 +54,12 @@ export function sandboxMethod(options: SandboxOptions): SupervisedMethod {
   const bubblewrap = findBubblewrap(options.maker, tools, rooted);
   const groups = rooted ? probeControlGroups() : { enforced: [], plan: () => [] };
   const prlimit = findTool("prlimit");
-  const enforced: readonly Limit[] = [...groups.enforced, ...(prlimit === undefined ? [] : (["processes"] as const))];
+  const volumeMaker = findVolumeMaker(tools, rooted);
+  const enforced: readonly Limit[] = [
+    ...groups.enforced,
+    ...(prlimit === undefined ? [] : (["processes"] as const)),
+    ...(volumeMaker === undefined ? [] : (["disk"] as const)),
+  ];
   const stage = join(options.home, "stage");
   buildStage(stage, tools);
 
@@ -63,7 +76,7 @@ export function sandboxMethod(options: SandboxOptions): SupervisedMethod {
   ): Promise<MethodLaunch> => {
     const { limits } = specification;
     const user = rooted ? userOf(image) : undefined;
-    const controlGroups = groups.plan(fileName(`${options.home} ${specification.id}`), limits);
+    const controlGroups = groups.plan(controlGroupName(options.home, specification.id), limits);
     const act: SandboxProcess = {
       workingDirectory: image.workingDirectory,
       ...(user === undefined ? {} : { user }),
@@ -75,7 +88,7 @@ export function sandboxMethod(options: SandboxOptions): SupervisedMethod {
       rootfs: image.rootfs,
       rooted,
       hostname,
-      mounts: mountsOf(specification, image.rootfs, folder, volumes, hostname, user),
+      ...mountsOf(specification, image.rootfs, folder, volumes, hostname, user, volumeMaker),
       environmentFile: join(folder, "environment"),
       controlGroups: controlGroups.map((group) => join(group.folder, "cgroup.procs")),
       process: act,
@@ -110,7 +123,8 @@ export function sandboxMethod(options: SandboxOptions): SupervisedMethod {
       command: [
         ...(prlimit === undefined ? [] : [prlimit, `--nproc=${processes}:${processes}`, "--core=0:0"]),
         ...enter("{holder}"),
-        ...(bubblewrap === undefined ? [tools.unshare, ...runNamespaces] : []),
+        tools.unshare,
+        ...(bubblewrap === undefined ? runNamespaces : ["--mount"]),
         tools.sh,
         setup,
         "{holder}",
@@ -124,7 +138,7 @@ export function sandboxMethod(options: SandboxOptions): SupervisedMethod {
 
   return {
     isolation: "sandbox",
-    // Volumes are folders; only what is written elsewhere has a bound.
+    // Without file system images volumes are folders: only what is written elsewhere has a bound.
     unenforced: (["cpu", "memory", "disk", "processes"] as const).filter((limit) => !enforced.includes(limit)),
     plan,
     execute: (folder, state, command, timeout) => execute(tools, rooted, folder, state, command, timeout),
@@ -140,7 +154,12 @@ export function sandboxMethod(options: SandboxOptions): SupervisedMethod {
   };
 }
 
-/** Makes the places in the unpacked image that something is mounted on. Returns what goes there. */
+/** Name of the control groups of an instance of the runtime with this home. */
+export function controlGroupName(home: string, id: string): string {
+  return fileName(`${home} ${id}`);
+}
+
+/** Makes the places in the unpacked image that something is mounted on. Returns what goes there, and from where. */
 function mountsOf(
   specification: InstanceSpecification,
   rootfs: string,
@@ -148,7 +167,8 @@ function mountsOf(
   volumes: string,
   hostname: string,
   user: { readonly uid: number; readonly gid: number } | undefined,
-): SandboxMount[] {
+  volumeMaker: string | undefined,
+): Pick<SandboxScript, "mounts" | "scratch" | "images"> {
   for (const place of ["/dev", "/proc"]) {
     if (mountPoint(rootfs, place, "folder") !== place) {
       throw new Error(`in its image ${place} is a link`);
@@ -166,17 +186,27 @@ function mountsOf(
     writeFileSync(source, text, { mode: 0o644 });
     mounts.push({ kind: "file", source, target: mountPoint(rootfs, path, "file") });
   }
-  for (const path of temporaryFolders) {
-    mounts.push({ kind: "temporary", target: mountPoint(rootfs, path, "folder"), size: specification.limits.disk });
-  }
-  for (const { volume, path } of specification.volumes) {
-    const source = join(volumes, fileName(volume));
-    if (user !== undefined && lstatSync(source).uid === 0) {
-      chownSync(source, user.uid + sandboxOwnerOffset, user.gid + sandboxOwnerOffset);
+  const scratch = join(folder, "scratch");
+  mkdirSync(scratch, { mode: 0o700 });
+  const owner =
+    user === undefined ? undefined : { uid: user.uid + sandboxOwnerOffset, gid: user.gid + sandboxOwnerOffset };
+  const scratchFolders = temporaryFolders.map((path, index) => {
+    const source = join(scratch, String(index));
+    mounts.push({ kind: "writable", source, target: mountPoint(rootfs, path, "folder") });
+    return source;
+  });
+  const images: { image: string; at: string }[] = [];
+  for (const [index, { volume, path, size }] of specification.volumes.entries()) {
+    const place = join(volumes, fileName(volume));
+    const { image, at, source } = prepareVolume(volumeMaker, place, join(folder, `volume-${index}`), size, owner);
+    if (image !== undefined) {
+      images.push({ image, at });
+    } else if (owner !== undefined && lstatSync(source).uid === 0) {
+      chownSync(source, owner.uid, owner.gid);
     }
-    mounts.push({ kind: "volume", source, target: mountPoint(rootfs, path, "folder") });
+    mounts.push({ kind: "writable", source, target: mountPoint(rootfs, path, "folder") });
   }
-  return mounts;
+  return { mounts, scratch: { at: scratch, folders: scratchFolders, size: specification.limits.disk }, images };
 }
 
 /** The place below `rootfs` that `path` means there; made, empty, if it is missing. */

@@ -2,13 +2,11 @@ import type { SandboxTools } from "./tools";
 
 /** One thing to be seen inside, besides the image's own files. */
 export interface SandboxMount {
-  readonly kind: "file" | "volume" | "temporary";
-  /** On the host; for "temporary" unused. */
-  readonly source?: string;
+  readonly kind: "file" | "writable";
+  /** On the host. */
+  readonly source: string;
   /** Place below the image's root, links resolved. */
   readonly target: string;
-  /** Bytes, for "temporary". */
-  readonly size?: bigint;
 }
 
 export interface SandboxScript {
@@ -17,6 +15,10 @@ export interface SandboxScript {
   readonly stage: string;
   readonly rootfs: string;
   readonly mounts: readonly SandboxMount[];
+  /** Memory that all temporary folders share. `size` in bytes; `folders` are below `at`. */
+  readonly scratch: { readonly at: string; readonly folders: readonly string[]; readonly size: bigint };
+  /** File system images to be mounted first. They, as the scratch, are gone with the run. */
+  readonly images: readonly { readonly image: string; readonly at: string }[];
   /** File of `export` lines. */
   readonly environmentFile: string;
   readonly hostname: string;
@@ -63,7 +65,7 @@ export function sandboxScript(script: SandboxScript): string {
     "set -eu",
     "holder=$1",
     "shift",
-    `${mount} --make-rprivate /`,
+    ...sourceLines(script),
     `${mount} --bind ${at("")} ${at("")}`,
     // Its own flags stay as they are on the host's file system: without privileges they can't be changed.
     `${mount} --bind ${quote(script.rootfs)} ${at("/image")}`,
@@ -118,16 +120,21 @@ export function becomeWorkload({ user, workingDirectory }: SandboxProcess): stri
   ];
 }
 
-function mountLines(mount: string, stage: string, { kind, source, target, size }: SandboxMount): string[] {
+/** Lines that mount what the sandbox's own mounts come from, where nobody but this run sees it. */
+export function sourceLines({ tools, scratch, images }: SandboxScript): string[] {
+  const mount = quote(tools.mount);
+  return [
+    `${mount} --make-rprivate /`,
+    `${mount} -t tmpfs -o mode=755,nosuid,nodev,size=${scratch.size},nr_inodes=65536 scratch ${quote(scratch.at)}`,
+    `${quote(tools.mkdir)} -m 1777 ${scratch.folders.map(quote).join(" ")}`,
+    ...images.map(({ image, at }) => `${mount} -o loop,nosuid,nodev ${quote(image)} ${quote(at)}`),
+  ];
+}
+
+function mountLines(mount: string, stage: string, { kind, source, target }: SandboxMount): string[] {
   const place = quote(`${stage}/image${target}`);
-  switch (kind) {
-    case "temporary":
-      return [`${mount} -t tmpfs -o mode=1777,nosuid,nodev,size=${size},nr_inodes=65536 tmpfs ${place}`];
-    case "volume":
-      return [`${mount} --bind ${quote(source ?? "")} ${place}`, `${mount} -o remount,bind,nosuid,nodev ${place}`];
-    case "file":
-      return [`${mount} --bind ${quote(source ?? "")} ${place}`, `${mount} -o remount,bind,ro,nosuid,nodev ${place}`];
-  }
+  const flags = kind === "file" ? "ro,nosuid,nodev" : "nosuid,nodev";
+  return [`${mount} --bind ${quote(source)} ${place}`, `${mount} -o remount,bind,${flags} ${place}`];
 }
 
 /** Lines that set the environment. Names that a shell can't hold are left out: the manifest's schema has none. */
