@@ -16,6 +16,7 @@ export function networkCommand(): Command {
     .addOption(
       new Option("--isolation <class>", "how workloads are kept apart: none has to be asked for")
         .choices(["auto", "container", "sandbox", "none"])
+        .env("DCX_ISOLATION")
         .default("auto"),
     )
     .option("--json", "print the result for programs")
