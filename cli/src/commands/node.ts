@@ -29,5 +29,19 @@ export function nodeCommand(): Command {
       await Promise.race([onTermination(), running.done]);
       await running.close();
     });
+  node
+    .command("check")
+    .description("check the folder of a stopped node: the state's invariants, its app hash, and its blocks")
+    .requiredOption("--home <folder>", "where it keeps its state")
+    .action(async (options: { home: string }) => {
+      const { checkHome } = await import("@dcx/exchange");
+      const problems = await checkHome(options.home);
+      if (problems.length === 0) {
+        process.stdout.write("State, app hash and blocks are as they must be.\n");
+        return;
+      }
+      for (const problem of problems) process.stderr.write(`${problem}\n`);
+      process.exitCode = 1;
+    });
   return node;
 }

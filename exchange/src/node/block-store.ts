@@ -36,12 +36,13 @@ export class BlockStore {
   private first: bigint;
   private last: bigint;
 
-  /** Keeps the newest `retention` blocks. */
+  /** Keeps the newest `retention` blocks. Read-only: to look at a store that is there already. */
   constructor(
     path: string,
     private readonly retention: bigint,
+    readOnly = false,
   ) {
-    this.environment = open<Buffer, Buffer>({ path, ...binary, maxDbs: 8, overlappingSync: false });
+    this.environment = open<Buffer, Buffer>({ path, ...binary, maxDbs: 8, overlappingSync: false, readOnly });
     this.blocks = this.environment.openDB("blocks", binary);
     this.commits = this.environment.openDB("commits", binary);
     this.results = this.environment.openDB("results", binary);

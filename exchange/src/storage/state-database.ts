@@ -28,6 +28,8 @@ export interface StateDatabaseOptions {
   readonly cachedPages?: number;
   /** Most state values kept in memory. */
   readonly cachedValues?: number;
+  /** To look at it only, where it is there already. */
+  readonly readOnly?: boolean;
 }
 
 const absent = Symbol("absent");
@@ -53,6 +55,7 @@ export class StateDatabase implements KeyValueReader {
       encoding: "binary",
       keyEncoding: "binary",
       maxDbs: 4,
+      readOnly: options.readOnly ?? false,
       // A commit has returned only when it is on the disk.
       overlappingSync: false,
     });
@@ -165,6 +168,35 @@ export class StateDatabase implements KeyValueReader {
   /** Root of the committed tree, worked out from its pages. */
   root(): Uint8Array {
     return this.page("")?.root() ?? emptyRoot;
+  }
+
+  /**
+   * Works the tree out again from the entries alone, and compares it with what is stored: a sentence for each difference.
+   * PERF: O(state), for operators and tests.
+   */
+  treeProblems(): string[] {
+    if (this.committed === undefined) return ["there is no committed block"];
+    const entries = [...this.range("\x00", "\xff")];
+    const nothing = { page: () => undefined };
+    const tree = updateTree(
+      nothing,
+      entries.map(([key, value]) => [key, provable(value)]),
+    );
+    const problems: string[] = [];
+    const { appHash } = this.committed;
+    if (Buffer.compare(tree.root, appHash) !== 0) {
+      const stored = asBuffer(appHash).toString("hex");
+      problems.push(`app hash: ${stored} is stored, the entries lead to ${tree.root.toString("hex")}`);
+    }
+    for (const [path, page] of tree.pages) {
+      const stored = reading(() => this.pages.get(pageKey(path)));
+      const same = page === undefined ? stored === undefined : stored !== undefined && page.encode().equals(stored);
+      if (!same) problems.push(`tree: the page at "${path}" is not what the entries lead to`);
+    }
+    const count = [...tree.pages.values()].filter((page) => page !== undefined).length;
+    const found = [...this.pages.getKeys()].length;
+    if (count !== found) problems.push(`tree: ${found} pages are stored, the entries lead to ${count}`);
+    return problems;
   }
 
   async close(): Promise<void> {
