@@ -1,5 +1,8 @@
 "use strict";
 
+// Tests that bundle a program do so synchronously; by a worker thread of esbuild's, Node would spin for ever at exit.
+process.env.ESBUILD_WORKER_THREADS = "0";
+
 // Sources are transformed by swc as they are loaded; so are the dependencies that ship as ES modules only, which
 // jest can't `require` on every Node version that we support.
 const swc = [
