@@ -64,7 +64,7 @@ function orderLine({ order, terms }: ActualInfrastructure, height: bigint, words
   const answered =
     cheapest === undefined
       ? `none of ${all} ${all === 1 ? "datacenter" : "datacenters"} has bid`
-      : `${order.offers.length} of ${all} datacenters answered, cheapest ` +
+      : `${order.offers.length} of ${all} ${all === 1 ? "datacenter" : "datacenters"} answered, cheapest ` +
         `${formatRatePerHour(cheapest.rate, words.parameters.blockInterval)} (${words.name(cheapest.datacenter)})`;
   const blocks = order.dueHeight - height;
   const matching =

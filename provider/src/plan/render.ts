@@ -10,20 +10,29 @@ export interface RenderContext {
   /** Micro-units. */
   readonly fees: bigint | undefined;
   readonly deployment?: ActualDeployment;
+  /** How a datacenter is called. */
+  readonly name?: (datacenter: string) => string;
+  /** What becomes of workloads and connections, by name. */
+  readonly entries?: readonly (readonly [name: string, text: string])[];
 }
 
 /** A plan as a person reads it in a preview: what happens to each infrastructure, the transactions, the cost. */
 export function renderPlan(plan: Plan, context: RenderContext): string {
   const { parameters } = context;
-  const rows = plan.consequences
-    .filter(({ outcome }) => outcome !== "unchanged")
-    .map((one) => [one.infrastructure, changeText(one, parameters), consequenceText(one, parameters)] as const);
-  const width = (column: 0 | 1): number => Math.max(0, ...rows.map((row) => row[column].length));
-  const lines = rows.flatMap(([name, change, consequence], index) => [
-    `${name.padEnd(width(0))}   ${change.padEnd(width(1))}   ${consequence}`.trimEnd(),
-    ...volumeLines(plan.consequences.filter(({ outcome }) => outcome !== "unchanged")[index], width(0)),
+  const called = context.name ?? short;
+  const changed = plan.consequences.filter(({ outcome }) => outcome !== "unchanged");
+  const entries = context.entries ?? [];
+  const first = Math.max(
+    0,
+    ...[...changed.map((one) => one.infrastructure), ...entries.map(([name]) => name)].map(length),
+  );
+  const second = Math.max(0, ...changed.map((one) => changeText(one, parameters)).map(length));
+  const lines = changed.flatMap((one) => [
+    `${one.infrastructure.padEnd(first)}   ${changeText(one, parameters).padEnd(second)}   ${consequenceText(one, parameters, called)}`.trimEnd(),
+    ...volumeLines(one, first),
   ]);
-  return [headline(context), ...lines, summary(plan, context)].join("\n");
+  const below = entries.map(([name, text]) => `${name.padEnd(first)}   ${text}`);
+  return [headline(context), ...lines, ...below, summary(plan, context)].join("\n");
 }
 
 function headline({ identity, deployment }: RenderContext): string {
@@ -61,9 +70,17 @@ const TRANSACTIONS = {
   "cancel-deployment": "CancelDeployment",
 } as const;
 
-function consequenceText({ outcome, lease }: Consequence, parameters: NetworkParameters): string {
+function length(text: string): number {
+  return text.length;
+}
+
+function consequenceText(
+  { outcome, lease }: Consequence,
+  parameters: NetworkParameters,
+  called: (datacenter: string) => string,
+): string {
   const rate = lease === undefined ? "" : formatRatePerHour(lease.rate, parameters.blockInterval);
-  const holder = lease === undefined ? "" : `the lease with datacenter ${short(lease.datacenter)}`;
+  const holder = lease === undefined ? "" : `the lease with datacenter ${called(lease.datacenter)}`;
   switch (outcome) {
     case "opens":
       return "opens an order";
@@ -147,8 +164,8 @@ function groupText(group: ResourceGroup, parameters: NetworkParameters): string 
   );
 }
 
-function volumeLines(consequence: Consequence | undefined, indent: number): readonly string[] {
-  return consequence === undefined || consequence.volumes.length === 0
+function volumeLines(consequence: Consequence, indent: number): readonly string[] {
+  return consequence.volumes.length === 0
     ? []
     : [`${" ".repeat(indent)}   ends with the old lease: volume ${consequence.volumes.join(", ")}`];
 }

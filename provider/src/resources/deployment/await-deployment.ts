@@ -1,4 +1,4 @@
-import { entryDigest, entryKey, type Manifest } from "@dcx/protocol";
+import { entryDigest, entryKey, formatRatePerHour, type Manifest } from "@dcx/protocol";
 import {
   connected,
   leased,
@@ -51,10 +51,24 @@ export async function awaitDeployment(
     async look() {
       const snapshot = await driver.snapshot(deployment, deadline.signal);
       height = snapshot.height;
-      return lookAt(snapshot, goal, watch, words);
+      const progress = lookAt(snapshot, goal, watch, words);
+      if (progress.done) {
+        status(leasesLine(snapshot, goal.infrastructures, words));
+      }
+      return progress;
     },
     next: (signal) => Promise.race([driver.waitForHeight(height, signal), watch.changed()]),
   });
+}
+
+function leasesLine({ deployment }: Snapshot, infrastructures: readonly string[], words: Naming): string {
+  return infrastructures
+    .flatMap((name) => {
+      const lease = deployment?.infrastructures[name]?.lease;
+      const rate = lease === undefined ? "" : formatRatePerHour(lease.rate, words.parameters.blockInterval);
+      return lease === undefined ? [] : [`${name}: ${rate} (${words.name(lease.datacenter)})`];
+    })
+    .join(", ");
 }
 
 function lookAt(snapshot: Snapshot, goal: DeploymentGoal, watch: HolderWatch, words: Naming): Progress<Arrived> {

@@ -1,10 +1,12 @@
 import { randomBytes } from "node:crypto";
-import { resourceIdText } from "@dcx/protocol";
+import { type Manifest, resourceIdText } from "@dcx/protocol";
+import { naming } from "../../await/conditions";
 import { Deadline, spanText, WaitCancelled, WaitFailed, WaitTimeout } from "../../await/wait";
 import type { DeploymentKey, NetworkParameters } from "../../network/driver";
 import { type NetworkIdentity, RevisionConflict } from "../../network/driver";
 import type { ActualDeployment, Snapshot } from "../../network/snapshot";
-import { desiredManifest, emptyManifest, sealManifest } from "../../plan/manifest";
+import { describeEntries } from "../../plan/describe-entries";
+import { desiredManifest, emptyManifest, openManifest, sealManifest } from "../../plan/manifest";
 import type { Desired, Plan } from "../../plan/plan";
 import { planCreation, planDeletion, planUpdate } from "../../plan/plan-deployment";
 import { renderPlan } from "../../plan/render";
@@ -37,7 +39,7 @@ import { checkDeployment } from "./check-deployment";
 import { somebodyElseChanged, touchedUnchanged } from "./conflict";
 import { diffDeployment } from "./diff-deployment";
 import { inlineManifest, isInline, type SealedManifest } from "./inline-manifest";
-import { deploymentOutputs } from "./outputs";
+import { deploymentOutputs, foretoldAddresses } from "./outputs";
 import { readDeployment } from "./read-deployment";
 import { awaitTeardown } from "./teardown";
 import { whyNoLease } from "./why-no-lease";
@@ -327,7 +329,9 @@ export class DeploymentResource implements Resource {
       const birth = { clientToken: "", nonce: "", emptyVersion: "" };
       const sealed = isInline(inputs) ? inlineManifest(inputs, "0".repeat(64), "") : undefined;
       const plan = planCreation(desiredState(inputs, sealed, parameters), birth);
-      context.log("info", renderPlan(plan, { identity, parameters, fees: await this.#fees(plan, context, identity) }));
+      const fees = await this.#fees(plan, context, identity);
+      const entries = sealed === undefined ? [] : describeEntries(undefined, sealed.content);
+      context.log("info", renderPlan(plan, { identity, parameters, fees, entries }));
     }
     const unknown: Value = Unknown.instance;
     return {
@@ -362,18 +366,32 @@ export class DeploymentResource implements Resource {
     const sealed = await this.#sealed(inputs, salt, context, context.signal);
     const plan = planUpdate(desiredState(inputs, sealed, parameters), snapshot);
     const identity = await this.session.identify(context.signal);
-    if (plan.steps.length > 0) {
+    const before = sealed === undefined ? undefined : await this.#manifestNow(snapshot.deployment, context.signal);
+    if (plan.steps.some(({ kind }) => kind === "transaction")) {
       const fees = await this.#fees(plan, context, identity);
-      context.log("info", renderPlan(plan, { identity, parameters, fees, deployment: snapshot.deployment }));
+      const names = naming(parameters, await driver.datacenters(context.signal));
+      const entries = sealed === undefined ? [] : describeEntries(before, sealed.content);
+      const { deployment } = snapshot;
+      context.log("info", renderPlan(plan, { identity, parameters, fees, deployment, name: names.name, entries }));
+    } else {
+      context.log("info", nothingToSend(sealed, request.oldInputs));
     }
-    if (plan.consequences.some(({ outcome }) => outcome !== "unchanged" && outcome !== "in-place")) {
+    const moving = plan.consequences.filter(({ outcome }) => outcome !== "unchanged" && outcome !== "in-place");
+    if (moving.length > 0) {
       state["leases"] = unknown;
     }
     if (sealed !== undefined) {
+      const places = new Set(moving.map(({ infrastructure }) => infrastructure));
       state["version"] = sealed.envelope.version;
-      state["addresses"] = plan.steps.length === 0 ? (oldState["addresses"] ?? unknown) : unknown;
+      state["addresses"] = foretoldAddresses(before, sealed.content, oldState["addresses"], places);
     }
     return state;
+  }
+
+  /** The manifest that the chain names, where this process or a holder has it. */
+  async #manifestNow(actual: ActualDeployment, signal: AbortSignal): Promise<Manifest | undefined> {
+    const found = await findManifest(this.session, actual, signal, "content");
+    return found.kind === "found" ? openManifest(found.envelope) : undefined;
   }
 
   async #fees(plan: Plan, context: CallContext, identity: NetworkIdentity | undefined): Promise<bigint | undefined> {
@@ -415,6 +433,18 @@ async function existing(
 
 function isWait(error: unknown): boolean {
   return error instanceof WaitTimeout || error instanceof WaitCancelled || error instanceof WaitFailed;
+}
+
+/** Why an update that sends nothing is worth an update. */
+function nothingToSend(sealed: SealedManifest | undefined, oldInputs: ValueMap): string {
+  if (sealed !== undefined && !isInline(oldInputs)) {
+    const names = [...Object.keys(sealed.content.workloads), ...Object.keys(sealed.content.connections)].join(", ");
+    return `declares ${names} inline from now on; they go on as they run, no transaction`;
+  }
+  if (sealed === undefined && isInline(oldInputs)) {
+    return "leaves its workloads and connections to resources of their own; they go on as they run, no transaction";
+  }
+  return "no transaction; waits until all of it is done";
 }
 
 function announce(identity: NetworkIdentity, context: CallContext): void {

@@ -1,7 +1,8 @@
 import { costPerMonth, formatRate, formatRatePerBlock, formatTokens, type Manifest } from "@dcx/protocol";
 import type { NetworkParameters } from "../../network/driver";
 import type { ActualDeployment, ActualInfrastructure } from "../../network/snapshot";
-import type { Value, ValueMap } from "../../wire/value";
+import { Unknown, type Value, type ValueMap } from "../../wire/value";
+import { isMap } from "../inputs/shape";
 
 /** Outputs hold no height, balance or amount paid: they would differ at each look though nothing changed. */
 export function deploymentOutputs(
@@ -36,10 +37,32 @@ function leaseState({ lease, order, successor }: ActualInfrastructure): string {
   return order === undefined ? "none" : "ordered";
 }
 
-/** Where a connection is reached by its source, as far as the manifest alone tells; global ones only a holder knows. */
-export function innerAddress(manifest: Manifest, name: string): string | undefined {
-  const connection = manifest.connections[name];
-  return connection === undefined || connection.from.global === true
-    ? undefined
-    : `${connection.to}:${connection.port}`;
+/**
+ * The addresses as far as a preview can tell. What a connection's source connects to follows from the manifest; where a
+ * global one is reached only its holder knows, and that stays while neither the connection nor the lease changes.
+ * @param moving infrastructures whose lease may change
+ */
+export function foretoldAddresses(
+  before: Manifest | undefined,
+  after: Manifest,
+  known: Value | undefined,
+  moving: ReadonlySet<string>,
+): ValueMap {
+  const old = known !== undefined && isMap(known) ? known : {};
+  return Object.fromEntries(
+    Object.entries(after.connections).map(([name, connection]): [string, Value] => {
+      if (connection.from.global !== true) {
+        return [name, `${connection.to}:${connection.port}`];
+      }
+      const was =
+        before !== undefined && Object.hasOwn(before.connections, name) ? before.connections[name] : undefined;
+      const place = after.workloads[connection.to]?.infrastructure;
+      const stays =
+        was !== undefined &&
+        JSON.stringify(was) === JSON.stringify(connection) &&
+        before?.workloads[was.to]?.infrastructure === place &&
+        !moving.has(place ?? "");
+      return [name, (stays ? old[name] : undefined) ?? Unknown.instance];
+    }),
+  );
 }

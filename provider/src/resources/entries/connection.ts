@@ -3,6 +3,7 @@ import { connected, naming, serves } from "../../await/conditions";
 import { HolderWatch } from "../../await/holder-watch";
 import { type Progress, WaitFailed, waitFor } from "../../await/wait";
 import { NetworkError } from "../../network/driver";
+import { describeConnection } from "../../plan/describe-entries";
 import { connectionPlaces } from "../../plan/manifest";
 import { Unknown, type ValueMap } from "../../wire/value";
 import { holdersOf } from "../deployment/await-deployment";
@@ -76,6 +77,7 @@ export const connectionRules: EntryKindRules<ManifestConnection> = {
         const verdict = connected(entry.name, view);
         const address = addressOf(entry.content, view.status?.connections[entry.name]?.address);
         if (verdict.met && address !== undefined) {
+          context.status(`${entry.name}: ${address}`);
           return { done: true, value: { address } };
         }
         const holding = serves(commits.latest?.version ?? "", holder, view, words);
@@ -112,12 +114,7 @@ export const connectionRules: EntryKindRules<ManifestConnection> = {
     return verdict === undefined || verdict.met ? undefined : verdict.missing;
   },
 
-  describe(before, after) {
-    const source =
-      after.from.workload ??
-      (after.from.global === true ? "everyone" : `infrastructure ${after.from.infrastructure ?? ""}`);
-    return `${before === undefined ? "opens" : "changes"} port ${after.port} of ${after.to} to ${source}`;
-  },
+  describe: describeConnection,
 };
 
 /** What the source connects to: a name and port that stay the same wherever the target runs, or the public address. */

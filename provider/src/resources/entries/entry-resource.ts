@@ -352,9 +352,11 @@ export class EntryResource<Content extends EntryContent> implements Resource {
     const unknown: Value = Unknown.instance;
     const { deployment, name } = inputs;
     if (containsUnknown(inputs) || typeof deployment !== "string" || typeof name !== "string") {
-      const foretold = containsUnknown({ ...inputs, deployment: "" })
-        ? {}
-        : this.rules.foretell(this.rules.content(inputs), oldState);
+      const known = containsUnknown({ ...inputs, deployment: "" }) ? undefined : this.rules.content(inputs);
+      if (known !== undefined) {
+        context.log("info", this.rules.describe(undefined, known));
+      }
+      const foretold = known === undefined ? {} : this.rules.foretell(known, oldState);
       return { ...inputs, digest: unknown, ...this.#unknownOutputs(oldState), ...foretold };
     }
     const content = this.rules.content(inputs);
@@ -366,10 +368,11 @@ export class EntryResource<Content extends EntryContent> implements Resource {
     const digest = entryDigest(salt, entryKey(this.rules.kind, name), content);
     const found = await findManifest(this.session, actual, context.signal, "content");
     const before = found.kind === "found" ? this.rules.find(openManifest(found.envelope), name) : undefined;
-    context.log(
-      "info",
-      `${this.rules.describe(before, content)}\nUpdateDeployment, in one transaction with other changes to deployment ${actual.sequence}`,
-    );
+    const asItIs = before !== undefined && entryDigest(salt, entryKey(this.rules.kind, name), before) === digest;
+    const how = asItIs
+      ? `no transaction${oldState === undefined ? "; it is this resource's from then on" : "; waits until it is done"}`
+      : `UpdateDeployment, in one transaction with other changes to deployment ${actual.sequence}`;
+    context.log("info", `${this.rules.describe(before, content)}\n${how}`);
     const nonce = oldState?.[NONCE];
     return {
       ...inputs,

@@ -3,6 +3,7 @@ import { naming, serves, type WorkloadExpectation, workloadRuns } from "../../aw
 import { HolderWatch } from "../../await/holder-watch";
 import { type Progress, WaitFailed, waitFor } from "../../await/wait";
 import { NetworkError } from "../../network/driver";
+import { describeWorkload } from "../../plan/describe-entries";
 import { Unknown, type ValueMap } from "../../wire/value";
 import { holdersOf } from "../deployment/await-deployment";
 import { deploymentId } from "../identity";
@@ -72,6 +73,9 @@ export const workloadRules: EntryKindRules<ManifestWorkload> = {
         const view = watch.watch(holder);
         const verdict = workloadRuns(expectationOf(entry), view);
         if (verdict.met) {
+          const count = entry.content.count ?? 1;
+          const word = entry.inputs["waitFor"] === "ready" ? "ready" : "started";
+          context.status(`${entry.name}: ${count} of ${count} ${word}`);
           return { done: true, value: { state: "running" } };
         }
         // That its holder does not answer, or has no manifest yet, says more than that nothing has started.
@@ -118,21 +122,7 @@ export const workloadRules: EntryKindRules<ManifestWorkload> = {
     return verdict.met ? undefined : verdict.missing;
   },
 
-  describe(before, after) {
-    const instances = `${after.count ?? 1} ${(after.count ?? 1) === 1 ? "instance" : "instances"}`;
-    if (before === undefined) {
-      return `${after.container.image}    ${instances} in ${after.infrastructure}`;
-    }
-    const image =
-      before.container.image === after.container.image
-        ? ""
-        : `${before.container.image} → ${after.container.image}    `;
-    const moved =
-      before.infrastructure === after.infrastructure
-        ? ""
-        : `moves from ${before.infrastructure} to ${after.infrastructure}; `;
-    return `${image}${moved}rolling, ${instances}, no lease moves`;
-  },
+  describe: describeWorkload,
 };
 
 function expectationOf(entry: ArrivingEntry<ManifestWorkload>): WorkloadExpectation {
