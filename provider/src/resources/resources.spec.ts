@@ -202,6 +202,11 @@ describe("an inline deployment", () => {
     const again = await checked(Deployment, "Deployment", "shop", read?.inputs ?? {});
     const imported = { id: made.id, inputs: again, state: read?.state ?? {} };
     expect((await diff(Deployment, "Deployment", "shop", imported, made.inputs)).detailed).toEqual({});
+    const elsewhere = await provider(network).Deployment.read(
+      { id: made.id, inputs: undefined, state: undefined },
+      context("Deployment", "shop", "other"),
+    );
+    expect(Object.keys(elsewhere?.inputs ?? {}).sort()).toEqual(["connections", "infrastructures", "workloads"]);
   });
 
   it("keeps what there is when it is cancelled, and goes on from there", async () => {
@@ -221,6 +226,44 @@ describe("an inline deployment", () => {
     const id = failed instanceof PartialFailure ? failed.id : "";
     await update(Deployment, "Deployment", "shop", { id, inputs, state: {} }, inputs);
     expect(network.transactions).toHaveLength(1);
+  });
+
+  it("says at each read what it lacks, until it lacks nothing", async () => {
+    const { network, Deployment } = world([["sierra", "us-east"]]);
+    const inputs = await checked(Deployment, "Deployment", "shop", inlineInputs);
+    const failed = await Deployment.create({ inputs, preview: false, timeout: 1 }, context("Deployment", "shop")).catch(
+      (error: unknown) => error,
+    );
+    const { id, state } = failed instanceof PartialFailure ? failed : { id: "", state: {} };
+    const read = () => provider(network).Deployment.read({ id, inputs, state }, context("Deployment", "shop"));
+    const lacking = await read().catch((error: unknown) => error);
+    expect(lacking).toBeInstanceOf(PartialFailure);
+    expect(lacking instanceof PartialFailure ? lacking.reasons : []).toEqual([
+      expect.stringMatching(/^west: none of 0 datacenters has bid/),
+    ]);
+    expect(lacking instanceof PartialFailure ? lacking.inputs : undefined).toEqual(inputs);
+    network.addDatacenter("late", "us-west");
+    await update(Deployment, "Deployment", "shop", { id, inputs, state }, inputs);
+    expect(await read()).toMatchObject({ id, inputs });
+  });
+
+  it("names who changed the same thing at the same time, and applies none of it", async () => {
+    const { network, Deployment } = world();
+    const made = await create(Deployment, "Deployment", "shop", inlineInputs);
+    const priced = (maxPrice: string) =>
+      checked(Deployment, "Deployment", "shop", {
+        ...inlineInputs,
+        infrastructures: { west: { region: "us-west", persist: true, resources: [{ ...group, count: 2, maxPrice }] } },
+      });
+    const [mine, theirs] = [await priced("30u/block"), await priced("40u/block")];
+    network.beforeExecution = async () => {
+      network.beforeExecution = () => {};
+      await update(provider(network).Deployment, "Deployment", "shop", made, theirs);
+    };
+    await expect(update(Deployment, "Deployment", "shop", made, mine)).rejects.toThrow(
+      /somebody else changed deployment .* revision 1 → 2\n {2}by dcx1tenant in transaction .*infrastructures\.west\.resources\[0\]\.maxPrice/,
+    );
+    expect(network.transactions).toHaveLength(2);
   });
 
   it("shows a lease that broke, and orders it again", async () => {
@@ -434,6 +477,26 @@ describe("separate resources", () => {
     await expect(create2(Workload, context("Workload", "twin"))).rejects.toThrow(
       /declared by urn:pulumi:dev::shop::dcx:index:Workload::web/,
     );
+  });
+
+  it("are changed and deleted by whoever imported them", async () => {
+    const { network, Deployment, Workload } = world();
+    const { id } = await create(Deployment, "Deployment", "shop", capacity);
+    const made = await create(Workload, "Workload", "web", web(id));
+    const other = provider(network).Workload;
+    const ctx = context("Workload", "web", "prod");
+    const read = await other.read({ id: made.id, inputs: undefined, state: undefined }, ctx);
+    const imported = { id: made.id, inputs: read?.inputs ?? {}, state: read?.state ?? {} };
+    expect((await diff(other, "Workload", "web", imported, made.inputs)).detailed).toEqual({});
+    const changed = await checked(other, "Workload", "web", { ...imported.inputs, container: "web:2" });
+    const { state } = await update(other, "Workload", "web", imported, changed, false, ctx);
+    // Whose state still has the old stamp deletes nothing.
+    await Workload.delete(
+      { id: made.id, oldInputs: made.inputs, oldState: made.state, timeout: 0 },
+      context("Workload", "web"),
+    );
+    const now = await other.read({ id: made.id, inputs: changed, state }, ctx);
+    expect(now?.inputs["container"]).toBe("web:2");
   });
 
   it("are delivered again where no holder has them any more", async () => {

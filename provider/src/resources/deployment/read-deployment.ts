@@ -113,11 +113,16 @@ async function readInline(
       : { workloads: {}, ...(known["connections"] === undefined ? {} : { connections: {} }) };
   }
   const manifest = openManifest(found.envelope);
-  return known === undefined && !ownsAny(found.envelope.stamps, owner) ? {} : entriesInputs(manifest, known);
+  return known === undefined && !declaredInline(found.envelope.stamps, owner) ? {} : entriesInputs(manifest, known);
 }
 
-function ownsAny(stamps: Stamps, owner: string): boolean {
-  return Object.values(stamps).some((stamp) => stamp.owner === owner);
+/** Inline entries have one stamp for all of them, also those that another URN has declared. */
+function declaredInline(stamps: Stamps, owner: string): boolean {
+  const all = Object.values(stamps);
+  const [first] = all;
+  return (
+    all.some((stamp) => stamp.owner === owner) || (all.length > 1 && all.every(({ nonce }) => nonce === first?.nonce))
+  );
 }
 
 function entriesInputs(manifest: Manifest, known: ValueMap | undefined): ValueMap {

@@ -161,7 +161,9 @@ export class EntryResource<Content extends EntryContent> implements Resource {
     if (request.preview) {
       return { state: await this.#preview(request.inputs, request.oldState, context) };
     }
-    return { state: await this.#declare(request.inputs, request.timeout, "update", context) };
+    const nonce = request.oldState[NONCE];
+    const known = typeof nonce === "string" ? nonce : undefined;
+    return { state: await this.#declare(request.inputs, request.timeout, "update", context, known) };
   }
 
   async read(request: ReadRequest, context: CallContext): Promise<ReadResult> {
@@ -279,6 +281,7 @@ export class EntryResource<Content extends EntryContent> implements Resource {
     timeout: number,
     operation: "create" | "update",
     context: CallContext,
+    nonce?: string,
   ): Promise<ValueMap> {
     const { id, name } = this.#target(inputs);
     const resource = deploymentId(id);
@@ -301,7 +304,7 @@ export class EntryResource<Content extends EntryContent> implements Resource {
         entry: key,
         signal: AbortSignal.any([deadline.signal, lonely.signal]),
         apply: async (draft, deployment): Promise<Draft | Waiting> => {
-          await mayDeclare(this.session, { id, entry: key, urn: context.urn, owner }, draft, operation);
+          await mayDeclare(this.session, { id, entry: key, urn: context.urn, owner, nonce }, draft, operation);
           const missing = this.rules.waitsFor(content, draft, deployment);
           if (missing !== undefined) {
             context.status(`${key}: waiting: ${missing}`);

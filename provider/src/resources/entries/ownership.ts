@@ -9,6 +9,8 @@ export interface Claim {
   readonly entry: string;
   readonly urn: string;
   readonly owner: string;
+  /** Of the stamp that the state knows the entry by: from its declaration, or from an import. */
+  readonly nonce?: string | undefined;
 }
 
 /**
@@ -18,10 +20,11 @@ export interface Claim {
  */
 export async function mayDeclare(
   session: Session,
-  { id, entry, urn, owner }: Claim,
+  claim: Claim,
   draft: Draft,
   operation: "create" | "update",
 ): Promise<void> {
+  const { id, entry, urn } = claim;
   const inline = session.declarations.inlineUrn(id);
   if (inline !== undefined) {
     throw refusal(
@@ -29,7 +32,7 @@ export async function mayDeclare(
         "Declare all of them in one way: inline, or as resources of their own.",
     );
   }
-  await notDeclaredElsewhere(session, { id, entry, urn, owner }, draft.stamps, operation);
+  await notDeclaredElsewhere(session, claim, draft.stamps, operation);
 }
 
 /**
@@ -44,12 +47,12 @@ export async function mayDeclareInline(session: Session, claim: Omit<Claim, "ent
 
 async function notDeclaredElsewhere(
   session: Session,
-  { id, entry, urn, owner }: Claim,
+  { id, entry, urn, owner, nonce }: Claim,
   stamps: Stamps,
   operation: "create" | "update",
 ): Promise<void> {
   const stamp = Object.hasOwn(stamps, entry) ? stamps[entry] : undefined;
-  if (stamp === undefined || stamp.owner === owner) {
+  if (stamp === undefined || stamp.owner === owner || (operation === "update" && stamp.nonce === nonce)) {
     return;
   }
   const [stack] = stamp.owner.split(".");
