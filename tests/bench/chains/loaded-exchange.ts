@@ -21,7 +21,7 @@ import { BenchAccount } from "./accounts";
 const chainId = "dcx-bench-orders";
 const tenants = 100;
 /** Orders that enter the state in one block of the loading. */
-const perBlock = 50_000;
+const perBlock = 20_000;
 const scale = 10n ** 18n;
 const fee = { amount: [{ denom: "udcx", amount: "1000" }], gas: 1_000_000n };
 
