@@ -41,6 +41,7 @@ describe("a datacenter on an exchange", () => {
   let layout: string;
   let node: EmbeddedNode;
   const datacenters = new Map<Place, Datacenter>();
+  const asks: ReturnType<typeof askContinuously>[] = [];
   let tenant: AccountSigner;
   let query: ExchangeQueryClient;
   let signing: SigningExchangeClient;
@@ -64,6 +65,7 @@ describe("a datacenter on an exchange", () => {
   });
 
   afterAll(async () => {
+    for (const asking of asks) await asking.stop();
     for (const datacenter of datacenters.values()) await datacenter.close();
     query?.close();
     await node?.close();
@@ -368,6 +370,7 @@ describe("a datacenter on an exchange", () => {
     const { address } = served.connections["public"] ?? {};
 
     const asking = askContinuously(`${address}/`);
+    asks.push(asking);
     for (const [image, greeting] of [
       ["dcx.example/two-tier-api:1.1", "Good day from api"],
       ["dcx.example/two-tier-api:1.0", "Hello from api"],
@@ -389,8 +392,11 @@ describe("a datacenter on an exchange", () => {
         id,
         (status) => status.version === hex && status.workloads["api"]?.entryDigest !== undefined,
       );
-      const source = await statusUntil(web, id, (status) => status.version === hex);
-      expect(source.connections["web-to-api"]).toMatchObject({ role: "source", established: true });
+      await statusUntil(
+        web,
+        id,
+        ({ connections, version: now }) => now === hex && connections["web-to-api"]?.established === true,
+      );
       // Named by its digest, it is the only one that answers.
       expect(await ask(`${address}/`)).toMatchObject({ api: { greeting } });
     }
