@@ -1,4 +1,4 @@
-import { keyBytes, keyString } from "./keys";
+import { keyString } from "./keys";
 import { sha256 } from "./sha256";
 
 /** A key and the hash that stands for it and its value. */
@@ -87,18 +87,30 @@ export class Page {
     return path;
   }
 
+  // PERF: a block encodes every page that it changes; one buffer each, written in place.
   encode(): Buffer {
-    const parts: Buffer[] = [];
-    for (const [index, slot] of this.slots.entries()) {
-      if (slot === undefined) continue;
-      if (slot.kind === "child") {
-        parts.push(Buffer.from([index, childTag]), slot.hash);
-      } else {
-        const key = keyBytes(slot.key);
-        parts.push(Buffer.from([index, leafTag, key.length >> 8, key.length & 0xff]), key, slot.hash);
-      }
+    let length = 0;
+    for (const slot of this.slots) {
+      if (slot !== undefined) length += 2 + hashBytes + (slot.kind === "leaf" ? 2 + slot.key.length : 0);
     }
-    return Buffer.concat(parts);
+    const bytes = Buffer.allocUnsafe(length);
+    let at = 0;
+    for (let index = 0; index < slotsPerPage; index++) {
+      const slot = this.slots[index];
+      if (slot === undefined) continue;
+      bytes[at++] = index;
+      if (slot.kind === "child") {
+        bytes[at++] = childTag;
+      } else {
+        bytes[at++] = leafTag;
+        bytes[at++] = slot.key.length >> 8;
+        bytes[at++] = slot.key.length & 0xff;
+        at += bytes.write(slot.key, at, "latin1");
+      }
+      bytes.set(slot.hash, at);
+      at += hashBytes;
+    }
+    return bytes;
   }
 
   static decode(bytes: Buffer): Page {

@@ -118,10 +118,14 @@ function settle(pages: Map<string, Page | undefined>, path: string, page: Page):
   return { kind: "child", hash: page.root() ?? emptyRoot };
 }
 
+// The code of "a" less ten.
+const letterOffset = 87;
+
 function groupByStep(changes: readonly Change[], depth: number): Map<number, Change[]> {
   const groups = new Map<number, Change[]>();
   for (const one of changes) {
-    const step = Number.parseInt(one.path.charAt(depth), 16);
+    const code = one.path.charCodeAt(depth);
+    const step = code < letterOffset ? code - 48 : code - letterOffset;
     const group = groups.get(step);
     if (group === undefined) groups.set(step, [one]);
     else group.push(one);
