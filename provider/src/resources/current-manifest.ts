@@ -34,6 +34,16 @@ export async function findManifest(
   if (holders.length === 0) {
     return { kind: "undelivered" };
   }
+  const ask = (): Promise<FoundManifest> => askHolders(session, actual, holders, signal);
+  return sight === "content" ? session.manifestQuestions.ask(actual.version, signal, ask) : ask();
+}
+
+async function askHolders(
+  session: Session,
+  actual: ActualDeployment,
+  holders: readonly string[],
+  signal: AbortSignal,
+): Promise<FoundManifest> {
   const deployment = { tenant: actual.tenant, sequence: actual.sequence };
   const problems: string[] = [];
   // Whoever has it first will do: one that is down is not waited for.

@@ -11,7 +11,9 @@ import type { ActualDeployment, Envelope, Snapshot } from "../network/snapshot";
 import type { Trace } from "../network/trace";
 import { Activity } from "./activity";
 import { GroupCommit } from "./commit/group-commit";
+import type { FoundManifest } from "./current-manifest";
 import { Declarations } from "./declarations";
+import { Shared } from "./shared";
 import { Turns } from "./turns";
 
 export interface SessionSettings {
@@ -29,6 +31,8 @@ export class Session {
   readonly turns = new Turns();
   readonly declarations = new Declarations();
   readonly activity = new Activity(LONELY);
+  /** Questions to holders for a manifest that are under way, by its version. */
+  readonly manifestQuestions = new Shared<FoundManifest>();
   readonly #commits = new Map<string, GroupCommit>();
   readonly #snapshots = new Map<string, { readonly taken: number; readonly snapshot: Promise<Snapshot> }>();
   readonly #glances = new Map<

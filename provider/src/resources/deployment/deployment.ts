@@ -374,7 +374,7 @@ export class DeploymentResource implements Resource {
       const { deployment } = snapshot;
       context.log("info", renderPlan(plan, { identity, parameters, fees, deployment, name: names.name, entries }));
     } else {
-      context.log("info", nothingToSend(sealed, request.oldInputs));
+      context.log("info", nothingToSend(sealed, request));
     }
     const moving = plan.consequences.filter(({ outcome }) => outcome !== "unchanged" && outcome !== "in-place");
     if (moving.length > 0) {
@@ -436,13 +436,18 @@ function isWait(error: unknown): boolean {
 }
 
 /** Why an update that sends nothing is worth an update. */
-function nothingToSend(sealed: SealedManifest | undefined, oldInputs: ValueMap): string {
+function nothingToSend(sealed: SealedManifest | undefined, { inputs, oldInputs }: UpdateRequest): string {
   if (sealed !== undefined && !isInline(oldInputs)) {
     const names = [...Object.keys(sealed.content.workloads), ...Object.keys(sealed.content.connections)].join(", ");
     return `declares ${names} inline from now on; they go on as they run, no transaction`;
   }
   if (sealed === undefined && isInline(oldInputs)) {
     return "leaves its workloads and connections to resources of their own; they go on as they run, no transaction";
+  }
+  const [limit, old] = [inputs["maxCostPerMonth"], oldInputs["maxCostPerMonth"]];
+  if (limit !== old) {
+    const said = typeof limit === "string" ? `at most ${limit} a month` : "no limit";
+    return `${said} from now on; what is leased meets it, no transaction`;
   }
   return "no transaction; waits until all of it is done";
 }
