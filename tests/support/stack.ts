@@ -93,13 +93,11 @@ export class Stack {
 }
 
 function write(directory: string, name: string, program: Program): void {
-  const text = stringify({
-    name,
-    runtime: "yaml",
-    plugins: plugin,
-    config: { "dcx:network": { value: "embedded" } },
-    ...program,
-  });
+  const text = stringify(
+    { name, runtime: "yaml", plugins: plugin, config: { "dcx:network": { value: "embedded" } }, ...program },
+    // Pulumi reads no aliases.
+    { aliasDuplicateObjects: false },
+  );
   writeFileSync(join(directory, "Pulumi.yaml"), text);
 }
 
