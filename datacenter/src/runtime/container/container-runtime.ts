@@ -59,6 +59,8 @@ export class ContainerRuntime implements Runtime {
   readonly #lastWords = new Map<string, string>();
   #events: Readable | undefined;
   #closed = false;
+  /** Whether the engine has a program that can be process 1 and pass signals on. */
+  #init = true;
 
   constructor(options: ContainerRuntimeOptions) {
     this.#options = options;
@@ -92,7 +94,7 @@ export class ContainerRuntime implements Runtime {
       giveTo(Mountpoint, image.user);
     }
     const temporary = `rw,nosuid,nodev,mode=1777,size=${limits.disk}`;
-    const container = await engine.createContainer({
+    const create = {
       name: this.#name(specification.id),
       Image: image.name,
       Hostname: `${specification.labels.workload}-${specification.labels.index}`.slice(0, 63),
@@ -114,8 +116,6 @@ export class ContainerRuntime implements Runtime {
       HostConfig: {
         NetworkMode: "none",
         RestartPolicy: { Name: "always" },
-        // As process 1 a program that does not handle SIGTERM would go on until the engine kills it.
-        Init: true,
         Memory: Number(limits.memory),
         MemorySwap: Number(limits.memory),
         NanoCpus: limits.cpu * 1_000_000,
@@ -123,22 +123,20 @@ export class ContainerRuntime implements Runtime {
         ReadonlyRootfs: true,
         Tmpfs: Object.fromEntries(temporaryFolders.map((folder) => [folder, temporary])),
         CapDrop: ["ALL"],
-        CapAdd: capabilities,
+        // Podman would give them to a user who is not root, too.
+        CapAdd: /^(0|root)?(:|$)/.test(image.user) ? capabilities : [],
         SecurityOpt: ["no-new-privileges"],
         Binds: volumes.map(({ volume, path }) => `${this.#volumeName(volume)}:${path}:rw`),
         ExtraHosts: Object.entries(specification.hosts).map(([name, address]) => `${name}:${address}`),
         LogConfig: { Type: "json-file", Config: { "max-size": "4m", "max-file": "2" } },
       },
-    });
+    };
     try {
-      await container.start();
+      await this.#run(create);
     } catch (error) {
-      await container.remove({ force: true });
       throw new Error(
         `instance ${specification.id} can't be started: ${error instanceof Error ? error.message : error}`,
-        {
-          cause: error,
-        },
+        { cause: error },
       );
     }
   }
@@ -157,24 +155,30 @@ export class ContainerRuntime implements Runtime {
   }
 
   async *logs(id: string, options: LogOptions, signal: AbortSignal): AsyncGenerator<Line> {
+    // Of the last line that was handed on, and how many have had it: Podman counts in whole seconds.
     let last = "";
+    let atLast = 0;
     for (let again = false; ; again = true) {
       const request = { stdout: true, stderr: true, timestamps: true };
       const tail = again ? {} : options.tail === undefined ? {} : { tail: options.tail };
-      const since = last === "" ? {} : { since: Math.floor(Date.parse(last) / 1000) };
+      const since = last === "" ? {} : { since: Math.floor(Date.parse(last) / 1000) - 1 };
       const container = this.#container(id);
       const stream = options.follow
         ? readable(await container.logs({ ...request, ...tail, ...since, follow: true }))
         : Readable.from([await container.logs({ ...request, ...tail, follow: false })]);
       const stop = () => stream.destroy();
+      const before = last;
+      let known = again ? atLast : 0;
       signal.addEventListener("abort", stop, { once: true });
       try {
         for await (const line of parseEngineLog(stream)) {
-          // The engine counts in whole seconds: what was read before comes again.
-          if (line.time > last) {
-            last = line.time;
-            yield line;
+          // What was read before comes again: the engine takes whole seconds as a beginning.
+          if (again && (line.time < before || (line.time === before && known-- > 0))) {
+            continue;
           }
+          atLast = line.time === last ? atLast + 1 : 1;
+          last = line.time;
+          yield line;
         }
       } catch (error) {
         if (!signal.aborted) {
@@ -256,6 +260,30 @@ export class ContainerRuntime implements Runtime {
     this.#networks.clear();
   }
 
+  /** Creates and starts a container; leaves none that did not start. */
+  async #run(create: Docker.ContainerCreateOptions): Promise<void> {
+    const { engine, logger } = this.#options;
+    let container: Docker.Container | undefined;
+    try {
+      // As process 1 a program that does not handle SIGTERM would go on until the engine kills it.
+      container = await engine.createContainer({ ...create, HostConfig: { ...create.HostConfig, Init: this.#init } });
+      await container.start();
+    } catch (error) {
+      await container?.remove({ force: true }).catch(ignoreMissing);
+      // Podman says so when it creates, Docker when it starts a container.
+      if (this.#init && /\b(container-init|docker-init|catatonit)\b/.test(String(error))) {
+        logger.warn(
+          { error: String(error) },
+          "the engine has no init program (catatonit or tini): what ignores SIGTERM ends late",
+        );
+        this.#init = false;
+        await this.#run(create);
+        return;
+      }
+      throw error;
+    }
+  }
+
   async #observe(container: ContainerInspectInfo): Promise<ObservedInstance> {
     const own = container.Config.Labels;
     const labels: InstanceLabels = Labels.parse(JSON.parse(own["dcx.labels"] ?? "{}"));
@@ -277,9 +305,14 @@ export class ContainerRuntime implements Runtime {
     if (State.Status === "created") {
       return { phase: "pulling", message: State.Error || "created" };
     }
+    // Podman does not tell one from the other.
+    const killed =
+      State.ExitCode === 137 ? "it was killed (137), as what uses more memory than its limit is" : undefined;
     const why = State.OOMKilled
       ? "it used more memory than its limit and was killed"
-      : `exited with ${State.ExitCode}${State.Error === "" ? "" : ` (${State.Error})`}`;
+      : killed !== undefined
+        ? killed
+        : `exited with ${State.ExitCode}${State.Error === "" ? "" : ` (${State.Error})`}`;
     const words = await this.#last(container);
     const message = words === "" ? why : `${why}: "${words}"`;
     return { phase: "exited", exitCode: State.ExitCode, message, restarts };
