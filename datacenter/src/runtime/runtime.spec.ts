@@ -9,6 +9,7 @@ import { openRuntime } from "./open";
 import { isRunning, ProcessMark } from "./processes";
 import type { InstanceSpecification, Runtime } from "./runtime";
 import { controlGroupName } from "./sandbox/sandbox";
+import { fileName } from "./supervised/supervised-runtime";
 
 const { buildImages } = require("../../../examples/images/build.cjs") as {
   buildImages(folder: string): Promise<{ layout: string; images: { name: string; digest: string }[] }>;
@@ -274,13 +275,29 @@ for (const { name, isolation, maker, describe } of offered) {
       30_000,
     );
 
+    (isolation === "container" ? it.skip : it)(
+      "ends by itself when its folder is gone, as when somebody deletes the agent's home",
+      async () => {
+        const own = join(home, isolation === "none" ? "plain" : isolation);
+        await runtime.start(
+          specification("orphan", {
+            command: ["/usr/local/bin/node", "-e", 'console.log("up"); setInterval(() => 0, 1000)'],
+          }),
+        );
+        await untilLogged(runtime, "orphan", /^up$/);
+        const marks = marksOf(own, fileName("orphan"));
+        const groups = [controlGroupName(own, "orphan")];
+        expect(marks.every(isRunning)).toBe(true);
+        rmSync(join(own, "instances", fileName("orphan")), { recursive: true });
+        await until(async () => !marks.some(isRunning) && controlGroupsOf(groups).length === 0);
+      },
+      30_000,
+    );
+
     it("leaves nothing behind: no file, process, mount, loop device, or control group", async () => {
       const own = join(home, isolation === "none" ? "plain" : isolation);
-      const states = isolation === "container" ? [] : readdirSync(join(own, "instances"));
-      const marks = states.flatMap((name) => {
-        const state = JSON.parse(readFileSync(join(own, "instances", name, "state.json"), "utf8"));
-        return [state.supervisor, state.holder, state.process].filter(Boolean).map((mark) => ProcessMark.parse(mark));
-      });
+      const names = isolation === "container" ? [] : readdirSync(join(own, "instances"));
+      const marks = names.flatMap((name) => marksOf(own, name));
       expect(marks.every(isRunning)).toBe(true);
       await runtime.remove("answers");
       await runtime.remove("answers");
@@ -364,6 +381,12 @@ async function get(runtime: Runtime, id: string, port: number): Promise<string> 
     text += data;
   }
   return text;
+}
+
+/** Processes of an instance, by its folder's name. */
+function marksOf(own: string, name: string): ProcessMark[] {
+  const state = JSON.parse(readFileSync(join(own, "instances", name, "state.json"), "utf8"));
+  return [state.supervisor, state.holder, state.process].filter(Boolean).map((mark) => ProcessMark.parse(mark));
 }
 
 /** Folders of control groups with one of these names. */

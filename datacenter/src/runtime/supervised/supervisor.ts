@@ -165,12 +165,15 @@ function makeControlGroups(): void {
   }
 }
 
-function removeControlGroups(): void {
+/** Processes that are just ending still count, so it may take a moment; what then is left the runtime removes. */
+async function removeControlGroups(): Promise<void> {
   for (const group of launch.controlGroups) {
-    try {
-      rmdirSync(group.folder);
-    } catch {
-      // Processes that are just ending still count; the runtime removes it again with the instance.
+    for (let attempt = 0; attempt < 100 && existsSync(group.folder); attempt++) {
+      try {
+        rmdirSync(group.folder);
+      } catch {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
     }
   }
 }
@@ -366,7 +369,7 @@ async function main(): Promise<void> {
     restarts += 1;
   }
   holder?.kill("SIGKILL");
-  removeControlGroups();
+  await removeControlGroups();
   writeState({ phase: "stopped" });
   process.exit(0);
 }
