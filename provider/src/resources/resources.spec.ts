@@ -531,7 +531,33 @@ describe("separate resources", () => {
       { id: made.id, inputs: made.inputs, state: made.state },
       context("Workload", "web"),
     );
-    await expect(read).rejects.toThrow(/does not answer/);
+    const failed = await read.catch((error: unknown) => error);
+    expect(failed).toBeInstanceOf(PartialFailure);
+    expect(failed).toMatchObject({ id: made.id, inputs: made.inputs, state: made.state });
+    expect(String(failed)).toMatch(/does not answer/);
+    const imported = provider(network).Workload.read(
+      { id: made.id, inputs: undefined, state: undefined },
+      context("Workload", "web"),
+    );
+    await expect(imported).rejects.toThrow(/does not answer/);
+  });
+
+  it("are gone with their deployment, also when that is deleted beside them", async () => {
+    const { network, Deployment, Workload } = world();
+    const deployment = await create(Deployment, "Deployment", "shop", capacity);
+    const made = await create(Workload, "Workload", "web", web(deployment.id));
+    network.beforeExecution = async () => {
+      network.beforeExecution = () => {};
+      await provider(network).Deployment.delete(
+        { id: deployment.id, oldInputs: deployment.inputs, oldState: deployment.state, timeout: 0 },
+        context("Deployment", "shop"),
+      );
+    };
+    await Workload.delete(
+      { id: made.id, oldInputs: made.inputs, oldState: made.state, timeout: 0 },
+      context("Workload", "web"),
+    );
+    expect(network.deployments.get("dcx1tenant/1")?.active).toBe(false);
   });
 
   it("take a deployment by reference, and wait with what is unknown", async () => {

@@ -33,7 +33,16 @@ export async function readDeployment(
   }
   const parameters = await driver.parameters(signal);
   const known = request.inputs;
-  const inline = await readInline(session, deployment, known, context);
+  const reasons: string[] = [];
+  const inline = await readInline(session, deployment, known, context).catch((error: unknown) => {
+    if (known === undefined || !(error instanceof NetworkError) || error.code !== "unreachable") {
+      throw error;
+    }
+    // What was known stays, with the reason. Failing outright would keep a destroy, which reads first, from ending what
+    // is paid for.
+    reasons.push(error.message);
+    return kept(known, ["workloads", "connections"]);
+  });
   const inputs: ValueMap = {
     infrastructures: infrastructuresInputs(deployment, known, parameters),
     ...waitInputs(deployment, known, parameters),
@@ -59,10 +68,10 @@ export async function readDeployment(
       manifest: await sealedAsRead(session, deployment, inputs, context),
       name: nameOf(context.urn),
     };
-    const reasons = await unfinished(session, { ...snapshot, deployment }, goal, signal);
-    if (reasons.length > 0) {
-      throw new PartialFailure(request.id, state, reasons, inputs);
-    }
+    reasons.push(...(await unfinished(session, { ...snapshot, deployment }, goal, signal)));
+  }
+  if (reasons.length > 0) {
+    throw new PartialFailure(request.id, state, reasons, inputs);
   }
   return { id: request.id, inputs, state };
 }

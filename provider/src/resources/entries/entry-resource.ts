@@ -180,10 +180,16 @@ export class EntryResource<Content extends EntryContent> implements Resource {
     }
     const imported = request.inputs === undefined && request.state === undefined;
     const found = await findManifest(this.session, actual, signal, imported ? "holders" : "content");
-    if (found.kind === "unreachable") {
-      throw this.session.unreachable(actual, found.why);
-    }
     const marks = request.inputs ?? request.state;
+    if (found.kind === "unreachable") {
+      const unreachable = this.session.unreachable(actual, found.why);
+      if (marks === undefined || imported) {
+        throw unreachable;
+      }
+      // What was known stays, with the reason. Failing outright would keep a destroy, which reads first, from ending
+      // what is paid for.
+      throw new PartialFailure(request.id, request.state ?? marks, [unreachable.message], marks);
+    }
     const manifest = found.kind === "found" ? openManifest(found.envelope) : undefined;
     const content = manifest === undefined ? undefined : this.rules.find(manifest, name);
     if (content === undefined || manifest === undefined || found.kind !== "found") {
@@ -256,12 +262,16 @@ export class EntryResource<Content extends EntryContent> implements Resource {
         await this.session.commits(deployment, keyOf(id)).join(change);
         return;
       } catch (error) {
-        if (!(error instanceof NetworkError) || error.code !== "unreachable") {
+        if (!(error instanceof NetworkError)) {
           throw error;
         }
         const now = await this.session.driver.snapshot(keyOf(id), deadline.signal);
         if (now.deployment === undefined || !now.deployment.active) {
+          // Deleted beside it, and the entry with it: nothing orders the two where the program names it by plain text.
           return;
+        }
+        if (error.code !== "unreachable") {
+          throw error;
         }
         if (Date.now() > until) {
           context.log(
