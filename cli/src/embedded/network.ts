@@ -155,6 +155,7 @@ async function startNode(
       denomination: embeddedDefaults.denomination,
       addressPrefix: embeddedDefaults.addressPrefix,
       accounts,
+      parameters: { reconfirmationPeriod: embeddedDefaults.reconfirmationPeriod },
     });
     writeJson(genesisFile, Genesis.toJSON(genesis));
   }

@@ -21,7 +21,16 @@ const tenantBalance = 1_000_000_000_000_000_000n;
 /** Enough collateral and fees for any number of local deployments. */
 const datacenterBalance = 1_000_000_000_000_000n;
 
-export const embeddedDefaults = { addressPrefix, denomination, tenantBalance, datacenterBalance };
+/** Blocks: half a minute. An agent that is restarted on a busy machine must not lose its leases. */
+const reconfirmationPeriod = 60n;
+
+export const embeddedDefaults = {
+  addressPrefix,
+  denomination,
+  tenantBalance,
+  datacenterBalance,
+  reconfirmationPeriod,
+};
 
 export function datacenterPlans(paths: EmbeddedPaths): readonly DatacenterPlan[] {
   return [

@@ -201,7 +201,9 @@ export class TunnelServer {
     try {
       inner = await this.#dialAny(admitted.name);
     } catch (error) {
-      answer(503, error instanceof Error ? error.message : String(error));
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#options.logger.debug({ tunnel: admitted.name, reason }, "a stream found no target");
+      answer(503, reason);
       return;
     }
     if (method !== "CONNECT") {

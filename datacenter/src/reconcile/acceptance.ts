@@ -56,10 +56,11 @@ export class Acceptance {
     }
   }
 
-  /** Whether an instance accepts on all of its ports; "unknown": one of them has not answered yet. */
-  of(id: string): Serving {
+  /** Whether an instance accepts on all of its ports; "unknown": not all have answered yet. Undefined: it has none. */
+  of(id: string): Serving | undefined {
     const asked = this.#asked.get(id);
     if (asked === undefined) return "unknown";
+    if (asked.ports.length === 0) return undefined;
     const missing = asked.ports.filter((port) => !asked.accepted.has(port));
     if (missing.length === 0) return "yes";
     return missing.some((port) => asked.refused.has(port)) ? "no" : "unknown";
@@ -80,7 +81,7 @@ export class Acceptance {
       if (signal.aborted) break;
       const now = this.of(id);
       if (now !== before) this.onChange();
-      if (now === "yes") break;
+      if (now === "yes" || now === undefined) break;
       await pause(interval, signal);
     }
     asked.asking = false;

@@ -187,6 +187,30 @@ describe("plan", () => {
     }
   });
 
+  it("keeps what carries streams until its successor serves, though it does not count as serving yet", () => {
+    const machine = new Machine();
+    settle(machine, targetOf([{ workload: "web", version: 1, count: 1, volume: false }]));
+    const [old] = machine.instances.keys();
+    for (const [id, instance] of machine.instances) {
+      machine.instances.set(id, { ...instance, serving: "no", accepts: "yes" });
+    }
+    const next = targetOf([{ workload: "web", version: 2, count: 1, volume: false }]);
+    const steps = plan(next, machine.observe());
+    expect(steps).toMatchObject([{ kind: "start" }]);
+    for (const step of steps) machine.take(step);
+    expect(plan(next, machine.observe())).toEqual([]);
+    for (const [id, instance] of machine.instances) {
+      if (id !== old) machine.instances.set(id, { ...instance, serving: "yes", accepts: "yes" });
+    }
+    expect(plan(next, machine.observe())).toMatchObject([{ kind: "remove", id: old }]);
+    // What carries nothing is in nobody's interest.
+    for (const [id, instance] of machine.instances) {
+      if (id === old) machine.instances.set(id, { ...instance, accepts: "no" });
+      else machine.instances.delete(id);
+    }
+    expect(plan(next, machine.observe())).toMatchObject([{ kind: "remove", id: old }, { kind: "start" }]);
+  });
+
   it("waits before it rolls what it has not looked at yet", () => {
     const machine = new Machine();
     settle(machine, targetOf([{ workload: "web", version: 1, count: 1, volume: false }]));

@@ -102,9 +102,9 @@ function planWorkload(
   const current = present.filter(({ id }) => wanted.has(id));
   const obsolete = present.filter(({ id }) => !wanted.has(id));
   const missing = target.instances.filter((specification) => !current.some(({ id }) => id === specification.id));
-  // What does not serve is in nobody's way when it goes.
-  const idle = obsolete.filter((instance) => instance.serving === "no");
-  const busy = obsolete.filter((instance) => instance.serving !== "no");
+  // What neither serves nor carries anything is missed by nobody when it goes.
+  const idle = obsolete.filter((instance) => instance.serving === "no" && !carries(instance));
+  const busy = obsolete.filter((instance) => !idle.includes(instance));
   const removals = idle.map((instance) => removal(instance, "a new version takes its place"));
   const free = startable(missing, present);
   if (busy.length === 0) return { steps: [...removals, ...free.map(start)], spare };
@@ -116,7 +116,7 @@ interface Rolling {
   readonly target: TargetWorkload;
   /** Present, and as wanted. */
   readonly current: readonly Present[];
-  /** Present, no longer wanted, and not known to be out of service. */
+  /** Present, no longer wanted, and not known to be out of use. */
   readonly busy: readonly Present[];
   /** Wanted, not present. */
   readonly missing: readonly InstanceSpecification[];
@@ -134,7 +134,10 @@ function rollOne({ target, current, busy, missing, free, spare, images }: Rollin
   const excess = Math.max(0, -room);
   const left = subtract(spare, times(limitsOf(target.instances[0]), BigInt(excess)));
   // Those under way are waited for: a version that does not come up takes nothing down with it.
-  if ([...current, ...busy].some((instance) => instance.serving !== "yes")) return { steps: [], spare: left };
+  const wait =
+    current.some(({ serving }) => serving !== "yes") ||
+    busy.some((instance) => instance.serving !== "yes" && !carries(instance));
+  if (wait) return { steps: [], spare: left };
   // Streams go to what is new only once it accepts them; where the old one never did there is nothing to wait for.
   const accepted = busy.some(({ accepts }) => accepts !== undefined && accepts !== "no");
   if (accepted && current.some(({ accepts = "yes" }) => accepts !== "yes")) return { steps: [], spare: left };
@@ -153,6 +156,11 @@ function rollOne({ target, current, busy, missing, free, spare, images }: Rollin
   }
   const leaving = busy.find(({ labels }) => labels.index === following?.labels.index) ?? busy[0];
   return { steps: leaving === undefined ? [] : [removal(leaving, "it makes room for the new version")], spare };
+}
+
+/** Whether streams may lead to it though it does not count as serving, as in the first seconds after its start. */
+function carries({ serving, accepts }: Present): boolean {
+  return serving === "no" && (accepts === "yes" || accepts === "unknown");
 }
 
 /** Those first whose place is gone or taken already. */

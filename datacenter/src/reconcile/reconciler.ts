@@ -99,7 +99,7 @@ export class Reconciler {
 
   /** Whether an instance accepts streams where connections lead to it. */
   accepts(id: string): boolean {
-    return this.#acceptance.of(id) === "yes";
+    return (this.#acceptance.of(id) ?? "yes") === "yes";
   }
 
   get #drain(): number {
@@ -215,7 +215,7 @@ export class Reconciler {
 
   /** Whether it is given time to finish: its lease has ended, or another instance gets its streams from now on. */
   #finishes({ id, labels }: Extract<Step, { kind: "remove" }>): boolean {
-    if (this.health.of(id)?.serving !== "yes") return false;
+    if (this.health.of(id)?.serving !== "yes" && !this.accepts(id)) return false;
     if (!this.#look.targets.some(({ placement }) => placement.lease === labels.lease)) return true;
     return this.#look.observed.some(
       (other) =>
@@ -265,13 +265,17 @@ export class Reconciler {
 
   /** What the runtime shows, and what is on its way up. What is on its way down counts until it is gone. */
   #present(observed: readonly ObservedInstance[]): readonly Present[] {
-    const present: Present[] = observed.map((each) => ({
-      id: each.id,
-      labels: each.labels,
-      serving: each.state.phase === "running" ? (this.health.of(each.id)?.serving ?? "unknown") : ("no" as const),
-      accepts: this.#acceptance.of(each.id),
-      volumes: this.#volumesOf(each.id, each.labels.lease),
-    }));
+    const present = observed.map((each): Present => {
+      const running = each.state.phase === "running";
+      const accepts = running ? this.#acceptance.of(each.id) : "no";
+      return {
+        id: each.id,
+        labels: each.labels,
+        serving: running ? (this.health.of(each.id)?.serving ?? "unknown") : "no",
+        ...(accepts === undefined ? {} : { accepts }),
+        volumes: this.#volumesOf(each.id, each.labels.lease),
+      };
+    });
     const known = new Set(observed.map(({ id }) => id));
     for (const [id, progress] of this.#underway) {
       if (progress === "removing" || known.has(id)) continue;
