@@ -27,7 +27,8 @@ export function askContinuously(url: unknown): {
     while (!stopped) {
       asked++;
       await ask(url).catch((error: unknown) => failures.push(`request ${asked}: ${String(error)}`));
-      await new Promise((resolve) => setTimeout(resolve, 25));
+      // A test that failed before it called `stop` must not keep the process alive.
+      await new Promise((resolve) => setTimeout(resolve, 25).unref());
     }
   })();
   return {
