@@ -101,8 +101,8 @@ function initializationFailed(failure: PartialFailure): ServiceError {
   detail.setId(failure.id);
   detail.setProperties(encode(failure.state));
   detail.setReasonsList([...failure.reasons]);
-  // A read says again what is missing; what has become complete by itself needs no update.
-  detail.setRefreshBeforeUpdate(true);
+  // A read that finds it in order would take the failure off it, and the engine would not call update to finish it.
+  detail.setRefreshBeforeUpdate(false);
   if (failure.inputs !== undefined) {
     detail.setInputs(encode(failure.inputs));
   }

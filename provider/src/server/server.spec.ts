@@ -346,7 +346,7 @@ describe("the provider's server", () => {
       expect(detail?.getReasonsList()).toEqual(["no lease", "nobody has bid"]);
       expect(detail?.getInputs()?.toJavaScript()).toEqual({ a: 1 });
       expect(decode(detail?.getProperties() ?? encode({}))["key"]).toBeInstanceOf(Secret);
-      expect(detail?.getRefreshBeforeUpdate()).toBe(true);
+      expect(detail?.getRefreshBeforeUpdate()).toBe(false);
     });
 
     it.each([
