@@ -60,7 +60,10 @@ export function leadLife({ form, program, workload, world: options }: Life): voi
   test("a change of an image restarts only that workload and moves no lease", async () => {
     const before = await containers(world);
     const leases = (await stack.outputs())["leases"];
-    await change({ apiImage: "dcx.example/two-tier-api:1.1" }, ...path("api", "container"), "UpdateDeployment");
+    const asking = askContinuously((await stack.outputs())["url"]);
+    await change({ apiImage: "dcx.example/two-tier-api:1.1" }, ...path("api", "container"), "UpdateDeployment").finally(
+      async () => expect((await asking.stop()).failures).toEqual([]),
+    );
     expect((await ask((await stack.outputs())["url"])).api?.greeting).toBe("Good day from api");
     const after = await containers(world);
     expect(after["web/0"]).toBe(before["web/0"]);
