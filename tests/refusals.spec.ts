@@ -92,6 +92,23 @@ describe("bad input", () => {
   });
 });
 
+test("an order that no datacenter has room for fails with what is short", async () => {
+  const world = World.create();
+  try {
+    const program = inline({ eastMemory: "900Ti" });
+    const shop = program.resources["shop"] as Record<string, unknown>;
+    const stack = await world.stack("capacity", {
+      ...program,
+      resources: { shop: { ...shop, options: { customTimeouts: { create: "8s" } } } },
+    });
+    await expect(stack.up()).rejects.toThrow(/no lease for infrastructure "?east"?[\s\S]*not enough free memory/);
+    await stack.destroy();
+    await expectNothingLeft(world);
+  } finally {
+    await world.close();
+  }
+});
+
 async function tenantOf(world: World): Promise<string> {
   const { readKeyFile } = await import("@dcx/protocol");
   return readKeyFile(world.paths.tenantKey).address;
