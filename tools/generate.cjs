@@ -2,14 +2,14 @@
 
 /**
  * `npm run generate`: makes everything again that is generated and committed: wire types from the protobuf
- * definitions, the provider's schema from its typed source, the SDK from the schema. With `--check` it fails where
- * what is committed differs from what this makes.
+ * definitions, the provider's schema from its typed source, the SDK and the reference of resources from the schema.
+ * With `--check` it fails where what is committed differs from what this makes.
  */
 const { execFileSync, spawnSync } = require("node:child_process");
 const path = require("node:path");
 
 const root = path.resolve(__dirname, "..");
-const generated = ["protocol/src/generated", "provider/cmd", "sdk"];
+const generated = ["protocol/src/generated", "provider/cmd", "sdk", "docs/reference/resources.md"];
 
 function run(program, args, cwd = root) {
   const result = spawnSync(program, args, { cwd, stdio: "inherit" });
@@ -24,6 +24,7 @@ run("buf", ["generate"]);
 run(process.execPath, [path.join(root, "node_modules", "typescript-native", "bin", "tsc"), "-b", "provider"]);
 run(process.execPath, [path.join(root, "provider", "dist", "schema", "write-schema.js")]);
 run("go", ["run", "./sdkgen"], path.join(root, "tools"));
+run(process.execPath, [path.join(root, "tools", "reference.cjs")]);
 
 if (process.argv.includes("--check")) {
   const changed = execFileSync("git", ["status", "--porcelain", "--", ...generated], { cwd: root, encoding: "utf8" });

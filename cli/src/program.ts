@@ -1,0 +1,37 @@
+import { Command } from "commander";
+import { datacenterCommand } from "./commands/datacenter";
+import { logsCommand } from "./commands/logs";
+import { lookCommands } from "./commands/look";
+import { networkCommand } from "./commands/network";
+import { nodeCommand } from "./commands/node";
+import { queryCommand } from "./commands/query";
+import { statusCommand } from "./commands/status";
+import { version } from "./version";
+
+/** The tree of all `dcx` commands, with nothing parsed yet. Ends by throwing a CommanderError, never the process. */
+export function dcxProgram(): Command {
+  const program = new Command("dcx")
+    .description("Deploy to decentralized cloud exchanges: run a network, a node or a datacenter, and look at them.")
+    .version(version)
+    .configureHelp({ showGlobalOptions: true })
+    .exitOverride();
+  for (const command of [
+    networkCommand(),
+    ...lookCommands(),
+    statusCommand(),
+    logsCommand(),
+    queryCommand(),
+    nodeCommand(),
+    datacenterCommand(),
+  ]) {
+    program.addCommand(inheritExit(command));
+  }
+  return program;
+}
+
+/** Subcommands made apart from the program do not inherit its way of ending. */
+function inheritExit(command: Command): Command {
+  command.exitOverride();
+  command.commands.forEach(inheritExit);
+  return command;
+}
