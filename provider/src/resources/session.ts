@@ -198,7 +198,7 @@ const GLANCE = 3000;
 const REMEMBERED = 32;
 
 /** What a new embedded network is going to have. */
-const newNetwork: NetworkParameters = {
+export const newNetwork: NetworkParameters = {
   blockInterval: 500,
   denomination: "udcx",
   addressPrefix: "dcx",

@@ -95,6 +95,11 @@ const resources: Readonly<Record<string, ResourceSource>> = {
   },
 };
 
+/** What a `Deployment` takes, for others that take the same. */
+export function deploymentInputs(): ReturnType<typeof specs> {
+  return specs(resources["Deployment"]?.inputs ?? {});
+}
+
 /** What a person may leave out and always gets back, or gets back in another form than given. */
 const outputForms: Properties = {
   deployment: required(text, "Id of the deployment that it belongs to."),

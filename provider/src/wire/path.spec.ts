@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { formatPath, rootOf } from "./path";
+import { formatPath, parsePath, rootOf } from "./path";
 
 describe("a property path", () => {
   it.each([
@@ -21,6 +21,15 @@ describe("a property path", () => {
           expect(rootOf(formatPath([root, ...rest]))).toBe(root);
         },
       ),
+    );
+  });
+
+  it("is read back as what was written", () => {
+    const key = fc.string({ minLength: 1 }).filter((one) => !one.includes("\\"));
+    fc.assert(
+      fc.property(fc.array(fc.oneof(key, fc.nat()), { minLength: 1 }), (steps) => {
+        expect(parsePath(formatPath(steps))).toEqual(steps);
+      }),
     );
   });
 });

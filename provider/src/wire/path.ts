@@ -25,3 +25,16 @@ export function rootOf(path: string): string {
   const quoted = /^\["((?:\\"|[^"])*)"\]/.exec(path)?.[1];
   return quoted === undefined ? (/^[^.[]*/.exec(path)?.[0] ?? "") : quoted.replaceAll('\\"', '"');
 }
+
+/** The steps of a path that `formatPath` wrote. */
+export function parsePath(path: string): readonly PathStep[] {
+  const steps: PathStep[] = [];
+  for (const [, quoted, index, key] of path.matchAll(/\["((?:\\"|[^"])*)"\]|\[(\d+)\]|\.?([^.[]+)/g)) {
+    if (quoted !== undefined) {
+      steps.push(quoted.replaceAll('\\"', '"'));
+    } else {
+      steps.push(index === undefined ? (key ?? "") : Number(index));
+    }
+  }
+  return steps;
+}

@@ -50,7 +50,7 @@ function entryNames(inputs: ValueMap): readonly string[] {
   ];
 }
 
-function checkInfrastructures(inputs: ValueMap, problems: Problems): void {
+export function checkInfrastructures(inputs: ValueMap, problems: Problems): void {
   const { infrastructures } = inputs;
   if (isMap(infrastructures) && Object.keys(infrastructures).length === 0) {
     problems.add("infrastructures", "must name at least one");
@@ -58,7 +58,7 @@ function checkInfrastructures(inputs: ValueMap, problems: Problems): void {
 }
 
 /** What inline workloads and connections say of one another, and whether every workload has its slots. */
-function checkEntries(
+export function checkEntries(
   inputs: ValueMap,
   terms: ReturnType<typeof desiredInfrastructures> | undefined,
   problems: Problems,

@@ -14,12 +14,14 @@ export interface Shape {
 /** What is wrong with a resource's inputs. Never quotes a value that is, or lies in, a secret. */
 export class Problems {
   readonly #failures: CheckFailure[] = [];
+  readonly #found: { readonly path: string; readonly reason: string }[] = [];
   #secretDepth = 0;
 
   /** `reason` is a sentence without the property's name. */
   add(path: string, reason: string): void {
     // The engine prints the value of the property that a failure names: harmless for plain top-level ones only.
     const named = this.#secretDepth === 0 && !/[.[]/.test(path);
+    this.#found.push({ path, reason });
     this.#failures.push({ property: named ? path : "", reason: `${path}: ${reason}` });
   }
 
@@ -45,6 +47,11 @@ export class Problems {
 
   get failures(): readonly CheckFailure[] {
     return this.#failures;
+  }
+
+  /** The same with the whole path of each, for whoever shows places and never values. */
+  get found(): readonly { readonly path: string; readonly reason: string }[] {
+    return this.#found;
   }
 }
 

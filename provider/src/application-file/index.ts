@@ -1,0 +1,7 @@
+export {
+  type ApplicationFile,
+  ApplicationFileError,
+  type ApplicationFileIssue,
+  type ApplicationFileOptions,
+  parseApplicationFile,
+} from "./application-file";
