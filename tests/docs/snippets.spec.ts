@@ -1,0 +1,172 @@
+import { existsSync } from "node:fs";
+import { dirname, join, normalize } from "node:path";
+import { readDatacenterConfiguration } from "../../datacenter/src/configuration";
+import { root } from "../support/root";
+import { World } from "../support/world";
+import { chains, type Fence, fencesOf, pages, placeOf } from "./fences";
+import { commandErrors } from "./shell-fences";
+import { typeErrors } from "./typescript-fences";
+import { mergePrograms, programOf, readYaml } from "./yaml-fences";
+
+jest.setTimeout(120_000);
+
+/** Every block that the documentation shows is right: what is a program, a command or a file is checked as such. */
+
+const all = pages().flatMap(({ page, markdown }) => fencesOf(page, markdown));
+const typescript = ["ts", "typescript"];
+const shell = ["sh", "bash", "console"];
+const prose = ["", "text"];
+const checked = [...typescript, ...shell, ...prose, "yaml", "json"];
+
+/** What a deployment's YAML is not: the rest of what pages show in YAML, by what tells it. */
+function otherYaml(fence: Fence): string | undefined {
+  const value = readYaml(fence);
+  const keys = new Set(typeof value === "object" && value !== null ? Object.keys(value) : []);
+  if (keys.has("chain") && keys.has("capacity")) {
+    readDatacenterConfiguration(fence.text, placeOf(fence));
+    return undefined;
+  }
+  return `${placeOf(fence)}: nothing knows how to check this YAML; write "unchecked: <reason>" after the language`;
+}
+
+/** What the engine says to a preview of all these programs at once; undefined: nothing is wrong. */
+async function previewOf(blocks: readonly (readonly Fence[])[]): Promise<string | undefined> {
+  const programs = blocks.flatMap((block) => {
+    const program = programOf(block);
+    const last = block.at(-1);
+    return program === undefined || last === undefined
+      ? []
+      : [[`${last.page.replaceAll(/[^a-z]+/gi, "-")}-${last.line}`, program] as const];
+  });
+  const world = World.create();
+  try {
+    const stack = await world.stack("snippets", mergePrograms(Object.fromEntries(programs)));
+    await stack.preview();
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  } finally {
+    await world.close();
+  }
+}
+
+describe("every block of the documentation", () => {
+  test("is of a language that is checked, or says why it is not", () => {
+    const unknown = all.filter(({ language, unchecked }) => unchecked === undefined && !checked.includes(language));
+    expect(unknown.map((fence) => `${placeOf(fence)}: ${fence.language}`)).toEqual([]);
+    expect(all.filter(({ unchecked }) => unchecked !== undefined && unchecked.length < 10).map(placeOf)).toEqual([]);
+    const hidden = all.filter(
+      ({ language, text }) => prose.includes(language) && /^\$? ?(dcx|pulumi|npm|npx) /m.test(text),
+    );
+    expect(hidden.map((fence) => `${placeOf(fence)}: holds commands and is not marked as sh`)).toEqual([]);
+  });
+
+  test("in TypeScript has right types", () => {
+    expect(typeErrors(chains(all, typescript))).toEqual([]);
+  });
+
+  test("in YAML is a program that the engine previews, or a configuration that its reader accepts", async () => {
+    const blocks = chains(all, ["yaml"]);
+    expect(
+      blocks
+        .filter((block) => programOf(block) === undefined)
+        .flatMap((block) => block.flatMap((one) => otherYaml(one) ?? [])),
+    ).toEqual([]);
+    expect(await previewOf(blocks)).toBeUndefined();
+  });
+
+  test("of commands names commands, flags, scripts and files that there are", async () => {
+    expect(
+      await commandErrors(all.filter(({ language, unchecked }) => shell.includes(language) && unchecked === undefined)),
+    ).toEqual([]);
+  });
+
+  test("in JSON parses", () => {
+    const broken = chains(all, ["json"])
+      .flat()
+      .flatMap((fence) => {
+        try {
+          JSON.parse(fence.text);
+          return [];
+        } catch (error) {
+          return [`${placeOf(fence)}: ${String(error)}`];
+        }
+      });
+    expect(broken).toEqual([]);
+  });
+
+  test("and every link of a page leads to a file and a heading that there are", () => {
+    const headings = new Map(pages().map(({ page, markdown }) => [page, anchorsOf(markdown)]));
+    const broken = pages().flatMap(({ page, markdown }) =>
+      [...markdown.replaceAll(/^ *(```+)[\s\S]*?^ *\1 *$/gm, "").matchAll(/\]\(([^)\s]+)\)/g)].flatMap(
+        ([, link = ""]) => {
+          if (/^[a-z]+:/.test(link)) {
+            return [];
+          }
+          const [path = "", anchor] = link.split("#");
+          const target = path === "" ? page : normalize(join(dirname(page), path));
+          const known = headings.get(target);
+          const wrong = anchor !== undefined && known !== undefined && !known.has(anchor);
+          return existsSync(join(root, target)) && !wrong ? [] : [`${page}: ${link}`];
+        },
+      ),
+    );
+    expect(broken).toEqual([]);
+  });
+});
+
+function anchorsOf(markdown: string): ReadonlySet<string> {
+  const titles = [...markdown.matchAll(/^#+ +(.*)$/gm)].map(([, title = ""]) => title);
+  return new Set(
+    titles.map((title) =>
+      title
+        .toLowerCase()
+        .replaceAll(/[^\p{L}\p{N}_ -]/gu, "")
+        .replaceAll(" ", "-"),
+    ),
+  );
+}
+
+// What the tests above are worth: a page with a mistake of each kind is found out.
+describe("a block with a mistake", () => {
+  const block = (language: string, text: string, rest = ""): readonly Fence[] =>
+    fencesOf("docs/made-up.md", `# Made up\n\n\`\`\`${language}${rest}\n${text}\n\`\`\`\n`);
+
+  test("in TypeScript: a property that there is not, at its line", () => {
+    const text =
+      'import * as dcx from "@dcx/pulumi";\nnew dcx.Workload("a", {\n  deployment: "d", infrastructure: "i", image: "x:1" });';
+    expect(typeErrors([block("ts", text)])).toEqual([expect.stringMatching(/^docs\/made-up\.md:6: .*'image'/)]);
+  });
+
+  test("in YAML: values that are none, each in a program of its own", async () => {
+    const program = (group: string): readonly Fence[] => {
+      const properties = `infrastructures: { a: { resources: [{ cpu: 1, disk: 1Gi, ${group} }] } }`;
+      return block("yaml", `resources:\n  shop:\n    type: dcx:Deployment\n    properties:\n      ${properties}`);
+    };
+    const [first, second] = [program('memory: 1Gi, maxPrice: "1/week"'), program('memory: 1G!, maxPrice: "1"')];
+    const failure = await previewOf([first, second.map((fence) => ({ ...fence, page: "docs/second.md" }))]);
+    expect(failure).toMatch(/infrastructures\.a\.resources\[0\]\.maxPrice/);
+    expect(failure).toMatch(/infrastructures\.a\.resources\[0\]\.memory/);
+  });
+
+  test.each([
+    ["dcx leases --jsn", "unknown option '--jsn'"],
+    ["dcx lease 1", "unknown command 'lease'"],
+    ["dcx logs 1", "missing required argument"],
+    ["dcx network start --isolation strong", "Allowed choices"],
+    ["npm run dcx -- network statuss", "unknown command"],
+    ["npm run bnch", "no script bnch"],
+    ["pulumi preview --expect-no-change", "has no --expect-no-change"],
+    ["pulumi config set dcx:network x && pulumi upp", "no such subcommand"],
+    ["node tools/none.cjs", "no such file"],
+    ["terraform apply", "nothing knows how to check"],
+  ])("of commands: %s", async (command, message) => {
+    expect(await commandErrors(block("sh", `npm test\n${command}`))).toEqual([expect.stringContaining(message)]);
+  });
+
+  test("that is not checked needs a reason, and one that continues something before it", () => {
+    expect(block("yaml", "a: 1", " unchecked: ")[0]?.unchecked).toBe("");
+    expect(() => chains(block("ts", "x;", " continues"), ["ts"])).toThrow("nothing on this page");
+    expect(() => fencesOf("docs/made-up.md", "```ts\nx;\n")).toThrow("does not end");
+  });
+});
