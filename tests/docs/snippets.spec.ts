@@ -1,6 +1,8 @@
 import { existsSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
+import { z } from "zod";
 import { readDatacenterConfiguration } from "../../datacenter/src/configuration";
+import { parseApplicationFile } from "../../provider/src/application-file";
 import { root } from "../support/root";
 import { World } from "../support/world";
 import { chains, type Fence, fencesOf, pages, placeOf } from "./fences";
@@ -18,13 +20,24 @@ const shell = ["sh", "bash", "console"];
 const prose = ["", "text"];
 const checked = [...typescript, ...shell, ...prose, "yaml", "json"];
 
-/** What a deployment's YAML is not: the rest of what pages show in YAML, by what tells it. */
+const OtherYaml = z.looseObject({ variables: z.record(z.string(), z.unknown()).optional() });
+
+/** What is wrong with YAML that is no program: a configuration of a datacenter, or an application file. */
 function otherYaml(fence: Fence): string | undefined {
-  const value = readYaml(fence);
-  const keys = new Set(typeof value === "object" && value !== null ? Object.keys(value) : []);
-  if (keys.has("chain") && keys.has("capacity")) {
-    readDatacenterConfiguration(fence.text, placeOf(fence));
-    return undefined;
+  const value = OtherYaml.safeParse(readYaml(fence)).data ?? {};
+  try {
+    if ("chain" in value && "capacity" in value) {
+      readDatacenterConfiguration(fence.text, placeOf(fence));
+      return undefined;
+    }
+    if ("infrastructures" in value) {
+      const needed = Object.entries(value.variables ?? {}).filter(([, byDefault]) => byDefault === null);
+      const variables = Object.fromEntries(needed.map(([name]) => [name, "given"]));
+      parseApplicationFile(fence.text, { file: placeOf(fence), variables });
+      return undefined;
+    }
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
   }
   return `${placeOf(fence)}: nothing knows how to check this YAML; write "unchecked: <reason>" after the language`;
 }
@@ -146,6 +159,14 @@ describe("a block with a mistake", () => {
     const [first, second] = [program('memory: 1Gi, maxPrice: "1/day"'), program('memory: 1G!, maxPrice: "1"')];
     const failure = await previewOf([first, second.map((fence) => ({ ...fence, page: "docs/second.md" }))]);
     expect(failure).toMatch(/docs-second-md-4-shop' has a problem: infrastructures\.a\.resources\[0\]\.memory/);
+  });
+
+  test.each([
+    ["a datacenter without region", "chain: { endpoints: [] }\ncapacity: { cpu: 1, memory: 1Gi, disk: 1Gi }", "region"],
+    ["an application whose workload fits nowhere", "infrastructures: {}\nworkloads: { a: {} }", "infrastructure"],
+    ["something else", "apiVersion: v1\nkind: Secret", "nothing knows how to check"],
+  ])("in other YAML: %s", (_, text, message) => {
+    expect(block("yaml", text).map(otherYaml)).toEqual([expect.stringContaining(message)]);
   });
 
   test.each([
