@@ -15,6 +15,7 @@ export function run(listener: Server, waiting: readonly Socket[], argv: readonly
       const { createResourceSet } = await import("./resources/index.js");
       return createResourceSet(configuration, process.env, trace);
     },
+    components: async () => (await import("./components/index.js")).createComponents(),
     schema: async () => (await import("./schema/package-schema.js")).schemaText(),
   });
 }

@@ -116,6 +116,7 @@ listener.listen(0, "127.0.0.1", () => {
     version: JSON.parse(readFileSync(join(home, "package.json"), "utf8")).version,
     environment: process.env,
     load: async () => ({ resources: new Map(types.map((type) => [type.token, type])), functions: new Map() }),
+    components: async () => new Map(),
     schema: async () => schemaText(),
   });
   process.stdout.write(`${typeof bound === "object" && bound !== null ? bound.port : ""}\n`);

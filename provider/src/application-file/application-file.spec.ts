@@ -180,6 +180,13 @@ variables: { image: null }
     ]);
   });
 
+  it("takes from the configuration what it was given no value for, rather than its default", () => {
+    const configured = (name: string) => ({ tag: "1.5", databaseUrl: new Secret("db"), other: "x" })[name];
+    const { inputs } = parseApplicationFile(shop, { file: "shop.yaml", variables: { tag: "1.6" }, configured });
+    expect(inputs["workloads"]).toMatchObject({ api: { container: "ghcr.io/acme/api:1.6", count: 2 } });
+    expect(inputs["workloads"]).toMatchObject({ api: { environment: { DATABASE_URL: expect.any(Secret) } } });
+  });
+
   it("does not follow aliases without end", () => {
     const bomb = ["a: &a [x, x, x, x, x, x, x, x, x]"];
     for (const [name, inner] of ["ba", "cb", "dc", "ed", "fe", "gf", "hg"].map(([name, inner]) => [name, inner])) {

@@ -41,6 +41,8 @@ export interface ApplicationFileOptions {
   readonly file: string;
   /** By name, for `${name}` in the file. May hold secrets and unknowns, which stay what they are. */
   readonly variables?: ValueMap;
+  /** What the project's configuration says of a variable that the file declares and that was given no value. */
+  readonly configured?: (variable: string) => Value | undefined;
 }
 
 export interface ApplicationFileIssue {
@@ -70,7 +72,10 @@ export class ApplicationFileError extends Error {
  * Everything that can be known without a network is checked, all at once: shapes, names, slots, who may reach whom.
  * @throws {ApplicationFileError}
  */
-export function parseApplicationFile(text: string, { file, variables = {} }: ApplicationFileOptions): ApplicationFile {
+export function parseApplicationFile(
+  text: string,
+  { file, variables = {}, configured = () => undefined }: ApplicationFileOptions,
+): ApplicationFile {
   const fail = (issues: readonly ApplicationFileIssue[]): never => {
     throw new ApplicationFileError(file, issues);
   };
@@ -97,7 +102,10 @@ export function parseApplicationFile(text: string, { file, variables = {} }: App
     return fail(parsed.error.issues.flatMap((one) => topLevelIssues(one, issue)));
   }
   const { $schema: _schema, variables: declared = {}, ...rest } = parsed.data;
-  const given = { ...declared, ...variables };
+  const given: ValueMap = Object.fromEntries([
+    ...Object.entries(declared).map(([name, fallback]) => [name, configured(name) ?? fallback] as const),
+    ...Object.entries(variables),
+  ]);
   const unknown = Object.keys(variables).filter((name) => !Object.hasOwn(declared, name));
   if (unknown.length > 0) {
     fail(unknown.map((name) => issue(["variables"], `does not declare ${name}, which was given a value`)));

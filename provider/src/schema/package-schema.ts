@@ -1,5 +1,6 @@
 import { version } from "../version";
 import { flag, listOf, optional, type Properties, specs, text } from "./build";
+import { componentSpecs } from "./components";
 import { functionSpecs, resourceSpecs } from "./resources";
 import { types } from "./types";
 
@@ -42,7 +43,7 @@ export function packageSchema(): object {
       inputProperties: properties,
     },
     types: Object.fromEntries(Object.entries(types).map(([name, spec]) => [`dcx:index:${name}`, spec])),
-    resources: resourceSpecs(),
+    resources: { ...resourceSpecs(), ...componentSpecs() },
     functions: functionSpecs,
     language: {
       nodejs: {

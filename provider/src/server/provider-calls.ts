@@ -17,6 +17,7 @@ import {
 } from "@pulumi/pulumi/proto/provider_pb";
 import { Empty } from "google-protobuf/google/protobuf/empty_pb";
 import { Struct } from "google-protobuf/google/protobuf/struct_pb";
+import type { Component } from "../components/component";
 import { checkConfiguration, diffConfiguration } from "../configuration/check";
 import { isUndetermined, resolveConfiguration } from "../configuration/resolve";
 import type { Trace } from "../network/trace";
@@ -35,6 +36,8 @@ export interface ProviderSettings {
   readonly environment: NodeJS.ProcessEnv;
   readonly load: LoadBackend;
   readonly schema: () => Promise<string>;
+  /** Component types by token. */
+  readonly components: () => Promise<ReadonlyMap<string, Component>>;
   /** Told how long each request awaited the network. */
   readonly trace?: Trace | undefined;
 }

@@ -64,9 +64,13 @@ function handlers(requests: Requests, provider: ProviderCalls): IResourceProvide
     update: requests.unary((request, context) => resources.update(request, context)),
     delete: requests.unary((request, context) => resources.delete(request, context)),
     invoke: requests.unary((request, context) => resources.invoke(request, context)),
-    call: requests.unary(() => unimplemented("methods on resources")),
-    construct: requests.unary(() => unimplemented("components")),
-    parameterize: requests.unary(() => unimplemented("parameters")),
+    call: requests.unary(() => unimplemented("methods on resources; its functions are called by Invoke")),
+    construct: requests.unary(async (request, context) => {
+      // Loaded only for programs that have a component.
+      const { construct } = await import("./component-calls.js");
+      return construct(await provider.settings.components(), request, context);
+    }),
+    parameterize: requests.unary(() => unimplemented("parameters: it is the same for everybody")),
     list: (call) => {
       call.emit("error", {
         code: status.UNIMPLEMENTED,

@@ -169,6 +169,7 @@ describe("the provider's server", () => {
         resources: new Map([[resource.token, resource]]),
         functions: new Map([["dcx:index:getDeployment", async (args: ValueMap) => ({ echoed: args["id"] ?? null })]]),
       }),
+      components: async () => new Map(),
       schema: async () => '{"name":"dcx"}',
     });
     listener = createServer(provider.accept);

@@ -317,6 +317,9 @@ export class ModelNetwork implements NetworkDriver {
       this.change(known, (deployment) => ({ ...deployment, incarnation }));
       return { deployment: { tenant: known.tenant, sequence: known.sequence }, incarnation, existed: true };
     }
+    if (transaction.version === "") {
+      throw new NetworkError("refused", "version: must have 32 bytes, and has 0");
+    }
     const sequence = BigInt(this.deployments.size + 1);
     const infrastructures = Object.entries(transaction.infrastructures).map(
       ([name, terms]) => [name, this.#opened(terms, undefined, transaction.waitDuration, 1)] as const,

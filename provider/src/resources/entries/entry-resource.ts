@@ -41,10 +41,8 @@ import {
 import type { Session } from "../session";
 import { withoutEntry } from "./entry";
 import { entryResourceId, parseEntryId } from "./entry-id";
-import { mayDeclare } from "./ownership";
+import { mayDeclare, NONCE } from "./ownership";
 
-/** The property of the state that holds the nonce of our stamp. It is no output: programs never see it. */
-const NONCE = "__nonce";
 /** Seconds that a delete goes on asking holders that do not answer, before it leaves the entry to the deployment. */
 const UNREACHABLE_PATIENCE = 10;
 

@@ -3,6 +3,14 @@ import { NetworkError } from "../../network/driver";
 import type { Draft } from "../commit/change";
 import type { Session } from "../session";
 
+/** The property of a state that holds a nonce of stamps. It is no output: programs never see it. */
+export const NONCE = "__nonce";
+
+/** What of a stamp's owner tells stacks apart. */
+export function stackOf(owner: string): string {
+  return owner.split(".")[0] ?? owner;
+}
+
 export interface Claim {
   /** Of the deployment. */
   readonly id: string;
@@ -55,8 +63,7 @@ async function notDeclaredElsewhere(
   if (stamp === undefined || stamp.owner === owner || (operation === "update" && stamp.nonce === nonce)) {
     return;
   }
-  const [stack] = stamp.owner.split(".");
-  if (stack !== owner.split(".")[0]) {
+  if (stackOf(stamp.owner) !== stackOf(owner)) {
     throw refusal(
       `${entry} of deployment ${id} is declared by another stack, so ${urn} can't declare it too. ` +
         `Give one of them another name, or remove it there first (its owner is ${stamp.owner}).`,

@@ -1,0 +1,15 @@
+import { join } from "node:path";
+import * as dcx from "@dcx/pulumi";
+import * as pulumi from "@pulumi/pulumi";
+
+const shop = new dcx.Application("shop", {
+  file: join(__dirname, "..", "shop.yaml"),
+  variables: {
+    tag: "1.0",
+    databaseUrl: new pulumi.Config().requireSecret("databaseUrl"),
+  },
+});
+
+export const deployment = shop.deploymentId;
+export const version = shop.version;
+export const url = shop.addresses.apply((addresses) => addresses["public"]);
