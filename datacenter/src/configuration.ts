@@ -100,6 +100,15 @@ export const DatacenterConfiguration = z.strictObject({
       ingressHost: text.optional(),
     })
     .default({}),
+  /** What no workload reaches, whatever its egress declares, besides all that is not public. */
+  egress: z
+    .strictObject({
+      /** CIDR blocks. */
+      deny: z.array(z.union([z.cidrv4(), z.cidrv6()])).default([]),
+      /** TCP ports. Mail (25) has to be let out on purpose: it is what abused machines send. */
+      denyPorts: z.array(z.number().int().min(1).max(65_535)).default([25]),
+    })
+    .default({ deny: [], denyPorts: [25] }),
   isolation: z.enum(["auto", "container", "sandbox", "none"]).default("auto"),
   /** Docker or Podman socket. Absent: the usual places. */
   containerSocket: text.optional(),

@@ -81,6 +81,7 @@ export async function startDatacenter(
         listen: listen.ingress.host,
         ...(advertise.ingressHost === undefined ? {} : { host: advertise.ingressHost }),
       },
+      egress: { exchange: configuration.chain.endpoints, limits: configuration.egress },
       home: join(configuration.home, "overlay"),
       chainId: query.chainId,
       datacenter: address,

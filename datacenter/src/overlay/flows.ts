@@ -6,6 +6,22 @@ export class Flows {
   readonly #streams = new Set<Duplex>();
   #cut = false;
 
+  /** Streams that are open. */
+  get size(): number {
+    return this.#streams.size;
+  }
+
+  /** Cuts a stream with the others, whoever reads it. */
+  hold(stream: Duplex): void {
+    stream.on("error", () => undefined);
+    if (this.#cut) {
+      stream.destroy();
+      return;
+    }
+    this.#streams.add(stream);
+    stream.once("close", () => this.#streams.delete(stream));
+  }
+
   /** Joins a stream that arrived with the one that `open` gets for it. Ends it, visibly, when there is none. */
   async carry(arrived: Duplex, open: () => Promise<Duplex>): Promise<void> {
     this.#streams.add(arrived);

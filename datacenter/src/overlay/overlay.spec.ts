@@ -68,6 +68,7 @@ async function datacenter(name: string, changes: { leafLifetime?: number; home?:
   const overlay = await startOverlay({
     listen: { host: "127.0.0.1", port: 0 },
     ingress: { listen: "127.0.0.1" },
+    egress: { exchange: [], limits: { deny: [], denyPorts: [] } },
     home: changes.home ?? join(folder, `${name}-${worlds.length}`),
     chainId,
     datacenter: name,
@@ -141,7 +142,7 @@ function targetOf(west: World, east: World, changes: Partial<WantedTarget> = {})
 }
 
 function apply(world: World, wanted: Partial<WantedConnections>): void {
-  world.overlay.apply({ sources: [], targets: [], ingresses: [], ...wanted });
+  world.overlay.apply({ sources: [], targets: [], ingresses: [], egresses: [], ...wanted });
 }
 
 async function until(condition: () => boolean): Promise<void> {

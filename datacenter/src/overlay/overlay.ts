@@ -1,5 +1,7 @@
 import type { ConnectionStatus } from "@dcx/protocol";
 import type { InstanceNetwork } from "../runtime/runtime";
+import type { EgressLimits, InternetRule } from "./egress/decide";
+import type { EgressEffects } from "./egress/dial";
 
 /** A workload's end of a tunnel. A certificate names it by `workloadUri`. */
 export interface WorkloadIdentity {
@@ -65,11 +67,24 @@ export interface WantedIngress {
   readonly port: number;
 }
 
+/** A way out for a local workload, beyond its connections: a proxy in each of its instances. */
+export interface WantedEgress {
+  readonly source: { readonly lease: string; readonly workload: string };
+  /** Ids of its local instances. */
+  readonly instances: readonly string[];
+  /** Loopback address inside the instance. */
+  readonly address: string;
+  readonly port: number;
+  /** What of the internet it leads to. Absent: to the exchange. */
+  readonly rules?: readonly InternetRule[];
+}
+
 /** All that this datacenter's overlay is to carry. What is not named is not carried. */
 export interface WantedConnections {
   readonly sources: readonly WantedSource[];
   readonly targets: readonly WantedTarget[];
   readonly ingresses: readonly WantedIngress[];
+  readonly egresses: readonly WantedEgress[];
 }
 
 /** A leaf certificate for one workload, under the datacenter's root. */
@@ -98,6 +113,12 @@ export interface OverlayOptions {
   readonly advertise?: string;
   /** Where global connections are reached; `host` is in the address that tenants get. */
   readonly ingress: { readonly listen: string; readonly host?: string };
+  /** `exchange`: URLs of the nodes that egress to the exchange leads to. `effects` are for tests. */
+  readonly egress: {
+    readonly exchange: readonly string[];
+    readonly limits: EgressLimits;
+    readonly effects?: EgressEffects;
+  };
   /** Folder of its own: remembers ports. */
   readonly home: string;
   readonly chainId: string;

@@ -1,7 +1,7 @@
 import type { Duplex } from "node:stream";
 import type { ConnectionStatus, PeerVerifier } from "@dcx/protocol";
-import type { InnerListener, InstanceNetwork } from "../runtime/runtime";
-import { Flows } from "./flows";
+import type { InstanceNetwork } from "../runtime/runtime";
+import { Doorways } from "./doorways";
 import type { Leaves } from "./leaves";
 import type { OverlayLogger, TargetPeer, WantedSource } from "./overlay";
 import { Tunnel } from "./tunnel";
@@ -20,18 +20,10 @@ export interface SourceOptions {
 /** How long flows to a target that went go on where there is another one, in milliseconds. */
 const retirePatience = 10_000;
 
-interface Doorway {
-  readonly flows: Flows;
-  network?: InstanceNetwork;
-  listener?: InnerListener;
-  opening: boolean;
-  message: string;
-}
-
 /** One local workload's end of one connection: a listener in each of its instances, a tunnel to each target. */
 export class Source {
   readonly #options: SourceOptions;
-  readonly #doorways = new Map<string, Doorway>();
+  readonly #doorways: Doorways;
   readonly #tunnels = new Map<string, Tunnel>();
   #wanted: WantedSource;
   #turn = 0;
@@ -39,6 +31,15 @@ export class Source {
   constructor(options: SourceOptions, wanted: WantedSource) {
     this.#options = options;
     this.#wanted = wanted;
+    const { network, onChange } = options;
+    const { address, port } = wanted;
+    this.#doorways = new Doorways({
+      network,
+      address,
+      port,
+      onStream: (stream, flows) => void flows.carry(stream, () => this.#open()),
+      onChange,
+    });
     this.apply(wanted);
   }
 
@@ -50,18 +51,6 @@ export class Source {
   /** `wanted` is of the same connection, source, address and port. */
   apply(wanted: WantedSource): void {
     this.#wanted = wanted;
-    const instances = new Set(wanted.instances);
-    for (const [instance, doorway] of this.#doorways) {
-      if (!instances.has(instance)) {
-        this.#doorways.delete(instance);
-        shut(doorway);
-      }
-    }
-    for (const instance of instances) {
-      if (!this.#doorways.has(instance)) {
-        this.#doorways.set(instance, { flows: new Flows(), opening: false, message: "not yet open" });
-      }
-    }
     const peers = new Map(wanted.targets.map((peer) => [JSON.stringify(peer), peer]));
     for (const [key, tunnel] of this.#tunnels) {
       if (!peers.has(key)) {
@@ -76,14 +65,17 @@ export class Source {
         this.#tunnels.set(key, this.#tunnel(peer));
       }
     }
-    this.check();
+    this.#doorways.apply(wanted.instances);
+    this.#askStale();
   }
 
   /** Opens what is not open: an instance may not have had its network yet, or may have a new one. */
   check(): void {
-    for (const [instance, doorway] of this.#doorways) {
-      void this.#openDoorway(instance, doorway);
-    }
+    this.#doorways.check();
+    this.#askStale();
+  }
+
+  #askStale(): void {
     if (this.#staleEntries) {
       for (const tunnel of this.#tunnels.values()) {
         tunnel.ask();
@@ -107,7 +99,6 @@ export class Source {
 
   status(): ConnectionStatus {
     const tunnels = [...this.#tunnels.values()];
-    const shutDoorway = [...this.#doorways.values()].find(({ listener }) => listener === undefined);
     const message =
       tunnels.length === 0
         ? "the target runs nowhere yet"
@@ -115,16 +106,13 @@ export class Source {
           ? tunnels.map((tunnel) => tunnel.message).join("; ")
           : this.#doorways.size === 0
             ? "no instance of the source runs yet"
-            : (shutDoorway?.message ??
+            : (this.#doorways.problem ??
               (this.#staleEntries ? "the target does not run its newest version yet" : undefined));
     return { role: "source", established: message === undefined, ...(message === undefined ? {} : { message }) };
   }
 
   close(): void {
-    for (const doorway of this.#doorways.values()) {
-      shut(doorway);
-    }
-    this.#doorways.clear();
+    this.#doorways.close();
     for (const tunnel of this.#tunnels.values()) {
       tunnel.close();
     }
@@ -135,37 +123,6 @@ export class Source {
     const { chainId, leaves, logger, onChange, verifier } = this.#options;
     const { connection } = this.#wanted;
     return new Tunnel({ chainId, connection, source: this.uri, peer, leaves, verifier, logger, onChange });
-  }
-
-  async #openDoorway(instance: string, doorway: Doorway): Promise<void> {
-    if (doorway.opening) {
-      return;
-    }
-    doorway.opening = true;
-    const { address, port } = this.#wanted;
-    try {
-      const network = await this.#options.network(instance);
-      if (network === doorway.network && doorway.listener !== undefined) {
-        return;
-      }
-      await doorway.listener?.close();
-      delete doorway.listener;
-      const listener = await network.listen(address, port, (stream) => {
-        void doorway.flows.carry(stream, () => this.#open());
-      });
-      if (this.#doorways.get(instance) !== doorway) {
-        await listener.close();
-        return;
-      }
-      doorway.network = network;
-      doorway.listener = listener;
-      this.#options.onChange();
-    } catch (error) {
-      doorway.message = `${address}:${port} can't be opened in ${instance}: ${error instanceof Error ? error.message : error}`;
-      this.#options.onChange();
-    } finally {
-      doorway.opening = false;
-    }
   }
 
   /** Takes the tunnels in turn, those whose target accepts first. */
@@ -186,9 +143,4 @@ export class Source {
     }
     throw reason;
   }
-}
-
-function shut(doorway: Doorway): void {
-  doorway.flows.cut();
-  doorway.listener?.close().catch(() => undefined);
 }

@@ -1,6 +1,7 @@
 import { mkdirSync } from "node:fs";
 import type { Duplex } from "node:stream";
 import { type ConnectionStatus, PeerVerifier } from "@dcx/protocol";
+import { Egress } from "./egress/egress";
 import { Ingress } from "./ingress";
 import { Leaves } from "./leaves";
 import type { ConnectionKey, Overlay, OverlayOptions, WantedConnections } from "./overlay";
@@ -29,7 +30,8 @@ export async function startOverlay(options: OverlayOptions): Promise<Overlay> {
 
   const sources = new Map<string, Source>();
   const ingresses = new Map<string, Ingress>();
-  let wanted: WantedConnections = { sources: [], targets: [], ingresses: [] };
+  const egresses = new Map<string, Egress>();
+  let wanted: WantedConnections = { sources: [], targets: [], ingresses: [], egresses: [] };
   const listeners = new Set<() => void>();
   let announced = "";
   const onChange = () => {
@@ -79,6 +81,9 @@ export async function startOverlay(options: OverlayOptions): Promise<Overlay> {
     for (const source of sources.values()) {
       source.check();
     }
+    for (const egress of egresses.values()) {
+      egress.check();
+    }
   }, checkInterval);
   check.unref();
 
@@ -105,6 +110,11 @@ export async function startOverlay(options: OverlayOptions): Promise<Overlay> {
         new Map(next.ingresses.map((ingress) => [ingress.connection, ingress])),
         (ingress) => new Ingress(ingressOptions, ingress),
       );
+      reconcile(
+        egresses,
+        new Map(next.egresses.map((egress) => [egressKey(egress), egress])),
+        (egress) => new Egress({ ...options.egress, network, logger, onChange }, egress),
+      );
       leaves.retain(
         new Set([
           ...[...sources.values()].map(({ uri }) => uri),
@@ -125,6 +135,7 @@ export async function startOverlay(options: OverlayOptions): Promise<Overlay> {
       listeners.clear();
       reconcile(sources, new Map(), unreachable);
       reconcile(ingresses, new Map(), unreachable);
+      reconcile(egresses, new Map(), unreachable);
       leaves.close();
       await server.close();
     },
@@ -134,6 +145,10 @@ export async function startOverlay(options: OverlayOptions): Promise<Overlay> {
 /** What makes two wanted sources the same listener; everything else changes in place. */
 function sourceKey({ connection, source, address, port }: WantedConnections["sources"][number]): string {
   return JSON.stringify([connection, source.lease, source.workload, address, port]);
+}
+
+function egressKey({ source, address, port }: WantedConnections["egresses"][number]): string {
+  return JSON.stringify([source.lease, source.workload, address, port]);
 }
 
 /** Closes what is not wanted, updates what is, makes what is missing. */

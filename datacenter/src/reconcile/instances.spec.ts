@@ -84,6 +84,30 @@ describe("specifyInstances", () => {
     expect(web(connected).hosts).toEqual({ api: connectionHost(placement, "web", "api") });
   });
 
+  it("says in the environment how to get to what its egress declares, and nothing where it declares none", () => {
+    const { web: entry, api } = manifest().workloads;
+    if (entry === undefined || api === undefined) throw new Error("no entry");
+    const connections = { c: { to: "api", port: 9000, from: { workload: "web" } } };
+    const of = (egress: NonNullable<typeof entry.egress>) =>
+      web(manifest({ connections, workloads: { web: { ...entry, egress }, api } }));
+    const { environment, hosts } = of([{ to: "exchange" }, { to: "internet", ports: [443] }]);
+    expect(environment).toMatchObject({
+      DCX_ENDPOINTS: "http://exchange.dcx.internal:26657",
+      DCX_CHAIN_ID: "dcx-1",
+      HTTPS_PROXY: "http://egress.dcx.internal:3128",
+      https_proxy: "http://egress.dcx.internal:3128",
+      NO_PROXY: "localhost,127.0.0.0/8,::1,.dcx.internal,api",
+      NODE_USE_ENV_PROXY: "1",
+    });
+    expect(Object.keys(hosts)).toEqual(["api", "exchange.dcx.internal", "egress.dcx.internal"]);
+    expect(new Set(Object.values(hosts)).size).toBe(3);
+    expect(Object.keys(of([{ to: "exchange" }]).environment)).not.toContain("HTTPS_PROXY");
+    expect(Object.keys(of([{ to: "internet" }]).environment)).not.toContain("DCX_ENDPOINTS");
+    expect(of([]).digest).toBe(web(manifest({ connections })).digest);
+    // A rule that changes is carried out where the instance runs.
+    expect(of([{ to: "internet" }]).digest).toBe(of([{ to: "internet", ports: [443] }]).digest);
+  });
+
   it("gives addresses in place of names where names can't resolve", () => {
     const connected = manifest({ connections: { c: { to: "api", port: 9000, from: { workload: "web" } } } });
     const host = connectionHost(placement, "web", "api");

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Isolation, Manifest, ManifestWorkload } from "@dcx/protocol";
 import type { InstanceSpecification, Limits, VolumeMount } from "../runtime/runtime";
+import { egressEnvironment, egressOf } from "./egress";
 
 /** Where an instance is, and for whom. */
 export interface Placement {
@@ -34,7 +35,8 @@ export function specifyInstances(
 ): readonly InstanceSpecification[] {
   const workload = manifest.workloads[name];
   if (workload === undefined) return [];
-  const names = reachable(manifest, name).map(({ to }) => [to, connectionHost(placement, name, to)] as const);
+  const hosts = [...reachable(manifest, name).map(({ to }) => to), ...egressOf(manifest, name).map(({ host }) => host)];
+  const names = hosts.map((host) => [host, connectionHost(placement, name, host)] as const);
   return slots.map((slot, index) => {
     const labels = {
       deployment: placement.deployment,
@@ -120,7 +122,12 @@ function given(
     const ports = new Set(connections.filter((other) => other.to === to).map((other) => other.port));
     if (ports.size === 1) environment[`DCX_CONNECTION_${variable(to)}`] = `${host}:${port}`;
   }
-  return environment;
+  const proxies = egressOf(manifest, workload).map((proxy) => ({
+    ...proxy,
+    address: placement.isolation === "none" ? connectionHost(placement, workload, proxy.host) : proxy.host,
+  }));
+  const direct = [...new Set(connections.map(({ to }) => to))];
+  return { ...environment, ...egressEnvironment(proxies, placement.chainId, direct) };
 }
 
 function variable(name: string): string {

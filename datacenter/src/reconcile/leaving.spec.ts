@@ -27,6 +27,12 @@ function wired(sources: readonly string[], targets: readonly string[], peers = [
       sources: peers,
     })),
     ingresses: [],
+    egresses: sources.map((lease) => ({
+      source: { lease, workload: "web" },
+      instances: [`${lease}-0`],
+      address: "127.64.0.2",
+      port: 26657,
+    })),
   };
 }
 
@@ -38,6 +44,7 @@ describe("what a lease leaves", () => {
     const after = leaving.with(wired([], []), new Set(), 10);
     expect(after.sources).toMatchObject([{ source: { lease: "web/1" }, instances: ["web/1-0"], leaving: true }]);
     expect(after.targets).toMatchObject([{ target: { lease: "api/1" }, leaving: true }]);
+    expect(after.egresses).toMatchObject([{ source: { lease: "web/1" } }]);
     expect(leaving.next).toBe(1_010);
     expect(leaving.with(wired([], []), new Set(), 1_010)).toEqual(wired([], []));
     expect(leaving.next).toBeUndefined();

@@ -1,4 +1,4 @@
-import type { PeerIdentity, WantedConnections, WantedSource, WantedTarget } from "../overlay/overlay";
+import type { PeerIdentity, WantedConnections, WantedEgress, WantedSource, WantedTarget } from "../overlay/overlay";
 
 /** What of the connections of leases that have ended is still carried, and until when. */
 interface Leaving<Wanted> {
@@ -13,9 +13,10 @@ interface Leaving<Wanted> {
  * design: "Replacing a lease" (make before break).
  */
 export class LeavingConnections {
-  #before: WantedConnections = { sources: [], targets: [], ingresses: [] };
+  #before: WantedConnections = { sources: [], targets: [], ingresses: [], egresses: [] };
   readonly #sources = new Map<string, Leaving<WantedSource>>();
   readonly #targets = new Map<string, Leaving<WantedTarget>>();
+  readonly #egresses = new Map<string, Leaving<WantedEgress>>();
   readonly #peers = new Map<string, Leaving<PeerIdentity>>();
 
   /** `grace` in milliseconds. */
@@ -34,9 +35,13 @@ export class LeavingConnections {
     for (const target of this.#before.targets) {
       if (!leases.has(target.target.lease)) this.#targets.set(targetKey(target), { wanted: target, until });
     }
+    for (const egress of this.#before.egresses) {
+      const key = JSON.stringify([egress.source.lease, egress.source.workload, egress.address]);
+      if (!leases.has(egress.source.lease)) this.#egresses.set(key, { wanted: egress, until });
+    }
     this.#notePeers(wired, until);
     this.#before = wired;
-    for (const leaving of [this.#sources, this.#targets, this.#peers]) {
+    for (const leaving of [this.#sources, this.#targets, this.#egresses, this.#peers]) {
       for (const [key, { until: end }] of leaving) if (end <= now) leaving.delete(key);
     }
     return {
@@ -46,12 +51,13 @@ export class LeavingConnections {
         ...wired.targets.map((target) => this.#withPeers(target)),
         ...[...this.#targets.values()].map(({ wanted }) => ({ ...wanted, leaving: true })),
       ],
+      egresses: [...wired.egresses, ...[...this.#egresses.values()].map(({ wanted }) => wanted)],
     };
   }
 
   /** When there is less to carry, in milliseconds of the same clock. Undefined: nothing leaves. */
   get next(): number | undefined {
-    const ends = [this.#sources, this.#targets, this.#peers].flatMap((each) =>
+    const ends = [this.#sources, this.#targets, this.#egresses, this.#peers].flatMap((each) =>
       [...each.values()].map(({ until }) => until),
     );
     return ends.length === 0 ? undefined : Math.min(...ends);

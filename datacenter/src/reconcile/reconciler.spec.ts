@@ -61,7 +61,7 @@ class World {
   readonly store: ManifestStore = openManifestStore(this.home);
   readonly runtime = new FakeRuntime();
   readonly reconciler: Reconciler;
-  wanted: WantedConnections = { sources: [], targets: [], ingresses: [] };
+  wanted: WantedConnections = { sources: [], targets: [], ingresses: [], egresses: [] };
   view: ChainView;
   #changed = (): void => {};
 

@@ -114,6 +114,26 @@ describe("wireConnections", () => {
     ]);
   });
 
+  it("opens the ways out that a workload declares, in its instances and in no other's", () => {
+    const rule = { addresses: ["203.0.113.0/24"], ports: [443] };
+    const web = { infrastructure: "west", container: { image: "web" } };
+    const egress = [{ to: "exchange" as const }, { to: "internet" as const, ...rule }];
+    const target = {
+      ...targetOf("west", "dcx1west"),
+      manifest: { ...manifest, workloads: { ...manifest.workloads, web: { ...web, egress } } },
+      workloads: ["web", "admin"].map((workload) => ({ lease: "l", workload, instances: [] })),
+    };
+    const { egresses } = wireConnections(viewOf(leases), [target], instances);
+    const common = {
+      source: { lease: target.placement.lease, workload: "web" },
+      instances: ["web-0", "web-1", "web-leaving"],
+    };
+    expect(egresses).toEqual([
+      { ...common, address: connectionHost(target.placement, "web", "exchange.dcx.internal"), port: 26657 },
+      { ...common, address: connectionHost(target.placement, "web", "egress.dcx.internal"), port: 3128, rules: [rule] },
+    ]);
+  });
+
   it("trusts only roots that still count", () => {
     const { targets } = wireConnections(viewOf(leases), [targetOf("east", "dcx1east")], instances);
     const roots = targets[0]?.sources[0]?.roots.map((pem) =>

@@ -4,10 +4,12 @@ import type {
   PeerIdentity,
   TargetPeer,
   WantedConnections,
+  WantedEgress,
   WantedIngress,
   WantedSource,
   WantedTarget,
 } from "../overlay/overlay";
+import { egressOf } from "./egress";
 import { connectionHost } from "./instances";
 import type { LeaseTarget } from "./lease-target";
 
@@ -36,10 +38,19 @@ export function wireConnections(
   const sources: WantedSource[] = [];
   const inward: WantedTarget[] = [];
   const ingresses = new Map<string, Ingress>();
+  const egresses: WantedEgress[] = [];
   for (const target of targets) {
     const { manifest, placement } = target;
     if (manifest === undefined) continue;
     const peers = peersOf(view, placement.deployment);
+    for (const { workload } of target.workloads) {
+      const source = { lease: placement.lease, workload };
+      const present = instances.present(placement.lease, workload);
+      for (const { host, port, rules } of egressOf(manifest, workload)) {
+        const address = connectionHost(placement, workload, host);
+        egresses.push({ source, instances: present, address, port, ...(rules === undefined ? {} : { rules }) });
+      }
+    }
     for (const [name, { to, port, from }] of Object.entries(manifest.connections)) {
       const connection = `${placement.deployment}/connections/${name}`;
       for (const workload of sourcesOf(manifest, name)) {
@@ -81,6 +92,7 @@ export function wireConnections(
   return {
     sources,
     targets: inward,
+    egresses,
     ingresses: [...ingresses].map(
       ([connection, found]): WantedIngress => ({ connection, instances: readyElseRunning(found), port: found.port }),
     ),
