@@ -97,7 +97,8 @@ export interface ManifestSource {
 
 /**
  * Who declared an entry. It travels with the manifest, outside the hash (design: "Ownership").
- * `owner` is HMAC(K, URN) in hexadecimal, `nonce` 16 fresh bytes in hexadecimal.
+ * `owner` is HMAC(K, URN) in hexadecimal, `nonce` begins with 16 fresh bytes in
+ * hexadecimal.
  */
 export interface Stamp {
   readonly owner: string;

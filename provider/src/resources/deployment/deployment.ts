@@ -9,10 +9,11 @@ import { describeEntries } from "../../plan/describe-entries";
 import { desiredManifest, emptyManifest, openManifest, sealManifest } from "../../plan/manifest";
 import type { Desired, Plan } from "../../plan/plan";
 import { planCreation, planDeletion, planUpdate } from "../../plan/plan-deployment";
+import { planTakeOver } from "../../plan/plan-take-over";
 import { renderPlan } from "../../plan/render";
 import { Unknown, type Value, type ValueMap } from "../../wire/value";
 import { findManifest, holdersOf } from "../current-manifest";
-import { mayDeclareInline } from "../entries/ownership";
+import { NONCE } from "../entries/ownership";
 import { deploymentId, keyOf, nameOf, whereabouts } from "../identity";
 import { desiredInfrastructures, desiredManagers, desiredWait } from "../inputs/desired";
 import { containsUnknown, isMap } from "../inputs/shape";
@@ -41,6 +42,7 @@ import { diffDeployment } from "./diff-deployment";
 import { inlineManifest, isInline, type SealedManifest } from "./inline-manifest";
 import { deploymentOutputs, foretoldAddresses } from "./outputs";
 import { readDeployment } from "./read-deployment";
+import { claimInline, type Declarer, type InlineClaim, importedNonce, takenOver, takenOverText } from "./take-over";
 import { awaitTeardown } from "./teardown";
 import { whyNoLease } from "./why-no-lease";
 
@@ -111,11 +113,12 @@ export class DeploymentResource implements Resource {
     await whereabouts(this.session, id, deadline.signal);
     const sent = { transaction: false };
     try {
-      return { state: await this.#bring(request.id, keyOf(id), request.inputs, context, deadline, sent) };
+      const { oldState } = request;
+      return { state: await this.#bring(request.id, keyOf(id), request.inputs, context, deadline, sent, oldState) };
     } catch (error) {
       // Before a transaction nothing has changed: the old inputs are still what is there.
       throw sent.transaction || isWait(error)
-        ? await this.#partial(error, request.id, keyOf(id), request.inputs, deadline)
+        ? await this.#partial(error, request.id, keyOf(id), request.inputs, deadline, request.oldState)
         : error;
     }
   }
@@ -137,7 +140,12 @@ export class DeploymentResource implements Resource {
       // Its successor under the same URN took it over in this very run.
       return;
     }
-    // A newer incarnation that this process has not met was never recorded by anybody: it goes too.
+    const declarer = { id: request.id, urn: context.urn, state: request.oldState };
+    if (isInline(request.oldInputs) && (await takenOver(this.session, declarer, actual, deadline.signal))) {
+      context.log("warning", `left as it is: ${takenOverText(declarer, actual)}`);
+      return;
+    }
+    // A newer incarnation that neither this process has met nor another stack has was never recorded: it goes too.
     await this.session.turns.take(request.id, deadline.signal, () =>
       applyPlan(
         driver,
@@ -159,6 +167,7 @@ export class DeploymentResource implements Resource {
     context: CallContext,
     deadline: Deadline,
     sent: { transaction: boolean } = { transaction: false },
+    oldState?: ValueMap,
   ): Promise<ValueMap> {
     const { driver, turns } = this.session;
     const parameters = await driver.parameters(deadline.signal);
@@ -169,7 +178,9 @@ export class DeploymentResource implements Resource {
         const salt = await driver.manifestSalt(deployment.clientToken, deployment.nonce, deadline.signal);
         const manifest = await this.#sealed(inputs, salt, context, deadline.signal);
         const plan = planUpdate(desiredState(inputs, manifest, parameters), snapshot);
-        await this.#claim(id, deployment, manifest, context, deadline.signal);
+        const declarer = { id, urn: context.urn, state: oldState };
+        const claimed = await this.#claim(declarer, deployment, manifest, context, deadline.signal);
+        sent.transaction ||= claimed === "takes-over";
         try {
           const result = await applyPlan(
             driver,
@@ -197,31 +208,37 @@ export class DeploymentResource implements Resource {
   }
 
   /**
-   * Makes sure that nobody else still declares an entry, and takes over, by its stamps alone, what others of this stack
-   * have declared: that stops and starts nothing.
+   * Makes sure that nobody else still declares an entry, and takes over what others of this stack have declared, or
+   * what was imported from another one: by stamps, and by the incarnation. That stops and starts nothing.
    */
   async #claim(
-    id: string,
+    declarer: Declarer,
     actual: ActualDeployment,
     manifest: SealedManifest | undefined,
-    { urn }: CallContext,
+    context: CallContext,
     signal: AbortSignal,
-  ): Promise<void> {
-    this.session.declarations.deployment(id, urn, manifest !== undefined);
+  ): Promise<InlineClaim> {
+    const { driver } = this.session;
+    this.session.declarations.deployment(declarer.id, declarer.urn, manifest !== undefined);
     const found = manifest === undefined ? undefined : await findManifest(this.session, actual, signal);
     if (manifest === undefined || found?.kind !== "found") {
-      return;
+      return "own";
     }
-    const owner = await this.session.owner(urn, signal);
     const { stamps, version } = found.envelope;
-    await mayDeclareInline(this.session, { id, urn, owner }, stamps);
+    const claim = await claimInline(this.session, declarer, actual, stamps, signal);
+    if (claim === "takes-over") {
+      const status = (line: string): void => context.status(line);
+      const result = await applyPlan(driver, planTakeOver(actual), undefined, status, signal);
+      this.session.met(declarer.urn, declarer.id, result?.submitted?.incarnation ?? actual.incarnation);
+    }
+    const owner = await this.session.owner(declarer.urn, signal);
     const others = Object.keys(manifest.envelope.stamps).some((entry) => stamps[entry]?.owner !== owner);
     if (version === manifest.envelope.version && others) {
       const key = { tenant: actual.tenant, sequence: actual.sequence };
-      const { driver } = this.session;
       await handToAll(driver, key, holdersOf(actual), manifest.envelope, signal);
       this.session.remember(manifest.envelope);
     }
+    return claim;
   }
 
   async #arrive(
@@ -278,6 +295,7 @@ export class DeploymentResource implements Resource {
     key: DeploymentKey,
     inputs: ValueMap,
     deadline: Deadline,
+    oldState?: ValueMap,
   ): Promise<PartialFailure> {
     const reasons: string[] = [];
     const after = spanText(deadline.milliseconds);
@@ -295,7 +313,10 @@ export class DeploymentResource implements Resource {
     } else {
       reasons.push(error instanceof Error ? error.message : String(error));
     }
-    return new PartialFailure(id, await this.#partialState(id, key, inputs), reasons, inputs);
+    const nonce = importedNonce(oldState);
+    // An import that could not be taken over yet is one still.
+    const kept = nonce === undefined ? {} : { [NONCE]: nonce };
+    return new PartialFailure(id, { ...(await this.#partialState(id, key, inputs)), ...kept }, reasons, inputs);
   }
 
   async #partialState(id: string, key: DeploymentKey, inputs: ValueMap): Promise<ValueMap> {
@@ -366,7 +387,7 @@ export class DeploymentResource implements Resource {
     const sealed = await this.#sealed(inputs, salt, context, context.signal);
     const plan = planUpdate(desiredState(inputs, sealed, parameters), snapshot);
     const identity = await this.session.identify(context.signal);
-    const before = sealed === undefined ? undefined : await this.#manifestNow(snapshot.deployment, context.signal);
+    const before = sealed === undefined ? undefined : await this.#manifestNow(request, snapshot.deployment, context);
     if (plan.steps.some(({ kind }) => kind === "transaction")) {
       const fees = await this.#fees(plan, context, identity);
       const names = naming(parameters, await driver.datacenters(context.signal));
@@ -388,10 +409,27 @@ export class DeploymentResource implements Resource {
     return state;
   }
 
-  /** The manifest that the chain names, where this process or a holder has it. */
-  async #manifestNow(actual: ActualDeployment, signal: AbortSignal): Promise<Manifest | undefined> {
-    const found = await findManifest(this.session, actual, signal, "content");
-    return found.kind === "found" ? openManifest(found.envelope) : undefined;
+  /**
+   * The manifest that the chain names, where a holder has it.
+   * @throws {NetworkError} as the update would, where somebody else declares what is in it
+   */
+  async #manifestNow(
+    { id, oldState }: UpdateRequest,
+    actual: ActualDeployment,
+    { urn, signal, log }: CallContext,
+  ): Promise<Manifest | undefined> {
+    const found = await findManifest(this.session, actual, signal);
+    if (found.kind !== "found") {
+      return undefined;
+    }
+    const claim = await claimInline(this.session, { id, urn, state: oldState }, actual, found.envelope.stamps, signal);
+    if (claim === "takes-over") {
+      log(
+        "info",
+        "takes it over from the stack that has declared it until now, by one more transaction: SubmitDeployment",
+      );
+    }
+    return openManifest(found.envelope);
   }
 
   async #fees(plan: Plan, context: CallContext, identity: NetworkIdentity | undefined): Promise<bigint | undefined> {

@@ -10,6 +10,9 @@ export interface SealedManifest {
   readonly content: Manifest;
 }
 
+/** At the end of a nonce: its entry was declared inline. So an import of a single entry knows. */
+export const INLINE = ".inline";
+
 /** Whether a deployment declares its workloads and connections itself. Unset leaves entries alone. */
 export function isInline(inputs: ValueMap): boolean {
   return inputs["workloads"] !== undefined || inputs["connections"] !== undefined;
@@ -26,7 +29,7 @@ export function inlineManifest(inputs: ValueMap, salt: string, owner: string): S
     workloads: plainEntries(inputs["workloads"]),
     connections: plainEntries(inputs["connections"]),
   });
-  const stamp: Stamp = { owner, nonce: randomBytes(16).toString("hex") };
+  const stamp: Stamp = { owner, nonce: `${randomBytes(16).toString("hex")}${INLINE}` };
   const stamps: Stamps = Object.fromEntries(entryKeys(content).map((key) => [key, stamp]));
   return { content, envelope: sealManifest(content, stamps) };
 }

@@ -4,13 +4,16 @@ import type { ActualDeployment } from "../../network/snapshot";
 import { openManifest } from "../../plan/manifest";
 import type { Value, ValueMap } from "../../wire/value";
 import { findManifest } from "../current-manifest";
+import { NONCE } from "../entries/ownership";
 import { deploymentId, keyOf, nameOf, whereabouts } from "../identity";
 import { connectionInputs, workloadInputs } from "../inputs/manifest-entries";
 import { containsUnknown, isMap } from "../inputs/shape";
 import { type CallContext, PartialFailure, type ReadRequest, type ReadResult } from "../resource";
 import type { Session } from "../session";
-import { inlineManifest, isInline, type SealedManifest } from "./inline-manifest";
+import { INLINE, inlineManifest, isInline, type SealedManifest } from "./inline-manifest";
 import { deploymentOutputs } from "./outputs";
+import { readAddresses } from "./read-addresses";
+import { type Declarer, importedNonce, isNewer, sharedNonce, takenOver, takenOverText } from "./take-over";
 import { infrastructuresInputs, managersInputs, waitInputs } from "./terms-inputs";
 import { unfinished } from "./unfinished";
 
@@ -26,28 +29,32 @@ export async function readDeployment(
     return undefined;
   }
   const { driver } = session;
+  const known = request.inputs;
+  if (known === undefined) {
+    // An import takes what there is this moment: what it finds is what it may change.
+    session.forget(keyOf(id));
+  }
   const snapshot = await session.snapshot(keyOf(id), signal);
   const { deployment } = snapshot;
   if (deployment === undefined || !deployment.active) {
     return undefined;
   }
   const parameters = await driver.parameters(signal);
-  const known = request.inputs;
   const reasons: string[] = [];
-  const inline = await readInline(session, deployment, known, context).catch((error: unknown) => {
+  const inline = await readInline(session, deployment, known, context).catch((error: unknown): ReadInline => {
     if (known === undefined || !(error instanceof NetworkError) || error.code !== "unreachable") {
       throw error;
     }
     // What was known stays, with the reason. Failing outright would keep a destroy, which reads first, from ending what
     // is paid for.
     reasons.push(error.message);
-    return kept(known, ["workloads", "connections"]);
+    return { inputs: kept(known, ["workloads", "connections"]) };
   });
   const inputs: ValueMap = {
     infrastructures: infrastructuresInputs(deployment, known, parameters),
     ...waitInputs(deployment, known, parameters),
     ...managersInputs(deployment, known, parameters),
-    ...inline,
+    ...inline.inputs,
     ...kept(known, ["maxCostPerMonth", "skipAwait"]),
   };
   const outputs = deploymentOutputs(request.id, deployment, parameters);
@@ -55,17 +62,23 @@ export async function readDeployment(
     // Read never follows to a newer incarnation.
     outputs["incarnation"] = request.state["incarnation"];
   }
+  const sealed = await sealedAsRead(session, deployment, inputs, context);
+  const nonce = known === undefined ? inline.nonce : importedNonce(request.state);
   const state: ValueMap = {
     ...inputs,
     ...outputs,
-    ...(isInline(inputs) ? { version: deployment.version, addresses: request.state?.["addresses"] ?? {} } : {}),
+    ...(isInline(inputs) ? await inlineOutputs(session, deployment, sealed, request.state, signal) : {}),
+    ...(nonce === undefined ? {} : { [NONCE]: nonce }),
   };
+  if (known !== undefined && isInline(known) && isNewer(deployment, request.state)) {
+    await warnOfTakeOver(session, { id: request.id, urn: context.urn, state: request.state }, deployment, context);
+  }
   if (known !== undefined && !session.settings.skipAwait && known["skipAwait"] !== true) {
     // Said again at each read, so that a refresh takes the failure of an unfinished deployment off it only once it is
     // finished: until then `up` calls update, which goes on waiting.
     const goal = {
       infrastructures: isMap(inputs["infrastructures"]) ? Object.keys(inputs["infrastructures"]) : [],
-      manifest: await sealedAsRead(session, deployment, inputs, context),
+      manifest: sealed,
       name: nameOf(context.urn),
     };
     reasons.push(...(await unfinished(session, { ...snapshot, deployment }, goal, signal)));
@@ -74,6 +87,39 @@ export async function readDeployment(
     throw new PartialFailure(request.id, state, reasons, inputs);
   }
   return { id: request.id, inputs, state };
+}
+
+async function inlineOutputs(
+  session: Session,
+  actual: ActualDeployment,
+  sealed: SealedManifest | undefined,
+  state: ValueMap | undefined,
+  signal: AbortSignal,
+): Promise<ValueMap> {
+  const addresses =
+    sealed === undefined
+      ? (state?.["addresses"] ?? {})
+      : await readAddresses(session, actual, sealed.content, state, signal);
+  return { version: actual.version, addresses };
+}
+
+/** Where a refresh shows what another stack has made of a deployment, it says so. */
+async function warnOfTakeOver(
+  session: Session,
+  declarer: Declarer,
+  actual: ActualDeployment,
+  { signal, log }: CallContext,
+): Promise<void> {
+  try {
+    if (await takenOver(session, declarer, actual, signal)) {
+      log("warning", takenOverText(declarer, actual));
+    }
+  } catch (error) {
+    // Who can't be told now is told by the update.
+    if (!(error instanceof NetworkError)) {
+      throw error;
+    }
+  }
 }
 
 /** The inline manifest as the inputs say it, where it is the one that the chain names. */
@@ -91,21 +137,27 @@ async function sealedAsRead(
   return sealed.envelope.version === actual.version ? sealed : undefined;
 }
 
+interface ReadInline {
+  readonly inputs: ValueMap;
+  /** Of the stamps that an import found. */
+  readonly nonce?: string | undefined;
+}
+
 /** The inline entries as they are, or nothing where they are resources of their own. */
 async function readInline(
   session: Session,
   actual: ActualDeployment,
   known: ValueMap | undefined,
   { urn, signal }: CallContext,
-): Promise<ValueMap> {
+): Promise<ReadInline> {
   if (known !== undefined && !isInline(known)) {
-    return {};
+    return { inputs: {} };
   }
   const owner = await session.owner(urn, signal);
   const salt = await session.driver.manifestSalt(actual.clientToken, actual.nonce, signal);
   if (known !== undefined && !containsUnknown(known["workloads"]) && !containsUnknown(known["connections"])) {
     if (inlineManifest(known, salt, owner).envelope.version === actual.version) {
-      return kept(known, ["workloads", "connections"]);
+      return { inputs: kept(known, ["workloads", "connections"]) };
     }
   }
   const found = await findManifest(session, actual, signal);
@@ -117,21 +169,26 @@ async function readInline(
   }
   if (found.kind === "undelivered") {
     // Nobody has the manifest that the chain names: nothing of it runs, and the next `up` hands it over again.
-    return known === undefined
-      ? {}
-      : { workloads: {}, ...(known["connections"] === undefined ? {} : { connections: {} }) };
+    return {
+      inputs:
+        known === undefined
+          ? {}
+          : { workloads: {}, ...(known["connections"] === undefined ? {} : { connections: {} }) },
+    };
   }
   const manifest = openManifest(found.envelope);
-  return known === undefined && !declaredInline(found.envelope.stamps, owner) ? {} : entriesInputs(manifest, known);
+  const { stamps } = found.envelope;
+  return known === undefined && !declaredInline(stamps, owner)
+    ? { inputs: {} }
+    : { inputs: entriesInputs(manifest, known), nonce: sharedNonce(stamps) };
 }
 
 /** Inline entries have one stamp for all of them, also those that another URN has declared. */
 function declaredInline(stamps: Stamps, owner: string): boolean {
   const all = Object.values(stamps);
-  const [first] = all;
-  return (
-    all.some((stamp) => stamp.owner === owner) || (all.length > 1 && all.every(({ nonce }) => nonce === first?.nonce))
-  );
+  const nonce = sharedNonce(stamps);
+  const together = nonce !== undefined && (nonce.endsWith(INLINE) || all.length > 1);
+  return together || all.some((stamp) => stamp.owner === owner);
 }
 
 function entriesInputs(manifest: Manifest, known: ValueMap | undefined): ValueMap {
