@@ -165,6 +165,12 @@ export class Agent {
         if (view() === undefined) throw chainUnreachable();
         return await this.#market.quote(order);
       },
+      quoteTerms: async (terms, tenant) => {
+        await this.#begun();
+        const decision = view() === undefined ? undefined : await this.#market.quoteTerms(terms, tenant);
+        if (decision === undefined) throw chainUnreachable();
+        return decision;
+      },
       knowsWorkload: (deployment, workload) => this.#describe(deployment).workloads[workload] !== undefined,
       logs: (deployment, workload, instance) => this.#logs(deployment, workload, instance),
       parameters: (deployment) => this.#parameters(deployment),

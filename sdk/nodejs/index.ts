@@ -20,10 +20,40 @@ export type Deployment = import("./deployment").Deployment;
 export const Deployment: typeof import("./deployment").Deployment = null as any;
 utilities.lazyLoad(exports, ["Deployment"], () => require("./deployment"));
 
+export { GetBalanceArgs, GetBalanceResult, GetBalanceOutputArgs } from "./getBalance";
+export const getBalance: typeof import("./getBalance").getBalance = null as any;
+export const getBalanceOutput: typeof import("./getBalance").getBalanceOutput = null as any;
+utilities.lazyLoad(exports, ["getBalance","getBalanceOutput"], () => require("./getBalance"));
+
+export { GetDatacentersArgs, GetDatacentersResult, GetDatacentersOutputArgs } from "./getDatacenters";
+export const getDatacenters: typeof import("./getDatacenters").getDatacenters = null as any;
+export const getDatacentersOutput: typeof import("./getDatacenters").getDatacentersOutput = null as any;
+utilities.lazyLoad(exports, ["getDatacenters","getDatacentersOutput"], () => require("./getDatacenters"));
+
 export { GetDeploymentArgs, GetDeploymentResult, GetDeploymentOutputArgs } from "./getDeployment";
 export const getDeployment: typeof import("./getDeployment").getDeployment = null as any;
 export const getDeploymentOutput: typeof import("./getDeployment").getDeploymentOutput = null as any;
 utilities.lazyLoad(exports, ["getDeployment","getDeploymentOutput"], () => require("./getDeployment"));
+
+export { GetLeasesArgs, GetLeasesResult, GetLeasesOutputArgs } from "./getLeases";
+export const getLeases: typeof import("./getLeases").getLeases = null as any;
+export const getLeasesOutput: typeof import("./getLeases").getLeasesOutput = null as any;
+utilities.lazyLoad(exports, ["getLeases","getLeasesOutput"], () => require("./getLeases"));
+
+export { GetOrdersArgs, GetOrdersResult, GetOrdersOutputArgs } from "./getOrders";
+export const getOrders: typeof import("./getOrders").getOrders = null as any;
+export const getOrdersOutput: typeof import("./getOrders").getOrdersOutput = null as any;
+utilities.lazyLoad(exports, ["getOrders","getOrdersOutput"], () => require("./getOrders"));
+
+export { GetQuoteArgs, GetQuoteResult, GetQuoteOutputArgs } from "./getQuote";
+export const getQuote: typeof import("./getQuote").getQuote = null as any;
+export const getQuoteOutput: typeof import("./getQuote").getQuoteOutput = null as any;
+utilities.lazyLoad(exports, ["getQuote","getQuoteOutput"], () => require("./getQuote"));
+
+export { GetVersionArgs, GetVersionResult, GetVersionOutputArgs } from "./getVersion";
+export const getVersion: typeof import("./getVersion").getVersion = null as any;
+export const getVersionOutput: typeof import("./getVersion").getVersionOutput = null as any;
+utilities.lazyLoad(exports, ["getVersion","getVersionOutput"], () => require("./getVersion"));
 
 export { ProviderArgs } from "./provider";
 export type Provider = import("./provider").Provider;

@@ -1,10 +1,12 @@
 import { TLSSocket } from "node:tls";
 import {
   type AuthenticationContext,
+  type AuthenticationRequest,
   authenticateCaller,
   type Caller,
   deploymentKey,
   LeaseState,
+  NO_DEPLOYMENT,
   type PeerVerifier,
   parseDeploymentKey,
   type StatementPurpose,
@@ -58,27 +60,64 @@ export class Authorization {
     purpose: StatementPurpose,
     kinds: readonly Caller["kind"][],
   ): Promise<Authorized> {
-    const { isFresh, logger, verifier, view: look } = this.options;
+    const { view: look } = this.options;
     const id = deploymentOf(request.params);
-    const fresh = await isFresh();
-    const known = look();
-    if (known === undefined || !fresh) {
-      throw chainUnreachable();
-    }
+    const known = await this.#freshView();
     if (!known.deployments.has(deploymentKey(id)) && this.#refreshes.admit(request.ip, performance.now())) {
       await this.options.refresh(deploymentKey(id));
     }
     const view = look() ?? known;
+    const caller = await this.#authenticate(request, { ...id, purpose }, kinds, view);
+    return {
+      ...id,
+      caller,
+      deployment: deploymentKey(id),
+      held: view.deployments.has(deploymentKey(id)),
+    };
+  }
+
+  /**
+   * Makes sure that the caller is this account.
+   * @throws {Refusal} unless it proves that by a statement for a quote
+   */
+  async authorizeAccount(request: FastifyRequest, account: string): Promise<void> {
+    const view = await this.#freshView();
+    await this.#authenticate(
+      request,
+      { tenant: account, sequence: NO_DEPLOYMENT, purpose: "quote" },
+      ["account"],
+      view,
+    );
+  }
+
+  async #freshView(): Promise<ChainView> {
+    const fresh = await this.options.isFresh();
+    const view = this.options.view();
+    if (view === undefined || !fresh) {
+      throw chainUnreachable();
+    }
+    return view;
+  }
+
+  async #authenticate(
+    request: FastifyRequest,
+    about: AuthenticationRequest,
+    kinds: readonly Caller["kind"][],
+    view: ChainView,
+  ): Promise<Caller> {
+    const { logger, verifier } = this.options;
     const header = request.headers[statementHeader];
-    const certificate =
-      request.raw.socket instanceof TLSSocket ? request.raw.socket.getPeerCertificate().raw : undefined;
+    const { socket } = request.raw;
     const verdict = await authenticateCaller(
-      { certificate, statement: typeof header === "string" ? header : undefined },
-      { ...id, purpose },
+      {
+        certificate: socket instanceof TLSSocket ? socket.getPeerCertificate().raw : undefined,
+        statement: typeof header === "string" ? header : undefined,
+      },
+      about,
       this.#context(view),
       verifier,
     );
-    const what = { deployment: deploymentKey(id), method: request.method, path: request.routeOptions.url };
+    const what = { deployment: deploymentKey(about), method: request.method, path: request.routeOptions.url };
     if (!verdict.accepted) {
       logger.warn({ ...what, from: request.ip, code: verdict.code, presented: verdict.presented }, "request refused");
       throw new Refusal(403, verdict.code, verdict.message);
@@ -90,12 +129,7 @@ export class Authorization {
       );
       throw new Refusal(403, "not-for-caller", `this is not for a caller of kind ${verdict.caller.kind}`);
     }
-    return {
-      ...id,
-      caller: verdict.caller,
-      deployment: deploymentKey(id),
-      held: view.deployments.has(deploymentKey(id)),
-    };
+    return verdict.caller;
   }
 
   #context(view: ChainView): AuthenticationContext {

@@ -18,11 +18,13 @@ import {
   encodeStatement,
   Lease,
   LeaseState,
+  MAX_QUOTE_BYTES,
   manifestVersion,
   PeerVerifier,
   publicKeyDigest,
   QueryDeploymentResponse,
   QueryParametersResponse,
+  type QuoteTerms,
   type StatementClaims,
   signerFromPrivateKey,
   signStatement,
@@ -112,6 +114,10 @@ describe("the agent's API", () => {
       recentlyHeld: () => true,
       quote: async (order) =>
         order === "open" ? { willBid: false, reason: "price", message: "asks more", rate: 5n } : undefined,
+      quoteTerms: async ({ region }, asking) =>
+        asking === undefined
+          ? { willBid: false, reason: "isolation", message: `serves its own user only, in ${region}` }
+          : { willBid: true, resources: [], rate: 7n, collateral: 0n },
       knowsWorkload: () => false,
       logs: () => {
         throw new Error("no logs here");
@@ -225,6 +231,62 @@ describe("the agent's API", () => {
     expect(await client.identity()).toMatchObject({ datacenter: self, isolation: "container" });
     expect(await client.quote("open")).toEqual({ willBid: false, reason: "price", message: "asks more", rate: "5" });
     await expect(client.quote("other")).rejects.toMatchObject({ status: 404, refusal: "no-such-order" });
+  });
+
+  describe("asked about terms that are no order yet", () => {
+    const terms: QuoteTerms = {
+      region: "us-west",
+      attributes: {},
+      allowedDatacenters: [],
+      deniedDatacenters: [],
+      resources: [{ cpu: "500", memory: "1", disk: "1", count: 1, price: "9", collateral: "0" }],
+    };
+
+    it("answers a stranger as a stranger, and an account that proves itself as that account", async () => {
+      await using anybody = new AgentClient(target, { kind: "anybody" });
+      expect(await anybody.quoteTerms(terms)).toMatchObject({ willBid: false, reason: "isolation" });
+      await using account = new AgentClient(target, { kind: "account", signer: tenant });
+      expect(await account.quoteTerms(terms, { tenant: tenant.address })).toEqual({ willBid: true, rate: "7" });
+    });
+
+    it("refuses who claims to be somebody else, or proves nothing", async () => {
+      await using other = new AgentClient(target, { kind: "account", signer: stranger });
+      await expect(other.quoteTerms(terms, { tenant: tenant.address })).rejects.toMatchObject({ status: 403 });
+      await using anybody = new AgentClient(target, { kind: "anybody" });
+      await expect(anybody.quoteTerms(terms, { tenant: tenant.address })).rejects.toMatchObject({
+        status: 403,
+        refusal: "no-certificate",
+      });
+    });
+
+    it("does not take a statement about a deployment for one about quotes, nor the other way round", async () => {
+      const claims: StatementClaims = {
+        chainId,
+        account: tenant.address,
+        tenant: tenant.address,
+        sequence: "0",
+        clientKey: "00".repeat(32),
+        datacenter: self,
+        purpose: "manage",
+        expires: 1,
+      };
+      await expect(signStatement(tenant, claims)).rejects.toThrow(/about a deployment, or a quote/);
+      await expect(signStatement(tenant, { ...claims, sequence: "1", purpose: "quote" })).rejects.toThrow(/quote/);
+      expect((await listWith({ sequence: "0", purpose: "quote" })).status).toBe(403);
+    });
+
+    it("refuses what is too large or no terms", async () => {
+      await using client = new AgentClient(target, { kind: "anybody" });
+      const many = { ...terms, resources: Array(65).fill(terms.resources[0]) };
+      await expect(client.quoteTerms(many)).rejects.toMatchObject({ status: 400, refusal: "malformed" });
+      const wide = { ...terms, attributes: { a: "x".repeat(MAX_QUOTE_BYTES) } };
+      await expect(client.quoteTerms(wide)).rejects.toMatchObject({ status: 413 });
+      const [group] = terms.resources;
+      for (const cpu of ["-1", "none", `${2n ** 64n}`]) {
+        const wrong = { ...terms, resources: group === undefined ? [] : [{ ...group, cpu }] };
+        await expect(client.quoteTerms(wrong)).rejects.toMatchObject({ status: 400, refusal: "malformed" });
+      }
+    });
   });
 
   it("takes a manifest from its tenant and gives it back", async () => {

@@ -6,10 +6,12 @@ import {
   type ConnectionParameters,
   type Identity,
   MAX_MANIFEST_BYTES,
+  MAX_QUOTE_BYTES,
   ManifestUpload,
   parseManifest,
   type Quote,
   QuoteRequest,
+  type QuoteTerms,
 } from "@dcx/protocol";
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import type { Logger } from "pino";
@@ -38,6 +40,8 @@ export interface AgentApiOptions {
   /** Whether a deployment that is held no more may still be asked about. */
   readonly recentlyHeld: (deployment: string) => boolean;
   readonly quote: (order: string) => Promise<BidDecision | undefined>;
+  /** `tenant`: an account that has proven to be that, or undefined for a stranger. */
+  readonly quoteTerms: (terms: QuoteTerms, tenant: string | undefined) => Promise<BidDecision>;
   readonly knowsWorkload: (deployment: string, workload: string) => boolean;
   readonly logs: (deployment: string, workload: string, instance: number | undefined) => WorkloadLogs;
   readonly parameters: (deployment: string) => Promise<ConnectionParameters>;
@@ -90,23 +94,32 @@ export function createAgentApi(options: AgentApiOptions): FastifyInstance<Server
   return server;
 }
 
-function serveAnybody(server: FastifyInstance<Server>, { identity, quote }: AgentApiOptions): void {
+function serveAnybody(server: FastifyInstance<Server>, options: AgentApiOptions): void {
+  const { authorization, identity, quote, quoteTerms } = options;
   const limit = new RateLimit(20, 100);
   server.get("/v1/identity", () => identity());
-  server.post("/v1/quotes", async (request): Promise<Quote> => {
+  server.post("/v1/quotes", { bodyLimit: MAX_QUOTE_BYTES }, async (request): Promise<Quote> => {
     if (!limit.admit(request.ip, performance.now())) {
       throw new Refusal(429, "too-many-requests", "too many quotes were asked for; try again in a second");
     }
-    const { order } = parse(QuoteRequest, request.body, "the request");
+    const { order = "", terms, tenant } = parse(QuoteRequest, request.body, "the request");
+    if (terms !== undefined) {
+      if (tenant !== undefined) await authorization.authorizeAccount(request, tenant);
+      return quoteOf(await quoteTerms(terms, tenant));
+    }
     const decision = await quote(order).catch((error: unknown) => {
       if (error instanceof Refusal) throw error;
       return undefined;
     });
     if (decision === undefined) throw new Refusal(404, "no-such-order", `the exchange has no open order ${order}`);
-    if (decision.willBid) return { willBid: true, rate: decision.rate.toString() };
-    const { reason, message, rate } = decision;
-    return { willBid: false, reason, message, ...(rate === undefined ? {} : { rate: rate.toString() }) };
+    return quoteOf(decision);
   });
+}
+
+function quoteOf(decision: BidDecision): Quote {
+  if (decision.willBid) return { willBid: true, rate: decision.rate.toString() };
+  const { reason, message, rate } = decision;
+  return { willBid: false, reason, message, ...(rate === undefined ? {} : { rate: rate.toString() }) };
 }
 
 function serveManifests(server: FastifyInstance<Server>, options: AgentApiOptions): void {

@@ -12,6 +12,7 @@ import {
   OrderState,
   orderKey,
   parseOrderKey,
+  type QuoteTerms,
   type SigningExchangeClient,
   type SubmitResult,
   TransactionFailed,
@@ -25,6 +26,7 @@ import { boundCollateral, type Capacity, type Commitment, freeCapacity } from ".
 import { commitmentsOnChain, type Reservations } from "./commitments";
 import { dueConfirmations, type ServedVersion } from "./confirm-current-leases";
 import { type BidDecision, decideBid } from "./decide-bid";
+import { orderOf } from "./order-of-terms";
 import type { PricingStrategy } from "./pricing";
 
 /** Bids in one transaction. */
@@ -117,6 +119,18 @@ export class Market {
       return { willBid: true, resources: mine.resources, rate: BigInt(mine.rate), collateral: mine.collateral };
     }
     return decideBid(wanted, this.#situation(view, view.record, wanted, this.#commitments(view)));
+  }
+
+  /**
+   * As `quote`, for terms that are no order yet, of this tenant or of a stranger. `undefined`: the chain, or this
+   * datacenter's record on it, is not known yet.
+   */
+  async quoteTerms(terms: QuoteTerms, tenant: string | undefined): Promise<BidDecision | undefined> {
+    const view = this.#options.follower.view;
+    if (this.#balance === 0n) await this.#loadBalance();
+    if (view?.record === undefined) return undefined;
+    const order = orderOf(terms, tenant ?? "");
+    return decideBid(order, this.#situation(view, view.record, order, this.#commitments(view)));
   }
 
   /** Capacity that is neither sold nor promised. */

@@ -13,7 +13,9 @@ import {
   ManifestDownload,
   ManifestList,
   Quote,
+  type QuoteTerms,
 } from "./api";
+import { NO_DEPLOYMENT } from "./statement";
 
 export interface AgentClientOptions {
   /** For a request other than a log or a long poll, connecting included, in ms. Default 10 000. */
@@ -65,6 +67,23 @@ export class AgentClient implements AsyncDisposable {
   /** `order`: text id `<tenant>/<sequence>/<infrastructure>/<generation>`. */
   quote(order: string, { signal }: AgentCallOptions = {}): Promise<Quote> {
     return this.json(Quote, { method: "POST", path: "/v1/quotes", body: { order }, signal });
+  }
+
+  /**
+   * What the datacenter would ask for terms that are no order yet, or why it would not bid. With `tenant`, the caller's
+   * own account, as for that one; without, as for a stranger.
+   */
+  quoteTerms(
+    terms: QuoteTerms,
+    { signal, tenant }: AgentCallOptions & { readonly tenant?: string | undefined } = {},
+  ): Promise<Quote> {
+    const request = { method: "POST", path: "/v1/quotes", signal } as const;
+    return this.json(
+      Quote,
+      tenant === undefined
+        ? { ...request, body: { terms } }
+        : { ...request, body: { terms, tenant }, deployment: { tenant, sequence: NO_DEPLOYMENT } },
+    );
   }
 
   manifests(deployment: AgentDeployment, { signal }: AgentCallOptions = {}): Promise<ManifestList> {

@@ -8,7 +8,7 @@ import {
   publicKeyDigest,
 } from "../certificates/x509";
 import { connectToAgent } from "./agent-connector";
-import { encodeStatement, type StatementPurpose, signStatement, statementHeader } from "./statement";
+import { encodeStatement, NO_DEPLOYMENT, type StatementPurpose, signStatement, statementHeader } from "./statement";
 
 /** Who asks. */
 export type AgentCaller =
@@ -138,7 +138,7 @@ export class AgentSession {
       sequence: deployment.sequence.toString(),
       clientKey: publicKeyDigest(certificateDer(certificate.certificate)),
       datacenter: target.datacenter,
-      purpose: caller.purpose ?? "manage",
+      purpose: deployment.sequence === NO_DEPLOYMENT ? "quote" : (caller.purpose ?? "manage"),
       expires: Math.floor((Date.now() + sessionLifetime) / 1000),
     });
     return encodeStatement(statement);

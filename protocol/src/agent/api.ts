@@ -6,7 +6,7 @@ import { z } from "zod";
  * Who may ask (design: "Handing it over"):
  * - a tenant or manager: a fresh P-256 client certificate, and the header `dcx-statement` (see `statement.ts`);
  * - a peer datacenter that holds an active lease of the deployment: a client certificate under its on-chain root;
- * - anybody: `identity` and `quotes`.
+ * - anybody: `identity` and `quotes`; whoever wants a quote as a certain account proves to be that account.
  *
  * | request | who | answer |
  * | --- | --- | --- |
@@ -40,8 +40,59 @@ export const Identity = z.object({
 });
 export type Identity = z.infer<typeof Identity>;
 
-/** An order on the chain, by its text id `<tenant>/<sequence>/<infrastructure>/<generation>`. */
-export const QuoteRequest = z.object({ order: z.string() });
+const digits = z.string().regex(/^(0|[1-9][0-9]{0,38})$/);
+const unsigned64 = z
+  .string()
+  .refine((text) => /^(0|[1-9][0-9]{0,19})$/.test(text) && BigInt(text) < 2n ** 64n, "must be an integer of 64 bits");
+const datacenters = z.array(z.string().min(1).max(128)).max(256);
+
+/** Terms of an infrastructure that is no order yet. Sizes in bytes, cpu in thousandths, all numbers in decimal. */
+export const QuoteTerms = z.strictObject({
+  /** "": any. */
+  region: z.string().max(128),
+  attributes: z
+    .record(z.string().min(1).max(128), z.string().max(512))
+    .refine((attributes) => Object.keys(attributes).length <= 64, "names more than 64 attributes"),
+  allowedDatacenters: datacenters,
+  deniedDatacenters: datacenters,
+  resources: z
+    .array(
+      z.strictObject({
+        cpu: unsigned64,
+        memory: unsigned64,
+        disk: unsigned64,
+        gpu: z
+          .strictObject({
+            count: z.number().int().min(1).max(1024),
+            vendor: z.string().max(128),
+            model: z.string().max(128),
+          })
+          .optional(),
+        count: z.number().int().min(1).max(1_000_000),
+        /** The most that is paid for one unit: micro-units per block scaled by 10^18. */
+        price: digits,
+        /** Micro-units, of the whole group. */
+        collateral: unsigned64,
+      }),
+    )
+    .min(1)
+    .max(64),
+});
+export type QuoteTerms = z.infer<typeof QuoteTerms>;
+
+/** Bytes of a request for a quote beyond which it is not read. */
+export const MAX_QUOTE_BYTES = 128 * 1024;
+
+/**
+ * Either an open order, by its text id `<tenant>/<sequence>/<infrastructure>/<generation>`, or terms that are no order
+ * yet. With `tenant` it is answered as for that account, which has to be the caller (a statement of purpose "quote");
+ * without, as for a stranger.
+ */
+export const QuoteRequest = z
+  .strictObject({ order: z.string().max(512), terms: QuoteTerms, tenant: z.string().max(128) })
+  .partial()
+  .refine(({ order, terms }) => (order === undefined) !== (terms === undefined), "must name either an order or terms")
+  .refine(({ order, tenant }) => order === undefined || tenant === undefined, "an order has a tenant already");
 export type QuoteRequest = z.infer<typeof QuoteRequest>;
 
 export const RefusalReason = z.enum([

@@ -4,19 +4,24 @@ import { z } from "zod";
 /** Name of the request header that carries it: base64url of its JSON. */
 export const statementHeader = "dcx-statement";
 
-/** "manage": everything a tenant may ask. "observe": status and logs only, no manifest. */
-export const StatementPurpose = z.enum(["manage", "observe"]);
+/**
+ * "manage": everything a tenant may ask. "observe": status and logs only, no manifest. "quote": what a datacenter would
+ * ask of this account; it speaks about no deployment.
+ */
+export const StatementPurpose = z.enum(["manage", "observe", "quote"]);
 export type StatementPurpose = z.infer<typeof StatementPurpose>;
 
-/** What a tenant or manager states to a datacenter's agent (design: "Handing it over"). */
-export const StatementClaims = z.strictObject({
+/** The sequence in a statement that speaks about no deployment. */
+export const NO_DEPLOYMENT = 0n;
+
+const Claims = z.strictObject({
   chainId: z.string().min(1).max(64),
   /** The account whose key signs. */
   account: z.string().max(128),
   /** The deployment it speaks about. */
   tenant: z.string().max(128),
-  /** In decimal. */
-  sequence: z.string().regex(/^[1-9][0-9]{0,19}$/),
+  /** In decimal; "0" with the purpose "quote", which speaks about none. */
+  sequence: z.string().regex(/^(0|[1-9][0-9]{0,19})$/),
   /** SHA-256 of the client certificate's SubjectPublicKeyInfo (DER), in hexadecimal. */
   clientKey: z.string().regex(/^[0-9a-f]{64}$/),
   /** Address of the datacenter that is spoken to. */
@@ -25,6 +30,12 @@ export const StatementClaims = z.strictObject({
   /** Unix time in seconds after which it does not count. */
   expires: z.number().int().nonnegative(),
 });
+
+/** What a tenant or manager states to a datacenter's agent (design: "Handing it over"). */
+export const StatementClaims = Claims.refine(
+  ({ purpose, sequence }) => (purpose === "quote") === (sequence === "0"),
+  "a statement is about a deployment, or a quote for its account",
+);
 export type StatementClaims = Readonly<z.infer<typeof StatementClaims>>;
 
 export const SignedStatement = z.strictObject({
@@ -76,7 +87,7 @@ export function statementText(claims: StatementClaims): string {
     "dcx statement",
     `chain: ${claims.chainId}`,
     `account: ${claims.account}`,
-    `deployment: ${claims.tenant}/${claims.sequence}`,
+    claims.purpose === "quote" ? "deployment: none" : `deployment: ${claims.tenant}/${claims.sequence}`,
     `client key: ${claims.clientKey}`,
     `datacenter: ${claims.datacenter}`,
     `purpose: ${claims.purpose}`,

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import {
   costOfBlocks,
   costPerBlock,
+  costPerHour,
   costPerMonth,
   formatCpu,
   formatDuration,
@@ -243,6 +244,7 @@ describe("cost", () => {
   });
 
   it("counts a month as 30 days", () => {
+    expect(costPerHour(parseRate("20u/block", 500), 500)).toBe(20n * 2n * 60n * 60n);
     expect(costPerMonth(parseRate("20u/block", 500), 500)).toBe(20n * 2n * 60n * 60n * 24n * 30n);
     expect(costPerMonth(parseRate("60/month", 500), 500)).toBe(60_000_000n);
   });

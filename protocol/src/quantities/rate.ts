@@ -141,6 +141,11 @@ export function costPerBlock(rate: Rate): bigint {
   return costOfBlocks(rate, 1n);
 }
 
+/** What a rate costs in an hour, in micro-units, rounded up. */
+export function costPerHour(rate: Rate, blockInterval: bigint | number): bigint {
+  return divideUp(rate * HOUR, RATE_SCALE * interval(blockInterval));
+}
+
 /** What a rate costs in 30 days, in micro-units, rounded up. */
 export function costPerMonth(rate: Rate, blockInterval: bigint | number): bigint {
   return divideUp(rate * MONTH, RATE_SCALE * interval(blockInterval));

@@ -1,5 +1,5 @@
 import type { DeploymentStatus, Quote } from "@dcx/protocol";
-import type { Envelope, Manager, Snapshot, Terms } from "./snapshot";
+import type { Envelope, Lease, Manager, Offer, Snapshot, Terms } from "./snapshot";
 
 /**
  * How the provider meets a network. What is above it (plans, resources) knows no chain's messages; what is below it
@@ -52,6 +52,18 @@ export interface NetworkDriver {
 
   /** What a datacenter would ask for an open order, or why it would not bid. */
   quote(order: OrderKey, datacenter: string, signal: AbortSignal): Promise<Quote>;
+
+  /** The same for terms that are no order yet. Nothing is sent to the chain. */
+  quoteTerms(terms: Terms, datacenter: string, signal: AbortSignal): Promise<Quote>;
+
+  /** Orders in this state, by deployment, infrastructure and generation. */
+  orders(of: RecordsOf, state: OrderRecord["state"], signal: AbortSignal): Promise<readonly OrderRecord[]>;
+
+  /** Leases in this state, by deployment, infrastructure and generation. */
+  leases(of: RecordsOf, state: LeaseRecord["state"], signal: AbortSignal): Promise<readonly LeaseRecord[]>;
+
+  /** Micro-units that an account has and that are not bound. Zero for one that nobody ever sent anything. */
+  balance(address: string, signal: AbortSignal): Promise<bigint>;
 
   /** Hands a manifest to one holder: staged, or active at once where the chain already names its version. */
   handManifest(deployment: DeploymentKey, holder: string, envelope: Envelope, signal: AbortSignal): Promise<void>;
@@ -124,6 +136,36 @@ export interface OrderKey extends DeploymentKey {
 export interface StatusCursor {
   readonly after: string | undefined;
   readonly waitMilliseconds: number;
+}
+
+/** Of one deployment, or of all that an account has. */
+export type RecordsOf = DeploymentKey | { readonly tenant: string; readonly sequence?: undefined };
+
+export interface OrderRecord extends OrderKey {
+  readonly state: "open" | "matched" | "closed";
+  readonly terms: Terms;
+  readonly openedHeight: bigint;
+  /** First height at which it may be matched. */
+  readonly dueHeight: bigint;
+  /** Why it was closed. */
+  readonly reason: string | undefined;
+  /** Of an open one: the offers so far, the cheapest first. */
+  readonly offers: readonly Offer[];
+  /** Whether it is to replace a lease. */
+  readonly replaces: boolean;
+}
+
+export interface LeaseRecord extends OrderKey {
+  readonly state: "active" | "closed" | "broken";
+  readonly lease: Lease;
+  readonly lastConfirmedHeight: bigint;
+  /** Micro-units. */
+  readonly rentPaid: bigint;
+  readonly deposit: bigint;
+  readonly collateral: bigint;
+  /** Why it ended. */
+  readonly reason: string | undefined;
+  readonly closedHeight: bigint | undefined;
 }
 
 export interface DatacenterRecord {

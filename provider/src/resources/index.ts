@@ -2,16 +2,13 @@ import type { ProviderConfiguration } from "../configuration/configuration";
 import { configuredDriver } from "../network/configured";
 import type { NetworkDriver } from "../network/driver";
 import type { Trace } from "../network/trace";
-import type { ValueMap } from "../wire/value";
 import { DeploymentResource } from "./deployment/deployment";
 import { connectionRules } from "./entries/connection";
 import { EntryResource } from "./entries/entry-resource";
 import { workloadRules } from "./entries/workload";
-import { getDeployment } from "./get-deployment";
-import type { CallContext, Resource } from "./resource";
+import { functionsOn, type ResourceFunction } from "./functions";
+import type { Resource } from "./resource";
 import { Session, type SessionSettings } from "./session";
-
-export type ResourceFunction = (args: ValueMap, context: CallContext) => Promise<ValueMap>;
 
 export interface ResourceSet {
   /** By token, e.g. `dcx:index:Deployment`. */
@@ -47,8 +44,6 @@ export function resourcesOn(driver: NetworkDriver, settings: SessionSettings, tr
   ];
   return {
     resources: new Map(resources.map((resource) => [resource.token, resource])),
-    functions: new Map([
-      ["dcx:index:getDeployment", (args: ValueMap, context: CallContext) => getDeployment(session, args, context)],
-    ]),
+    functions: functionsOn(session),
   };
 }

@@ -108,3 +108,15 @@ export class PartialFailure extends Error {
     this.name = "PartialFailure";
   }
 }
+
+/** Arguments that a function can't be called with: what is wrong with each. Never quotes a secret. */
+export class InvalidArguments extends Error {
+  constructor(
+    /** e.g. `dcx:index:getQuote` */
+    token: string,
+    readonly failures: readonly CheckFailure[],
+  ) {
+    super(`${token} can't be called like that:\n${failures.map(({ reason }) => `  ${reason}`).join("\n")}`);
+    this.name = "InvalidArguments";
+  }
+}

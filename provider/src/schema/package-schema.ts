@@ -1,7 +1,8 @@
 import { version } from "../version";
 import { flag, listOf, optional, type Properties, specs, text } from "./build";
 import { componentSpecs } from "./components";
-import { functionSpecs, resourceSpecs } from "./resources";
+import { functionSpecs, functionTypes } from "./functions";
+import { resourceSpecs } from "./resources";
 import { types } from "./types";
 
 /**
@@ -42,7 +43,9 @@ export function packageSchema(): object {
       description: "Where resources are deployed, as whom, and how patiently.",
       inputProperties: properties,
     },
-    types: Object.fromEntries(Object.entries(types).map(([name, spec]) => [`dcx:index:${name}`, spec])),
+    types: Object.fromEntries(
+      Object.entries({ ...types, ...functionTypes }).map(([name, spec]) => [`dcx:index:${name}`, spec]),
+    ),
     resources: { ...resourceSpecs(), ...componentSpecs() },
     functions: functionSpecs,
     language: {

@@ -1,7 +1,6 @@
 import {
   either,
   flag,
-  integer,
   listOf,
   mapOf,
   optional,
@@ -33,9 +32,9 @@ const inDeployment: Properties = {
   name: optional(text, "Its name in the deployment. Without: the resource's own name.", replaces),
 };
 
-const leases = required(mapOf(typeNamed("Lease")), "What each infrastructure has got, by its name.");
-const deploymentId = required(text, "`<chain>/<tenant>/<sequence>`");
-const incarnation = required(text, "How often it was created or taken over.");
+export const leases = required(mapOf(typeNamed("Lease")), "What each infrastructure has got, by its name.");
+export const deploymentId = required(text, "`<chain>/<tenant>/<sequence>`");
+export const incarnation = required(text, "How often it was created or taken over.");
 
 const resources: Readonly<Record<string, ResourceSource>> = {
   Deployment: {
@@ -125,18 +124,3 @@ export function resourceSpecs(): Readonly<Record<string, object>> {
     }),
   );
 }
-
-export const functionSpecs: Readonly<Record<string, object>> = {
-  "dcx:index:getDeployment": {
-    description: "What a deployment is now, with its version and revision, which change with its workloads.",
-    inputs: specs({ deploymentId: required(text, "`<chain>/<tenant>/<sequence>`") }),
-    outputs: specs({
-      deploymentId,
-      leases,
-      incarnation,
-      version: required(text, "The SHA-256 of its manifest."),
-      revision: required(text, "A counter that every accepted update raises by one."),
-      manifestEntries: required(integer, "How many workloads and connections it has."),
-    }),
-  },
-};

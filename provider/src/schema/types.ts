@@ -128,9 +128,9 @@ export const types: Readonly<Record<string, object>> = {
   }),
   Lease: objectType("What an infrastructure has got.", {
     datacenter: required(text, "Address of the datacenter; empty while there is none."),
-    rate: required(text, "What it costs, in tokens per hour."),
-    costPerBlock: required(text, "What it costs, in tokens per block."),
-    costPerMonth: required(text, "What it costs, in tokens per month of 730 hours."),
+    rate: required(text, "What it costs, exactly, as a price: `0.40/h`."),
+    costPerBlock: required(text, "The same as a price per block: `55.5u/block`."),
+    costPerMonth: required(text, "What it costs in 30 days, in tokens."),
     state: required(text, "`active`, `replacing`, `ordered` or `none`."),
   }),
 };

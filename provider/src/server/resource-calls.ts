@@ -17,7 +17,7 @@ import {
 } from "@pulumi/pulumi/proto/provider_pb";
 import { Empty } from "google-protobuf/google/protobuf/empty_pb";
 import { Struct } from "google-protobuf/google/protobuf/struct_pb";
-import type { CallContext, CheckFailure, Resource } from "../resources/resource";
+import { type CallContext, type CheckFailure, InvalidArguments, type Resource } from "../resources/resource";
 import { decode, decodeOptional, encode } from "../wire/codec";
 import { rootOf } from "../wire/path";
 import { Secret, type Value, type ValueMap } from "../wire/value";
@@ -131,8 +131,16 @@ export class ResourceCalls {
 
   async invoke(request: InvokeRequest, context: CallContext): Promise<InvokeResponse> {
     const invoke = await this.#function(request.getTok());
+    const args = required(request.getArgs());
     const response = new InvokeResponse();
-    response.setReturn(encode(await invoke(required(request.getArgs()), context)));
+    try {
+      response.setReturn(encode(await invoke(args, context)));
+    } catch (error) {
+      if (!(error instanceof InvalidArguments)) {
+        throw error;
+      }
+      response.setFailuresList(wireFailures(error.failures, args));
+    }
     return response;
   }
 

@@ -8,6 +8,28 @@ import * as outputs from "../types/output";
 /**
  * What one instance uses at most.
  */
+export interface Compute {
+    /**
+     * Virtual CPUs: `0.5`, `"500m"`.
+     */
+    cpu?: number | string;
+    /**
+     * Bytes: `"1Gi"`.
+     */
+    disk?: number | string;
+    /**
+     * Graphics processors: how many, or with vendor and model.
+     */
+    gpu?: number | inputs.Gpu;
+    /**
+     * Bytes: `"512Mi"`, `"1Gi"`.
+     */
+    memory?: number | string;
+}
+
+/**
+ * What one instance uses at most.
+ */
 export interface ComputeArgs {
     /**
      * Virtual CPUs: `0.5`, `"500m"`.
@@ -25,6 +47,24 @@ export interface ComputeArgs {
      * Bytes: `"512Mi"`, `"1Gi"`.
      */
     memory?: pulumi.Input<number | string | undefined>;
+}
+
+/**
+ * A connection declared inline.
+ */
+export interface Connection {
+    /**
+     * Who may reach it.
+     */
+    from: inputs.Source;
+    /**
+     * TCP port of that workload.
+     */
+    port: number;
+    /**
+     * Name of the workload that may be reached.
+     */
+    to: string;
 }
 
 /**
@@ -48,6 +88,20 @@ export interface ConnectionArgs {
 /**
  * An image and how to get it.
  */
+export interface Container {
+    /**
+     * For a registry that asks for them.
+     */
+    credentials?: inputs.Credentials;
+    /**
+     * By tag or digest.
+     */
+    image: string;
+}
+
+/**
+ * An image and how to get it.
+ */
 export interface ContainerArgs {
     /**
      * For a registry that asks for them.
@@ -62,6 +116,20 @@ export interface ContainerArgs {
 /**
  * An account of a registry.
  */
+export interface Credentials {
+    /**
+     * Its password or token.
+     */
+    password: string;
+    /**
+     * Name of the account.
+     */
+    username: string;
+}
+
+/**
+ * An account of a registry.
+ */
 export interface CredentialsArgs {
     /**
      * Its password or token.
@@ -71,6 +139,24 @@ export interface CredentialsArgs {
      * Name of the account.
      */
     username: pulumi.Input<string>;
+}
+
+/**
+ * Something outside that a workload may connect to.
+ */
+export interface Egress {
+    /**
+     * CIDR blocks. Without: every public address.
+     */
+    addresses?: string[];
+    /**
+     * TCP ports. Without: all.
+     */
+    ports?: number[];
+    /**
+     * `internet` or `exchange`.
+     */
+    to: string;
 }
 
 /**
@@ -94,6 +180,24 @@ export interface EgressArgs {
 /**
  * Graphics processors.
  */
+export interface Gpu {
+    /**
+     * How many.
+     */
+    count: number;
+    /**
+     * Such as `h100`. Without: any.
+     */
+    model?: string;
+    /**
+     * Such as `nvidia`. Without: any.
+     */
+    vendor?: string;
+}
+
+/**
+ * Graphics processors.
+ */
 export interface GpuArgs {
     /**
      * How many.
@@ -107,6 +211,40 @@ export interface GpuArgs {
      * Such as `nvidia`. Without: any.
      */
     vendor?: pulumi.Input<string | undefined>;
+}
+
+/**
+ * Exactly one of `http`, `tcp` and `command`.
+ */
+export interface HealthCheck {
+    /**
+     * Ready when it exits with 0.
+     */
+    command?: string[];
+    /**
+     * Path that answers 2xx or 3xx.
+     */
+    http?: string;
+    /**
+     * Time between two checks: `"5s"`, or milliseconds. Without: a second.
+     */
+    interval?: number | string;
+    /**
+     * For `http` and `tcp`. Without: the workload's first port.
+     */
+    port?: number;
+    /**
+     * Failures in a row after which an instance is no longer ready. Without: 3.
+     */
+    retries?: number;
+    /**
+     * Ready when its port accepts connections.
+     */
+    tcp?: boolean;
+    /**
+     * Time that one check may take. Without: two seconds.
+     */
+    timeout?: number | string;
 }
 
 /**
@@ -141,6 +279,36 @@ export interface HealthCheckArgs {
      * Time that one check may take. Without: two seconds.
      */
     timeout?: pulumi.Input<number | string | undefined>;
+}
+
+/**
+ * A named part of a deployment that is leased as a whole in one datacenter.
+ */
+export interface Infrastructure {
+    /**
+     * Addresses of the only datacenters that may win it.
+     */
+    allowedDatacenters?: string[];
+    /**
+     * Attributes that the datacenter must have, such as `isolation: container`.
+     */
+    attributes?: {[key: string]: string};
+    /**
+     * Addresses of datacenters that may not win it.
+     */
+    deniedDatacenters?: string[];
+    /**
+     * Whether a broken lease is ordered again.
+     */
+    persist?: boolean;
+    /**
+     * Region of the datacenter. Without: any.
+     */
+    region?: string;
+    /**
+     * What is leased.
+     */
+    resources: inputs.ResourceGroup[];
 }
 
 /**
@@ -210,6 +378,40 @@ export interface ManagerArgs {
 /**
  * A number of equal compute units: each is a slot for one workload instance.
  */
+export interface ResourceGroup {
+    /**
+     * Tokens that the datacenter posts for the whole group. Without: 0.
+     */
+    collateral?: number | string;
+    /**
+     * Units. Without: 1.
+     */
+    count?: number;
+    /**
+     * Virtual CPUs of one unit: `0.5`, `"500m"`.
+     */
+    cpu: number | string;
+    /**
+     * Bytes of one unit: `"1Gi"`.
+     */
+    disk: number | string;
+    /**
+     * Graphics processors: how many, or with vendor and model.
+     */
+    gpu?: number | inputs.Gpu;
+    /**
+     * Tokens that one unit may cost at most: `"0.40/h"`, `"20u/block"`; without a period, an hour.
+     */
+    maxPrice: number | string;
+    /**
+     * Bytes of one unit: `"512Mi"`, `"1Gi"`.
+     */
+    memory: number | string;
+}
+
+/**
+ * A number of equal compute units: each is a slot for one workload instance.
+ */
 export interface ResourceGroupArgs {
     /**
      * Tokens that the datacenter posts for the whole group. Without: 0.
@@ -244,6 +446,28 @@ export interface ResourceGroupArgs {
 /**
  * Exactly one of `workload`, `infrastructure` and `global`.
  */
+export interface Source {
+    /**
+     * Everyone, at an address that is an output.
+     */
+    global?: boolean;
+    /**
+     * With `global`: host names of the tenant's own.
+     */
+    hosts?: string[];
+    /**
+     * Name of an infrastructure: all workloads of this deployment there.
+     */
+    infrastructure?: string;
+    /**
+     * Name of a workload: it gets a tunnel of its own, also across datacenters.
+     */
+    workload?: string;
+}
+
+/**
+ * Exactly one of `workload`, `infrastructure` and `global`.
+ */
 export interface SourceArgs {
     /**
      * Everyone, at an address that is an output.
@@ -266,6 +490,20 @@ export interface SourceArgs {
 /**
  * A disk of an instance.
  */
+export interface Volume {
+    /**
+     * Where it is mounted.
+     */
+    path: string;
+    /**
+     * Bytes: `"1Gi"`.
+     */
+    size: number | string;
+}
+
+/**
+ * A disk of an instance.
+ */
 export interface VolumeArgs {
     /**
      * Where it is mounted.
@@ -275,6 +513,60 @@ export interface VolumeArgs {
      * Bytes: `"1Gi"`.
      */
     size: pulumi.Input<number | string>;
+}
+
+/**
+ * A workload declared inline.
+ */
+export interface Workload {
+    /**
+     * Replaces the image's arguments.
+     */
+    arguments?: string[];
+    /**
+     * Replaces the image's entry point.
+     */
+    command?: string[];
+    /**
+     * What one instance uses at most. Without: the whole of its slot.
+     */
+    compute?: inputs.Compute;
+    /**
+     * The image by tag or digest, or an object with the image and the credentials of its registry.
+     */
+    container: string | inputs.Container;
+    /**
+     * Instances. Without: 1.
+     */
+    count?: number;
+    /**
+     * What it may connect to beyond its connections. Without: nothing.
+     */
+    egress?: inputs.Egress[];
+    /**
+     * Environment variables. Every datacenter with a lease of the deployment can read them.
+     */
+    environment?: {[key: string]: string};
+    /**
+     * Index of the resource group whose slots it takes. Without: the smallest that fits.
+     */
+    group?: number;
+    /**
+     * When an instance counts as ready. Without: running for some seconds.
+     */
+    healthCheck?: inputs.HealthCheck;
+    /**
+     * Name of the infrastructure of the deployment that it is placed in.
+     */
+    infrastructure: string;
+    /**
+     * TCP ports that it listens on.
+     */
+    ports?: number[];
+    /**
+     * Disks that outlive the instance, but not its lease, by name.
+     */
+    volumes?: {[key: string]: inputs.Volume};
 }
 
 /**

@@ -6,6 +6,28 @@ import * as inputs from "../types/input";
 import * as outputs from "../types/output";
 
 /**
+ * What a datacenter would ask.
+ */
+export interface Bid {
+    /**
+     * What that costs.
+     */
+    cost: outputs.Cost;
+    /**
+     * Address of the datacenter.
+     */
+    datacenter: string;
+    /**
+     * How the datacenter is called: its attribute `name`, else its address, shortened.
+     */
+    name: string;
+    /**
+     * Its region.
+     */
+    region: string;
+}
+
+/**
  * What one instance uses at most.
  */
 export interface Compute {
@@ -60,6 +82,28 @@ export interface Container {
 }
 
 /**
+ * What something costs.
+ */
+export interface Cost {
+    /**
+     * Exactly, as a price per block: `55.5u/block`.
+     */
+    costPerBlock: string;
+    /**
+     * Tokens, rounded up.
+     */
+    costPerHour: string;
+    /**
+     * Tokens in 30 days, rounded up.
+     */
+    costPerMonth: string;
+    /**
+     * Exactly, as a price: `0.40/h`, `55.5u/block`.
+     */
+    rate: string;
+}
+
+/**
  * An account of a registry.
  */
 export interface Credentials {
@@ -71,6 +115,32 @@ export interface Credentials {
      * Name of the account.
      */
     username: string;
+}
+
+/**
+ * A datacenter that sells capacity.
+ */
+export interface Datacenter {
+    /**
+     * Its address.
+     */
+    address: string;
+    /**
+     * Its attributes.
+     */
+    attributes: {[key: string]: string};
+    /**
+     * How it isolates workloads: `container`, `sandbox` or `none`; empty where it says nothing.
+     */
+    isolation: string;
+    /**
+     * How the datacenter is called: its attribute `name`, else its address, shortened.
+     */
+    name: string;
+    /**
+     * Its region.
+     */
+    region: string;
 }
 
 /**
@@ -178,11 +248,11 @@ export interface Infrastructure {
  */
 export interface Lease {
     /**
-     * What it costs, in tokens per block.
+     * The same as a price per block: `55.5u/block`.
      */
     costPerBlock: string;
     /**
-     * What it costs, in tokens per month of 730 hours.
+     * What it costs in 30 days, in tokens.
      */
     costPerMonth: string;
     /**
@@ -190,11 +260,89 @@ export interface Lease {
      */
     datacenter: string;
     /**
-     * What it costs, in tokens per hour.
+     * What it costs, exactly, as a price: `0.40/h`.
      */
     rate: string;
     /**
      * `active`, `replacing`, `ordered` or `none`.
+     */
+    state: string;
+}
+
+/**
+ * A lease, with what has been paid and is bound for it.
+ */
+export interface LeaseRecord {
+    /**
+     * Attributes of the datacenter when the lease began.
+     */
+    attributes: {[key: string]: string};
+    /**
+     * Block in which it ended.
+     */
+    closedHeight?: number;
+    /**
+     * Tokens that the datacenter has posted.
+     */
+    collateral: string;
+    /**
+     * The version that serves there, as last confirmed.
+     */
+    confirmedVersion?: string;
+    /**
+     * What that costs.
+     */
+    cost: outputs.Cost;
+    /**
+     * Address of the datacenter.
+     */
+    datacenter: string;
+    /**
+     * `<chain>/<tenant>/<sequence>`
+     */
+    deploymentId: string;
+    /**
+     * Tokens of the tenant that are bound for rent to come.
+     */
+    deposit: string;
+    /**
+     * Of the order that it came from.
+     */
+    generation: number;
+    /**
+     * `<tenant>/<sequence>/<infrastructure>/<generation>`
+     */
+    id: string;
+    /**
+     * Name of the infrastructure.
+     */
+    infrastructure: string;
+    /**
+     * Block of the last confirmation by the datacenter.
+     */
+    lastConfirmedHeight: number;
+    /**
+     * How the datacenter is called: its attribute `name`, else its address, shortened.
+     */
+    name: string;
+    /**
+     * Why it ended.
+     */
+    reason?: string;
+    /**
+     * Its region.
+     */
+    region: string;
+    /**
+     * Tokens paid so far.
+     */
+    rentPaid: string;
+    /**
+     * Block in which it began.
+     */
+    startHeight: number;
+    /**
+     * `active`, `closed` or `broken`.
      */
     state: string;
 }
@@ -231,6 +379,130 @@ export interface Manager {
      * The only regions in which it may order.
      */
     regions?: string[];
+}
+
+/**
+ * What a datacenter offers.
+ */
+export interface Offer {
+    /**
+     * What that costs.
+     */
+    cost: outputs.Cost;
+    /**
+     * Address of the datacenter.
+     */
+    datacenter: string;
+    /**
+     * How the datacenter is called: its attribute `name`, else its address, shortened.
+     */
+    name: string;
+}
+
+/**
+ * An order for an infrastructure.
+ */
+export interface Order {
+    /**
+     * `<chain>/<tenant>/<sequence>`
+     */
+    deploymentId: string;
+    /**
+     * First block in which it may be matched.
+     */
+    dueHeight: number;
+    /**
+     * Counts the orders of that infrastructure, from 1 on.
+     */
+    generation: number;
+    /**
+     * The most that may be paid.
+     */
+    highest: outputs.Cost;
+    /**
+     * `<tenant>/<sequence>/<infrastructure>/<generation>`
+     */
+    id: string;
+    /**
+     * Name of the infrastructure.
+     */
+    infrastructure: string;
+    /**
+     * Of an open order: the offers so far, the cheapest first.
+     */
+    offers: outputs.Offer[];
+    /**
+     * Block in which it was opened.
+     */
+    openedHeight: number;
+    /**
+     * Why it was closed.
+     */
+    reason?: string;
+    /**
+     * Region that is wanted; empty: any.
+     */
+    region: string;
+    /**
+     * Whether it is to replace a lease.
+     */
+    replaces: boolean;
+    /**
+     * `open`, `matched` or `closed`.
+     */
+    state: string;
+}
+
+/**
+ * What an infrastructure would cost.
+ */
+export interface Quote {
+    /**
+     * Who would bid, the cheapest first: that one would get the lease.
+     */
+    bids: outputs.Bid[];
+    /**
+     * Of the cheapest bid.
+     */
+    cost?: outputs.Cost;
+    /**
+     * At the maximum prices.
+     */
+    highest: outputs.Cost;
+    /**
+     * Who would not, and why.
+     */
+    refusals: outputs.Refusal[];
+}
+
+/**
+ * Why a datacenter would not bid.
+ */
+export interface Refusal {
+    /**
+     * With `price`: what it would ask.
+     */
+    cost?: outputs.Cost;
+    /**
+     * Address of the datacenter.
+     */
+    datacenter: string;
+    /**
+     * The same as a sentence.
+     */
+    message: string;
+    /**
+     * How the datacenter is called: its attribute `name`, else its address, shortened.
+     */
+    name: string;
+    /**
+     * `region`, `attributes`, `not-allowed`, `denied`, `excluded`, `price`, `capacity`, `collateral`, `isolation`, `draining`, `refused` or `unreachable`.
+     */
+    reason: string;
+    /**
+     * Its region.
+     */
+    region: string;
 }
 
 /**

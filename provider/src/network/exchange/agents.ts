@@ -13,9 +13,9 @@ import {
   type Quote,
 } from "@dcx/protocol";
 import { type DeploymentKey, NetworkError, type OrderKey, type StatusCursor } from "../driver";
-import type { Envelope } from "../snapshot";
+import type { Envelope, Terms } from "../snapshot";
 import type { ExchangeEndpoint } from "./endpoint";
-import { hex } from "./translate";
+import { hex, quoteTermsOf } from "./translate";
 
 /** Speaks to the datacenters' agents, each proven by the roots that the chain has for it. */
 export class Agents {
@@ -28,6 +28,11 @@ export class Agents {
 
   async quote(order: OrderKey, datacenter: string, signal: AbortSignal): Promise<Quote> {
     return this.#ask(datacenter, signal, (client) => client.quote(orderKey(order), { signal }));
+  }
+
+  async quoteTerms(terms: Terms, datacenter: string, signal: AbortSignal): Promise<Quote> {
+    const tenant = this.endpoint.signer.address;
+    return this.#ask(datacenter, signal, (client) => client.quoteTerms(quoteTermsOf(terms), { signal, tenant }));
   }
 
   async hand(deployment: DeploymentKey, holder: string, envelope: Envelope, signal: AbortSignal): Promise<void> {

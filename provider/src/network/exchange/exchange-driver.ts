@@ -22,18 +22,21 @@ import {
   type DatacenterRecord,
   type DeploymentKey,
   type DeploymentStatus,
+  type LeaseRecord,
   type NetworkCapabilities,
   type NetworkDriver,
   NetworkError,
   type NetworkIdentity,
   type NetworkParameters,
   type OrderKey,
+  type OrderRecord,
+  type RecordsOf,
   RevisionConflict,
   type StatusCursor,
   type Transaction,
   type TransactionResult,
 } from "../driver";
-import type { Envelope, Snapshot } from "../snapshot";
+import type { Envelope, Snapshot, Terms } from "../snapshot";
 import { Agents } from "./agents";
 import type { EndpointSource, ExchangeEndpoint } from "./endpoint";
 import { bytes, datacenterOf, snapshotOf, submitMessage, updateMessage } from "./translate";
@@ -165,6 +168,27 @@ export class ExchangeDriver implements NetworkDriver {
 
   async quote(order: OrderKey, datacenter: string, signal: AbortSignal): Promise<Quote> {
     return (await this.#connected(signal)).agents.quote(order, datacenter, signal);
+  }
+
+  async quoteTerms(terms: Terms, datacenter: string, signal: AbortSignal): Promise<Quote> {
+    return (await this.#connected(signal)).agents.quoteTerms(terms, datacenter, signal);
+  }
+
+  async orders(of: RecordsOf, state: OrderRecord["state"], signal: AbortSignal): Promise<readonly OrderRecord[]> {
+    const { query } = await this.#connected(signal);
+    const { ordersOf } = await import("./records.js");
+    return asked(signal, () => ordersOf(query, of, state, signal));
+  }
+
+  async leases(of: RecordsOf, state: LeaseRecord["state"], signal: AbortSignal): Promise<readonly LeaseRecord[]> {
+    const { query } = await this.#connected(signal);
+    const { leasesOf } = await import("./records.js");
+    return asked(signal, () => leasesOf(query, of, state, signal));
+  }
+
+  async balance(address: string, signal: AbortSignal): Promise<bigint> {
+    const { query } = await this.#connected(signal);
+    return asked(signal, async () => (await query.account(address, { signal }))?.balance ?? 0n);
   }
 
   async handManifest(

@@ -13,6 +13,7 @@ import {
   type MsgUpdateDeployment,
   OrderState,
   type QueryDeploymentResponse,
+  type QuoteTerms,
 } from "@dcx/protocol";
 import type { DatacenterRecord, SubmitDeployment, UpdateDeployment } from "../driver";
 import type {
@@ -123,11 +124,11 @@ const REASONS: Readonly<Record<number, string>> = {
   [CloseReason.SUPERSEDED]: "superseded",
 };
 
-function closeReason(reason: CloseReason): string {
+export function closeReason(reason: CloseReason): string {
   return REASONS[reason] ?? "ended";
 }
 
-function leaseOf(lease: ChainLease): Lease {
+export function leaseOf(lease: ChainLease): Lease {
   return {
     generation: lease.id?.generation ?? 0,
     datacenter: lease.datacenter,
@@ -141,7 +142,7 @@ function leaseOf(lease: ChainLease): Lease {
   };
 }
 
-function termsOf(terms: Infrastructure | undefined): Terms {
+export function termsOf(terms: Infrastructure | undefined): Terms {
   return {
     region: terms?.region ?? "",
     attributes: attributesOf(terms?.attributes ?? []),
@@ -249,6 +250,25 @@ function infrastructureTo(name: string, terms: Terms): Infrastructure {
       price: group.price.toString(),
       collateral: group.collateral,
       count: group.count,
+    })),
+  };
+}
+
+/** Terms as an agent is asked about them. */
+export function quoteTermsOf(terms: Terms): QuoteTerms {
+  return {
+    region: terms.region,
+    attributes: { ...terms.attributes },
+    allowedDatacenters: [...terms.allowedDatacenters],
+    deniedDatacenters: [...terms.deniedDatacenters],
+    resources: terms.resources.map(({ cpu, memory, disk, gpu, count, price, collateral }) => ({
+      cpu: String(cpu),
+      memory: String(memory),
+      disk: String(disk),
+      ...(gpu === undefined ? {} : { gpu: { ...gpu } }),
+      count,
+      price: String(price),
+      collateral: String(collateral),
     })),
   };
 }

@@ -5,11 +5,14 @@ import { highestRate } from "../../plan/plan-deployment";
 import {
   type DatacenterRecord,
   type DeploymentKey,
+  type LeaseRecord,
   type NetworkDriver,
   NetworkError,
   type NetworkIdentity,
   type NetworkParameters,
   type OrderKey,
+  type OrderRecord,
+  type RecordsOf,
   RevisionConflict,
   type StatusCursor,
   type SubmitDeployment,
@@ -47,12 +50,17 @@ export class ModelNetwork implements NetworkDriver {
 
   constructor(readonly chain = "dcx-model") {}
 
-  addDatacenter(address: string, region: string, asks = 10n ** 18n): Holder {
+  addDatacenter(
+    address: string,
+    region: string,
+    asks = 10n ** 18n,
+    attributes: Readonly<Record<string, string>> = {},
+  ): Holder {
     const holder: Holder = {
       address,
       region,
       name: address,
-      attributes: {},
+      attributes,
       up: true,
       asks,
       manifests: new Map(),
@@ -125,16 +133,67 @@ export class ModelNetwork implements NetworkDriver {
   }
 
   async quote(order: OrderKey, datacenter: string): Promise<Quote> {
-    const holder = this.#reached(datacenter);
     const terms = this.deployments.get(`${order.tenant}/${order.sequence}`)?.infrastructures[order.infrastructure]
       ?.terms;
-    if (terms === undefined || (terms.region !== "" && terms.region !== holder.region)) {
+    if (terms === undefined) {
+      throw new NetworkError("refused", "there is no such order");
+    }
+    return this.quoteTerms(terms, datacenter);
+  }
+
+  async quoteTerms(terms: Terms, datacenter: string): Promise<Quote> {
+    const holder = this.#reached(datacenter);
+    if (terms.region !== "" && terms.region !== holder.region) {
       return { willBid: false, reason: "region", message: `it is in ${holder.region}` };
     }
     const rate = this.#asks(holder, terms);
     return rate > highestRate(terms)
       ? { willBid: false, reason: "price", message: "your maximum is below its price", rate: String(rate) }
       : { willBid: true, rate: String(rate) };
+  }
+
+  async orders(of: RecordsOf, state: OrderRecord["state"]): Promise<readonly OrderRecord[]> {
+    return this.#records(of).flatMap(({ key, one }) =>
+      state === "open" && one.order !== undefined
+        ? [{ ...key, ...one.order, state, terms: one.terms, reason: undefined }]
+        : [],
+    );
+  }
+
+  async leases(of: RecordsOf, state: LeaseRecord["state"]): Promise<readonly LeaseRecord[]> {
+    return this.#records(of).flatMap(({ key, one }) =>
+      state === "active" && one.lease !== undefined
+        ? [
+            {
+              ...key,
+              generation: one.lease.generation,
+              state,
+              lease: one.lease,
+              lastConfirmedHeight: this.height,
+              rentPaid: 0n,
+              deposit: 0n,
+              collateral: 0n,
+              reason: undefined,
+              closedHeight: undefined,
+            },
+          ]
+        : [],
+    );
+  }
+
+  async balance(address: string): Promise<bigint> {
+    return address === this.tenant ? 10n ** 12n : 0n;
+  }
+
+  #records({ tenant, sequence }: RecordsOf) {
+    return [...this.deployments.values()]
+      .filter((one) => one.active && one.tenant === tenant && (sequence === undefined || one.sequence === sequence))
+      .flatMap((deployment) =>
+        Object.entries(deployment.infrastructures).map(([infrastructure, one]) => ({
+          key: { tenant, sequence: deployment.sequence, infrastructure },
+          one,
+        })),
+      );
   }
 
   async handManifest(_deployment: DeploymentKey, holder: string, envelope: Envelope): Promise<void> {
@@ -403,6 +462,7 @@ export class ModelNetwork implements NetworkDriver {
     return (
       holder.up &&
       (terms.region === "" || terms.region === holder.region) &&
+      Object.entries(terms.attributes).every(([key, value]) => holder.attributes[key] === value) &&
       !terms.deniedDatacenters.includes(holder.address) &&
       (terms.allowedDatacenters.length === 0 || terms.allowedDatacenters.includes(holder.address)) &&
       terms.resources.every(({ price }) => holder.asks <= price)

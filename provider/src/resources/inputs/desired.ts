@@ -86,6 +86,11 @@ export function desiredManagers(inputs: ValueMap, parameters: NetworkParameters)
     }));
 }
 
+/** A map of texts, without marks. */
+export function plainTexts(value: Value | undefined): Record<string, string> {
+  return value === undefined ? {} : z.record(z.string(), z.string()).parse(withoutMarks(value));
+}
+
 /** The whole micro-units that a rate is at least, for a person: rates carry 18 places. */
 export function wholeMicroUnits(rate: bigint): bigint {
   return rate / RATE_SCALE;
