@@ -15,11 +15,20 @@ const { Transform } = require("node:stream");
 const tar = require("tar-stream");
 
 const node = "/usr/local/bin/node";
-const images = ["web", "api"].flatMap((tier) => [
-  { name: `dcx.example/two-tier-${tier}:1.0`, tier, greeting: `Hello from ${tier}` },
-  { name: `dcx.example/two-tier-${tier}:1.1`, tier, greeting: `Good day from ${tier}` },
-]);
-const ports = { web: 8080, api: 9000 };
+const selfManaged = path.join(__dirname, "..", "self-managed");
+const images = [
+  ...["web", "api"].flatMap((tier) => {
+    const image = { script: path.join(__dirname, `${tier}.cjs`), port: { web: 8080, api: 9000 }[tier] };
+    return [
+      { ...image, name: `dcx.example/two-tier-${tier}:1.0`, environment: [`GREETING=Hello from ${tier}`] },
+      { ...image, name: `dcx.example/two-tier-${tier}:1.1`, environment: [`GREETING=Good day from ${tier}`] },
+    ];
+  }),
+  { name: "dcx.example/site:1.0", script: path.join(__dirname, "site.cjs"), port: 8080 },
+  { name: "dcx.example/trainer:1.0", script: path.join(__dirname, "trainer.cjs") },
+  { name: "dcx.example/follow-users:1.0", program: path.join(selfManaged, "follow-users", "manager.ts"), port: 7000 },
+  { name: "dcx.example/batch:1.0", program: path.join(selfManaged, "batch", "manager.ts"), port: 7000 },
+];
 
 /** Builds the layout in `<folder>/two-tier`. Resolves to name and digest of each image, and the layout's path. */
 async function buildImages(folder) {
@@ -35,17 +44,17 @@ async function buildImages(folder) {
   const base = await writeLayer(blobs, nodeFiles());
   const built = [];
   for (const image of images) {
-    const script = path.join(__dirname, `${image.tier}.cjs`);
-    const layers = [base, await writeLayer(blobs, [...systemFiles(), { name: "app/main.cjs", source: script }])];
+    const main = image.program === undefined ? { source: image.script } : { text: bundle(image.program) };
+    const layers = [base, await writeLayer(blobs, [...systemFiles(), { name: "app/main.cjs", ...main }])];
     const config = writeBlob(blobs, {
       architecture: { x64: "amd64" }[process.arch] ?? process.arch,
       os: "linux",
       config: {
         User: "65532:65532",
-        Env: ["PATH=/usr/local/bin:/usr/bin:/bin", `GREETING=${image.greeting}`],
+        Env: ["PATH=/usr/local/bin:/usr/bin:/bin", ...(image.environment ?? [])],
         Entrypoint: [node, "/app/main.cjs"],
         WorkingDir: "/app",
-        ExposedPorts: { [`${ports[image.tier]}/tcp`]: {} },
+        ...(image.port === undefined ? {} : { ExposedPorts: { [`${image.port}/tcp`]: {} } }),
       },
       rootfs: { type: "layers", diff_ids: layers.map((layer) => layer.digest) },
       history: layers.map(() => ({ created: "1970-01-01T00:00:00Z", created_by: "dcx examples" })),
@@ -74,6 +83,20 @@ async function buildImages(folder) {
     }),
   );
   return { layout, images: built.map(({ name, digest }) => ({ name, digest })) };
+}
+
+/** A TypeScript program with all that it imports, as the text of one script. Needs what `npm run build` makes. */
+function bundle(program) {
+  const { outputFiles } = require("esbuild").buildSync({
+    entryPoints: [program],
+    bundle: true,
+    platform: "node",
+    target: "node20",
+    minify: true,
+    write: false,
+    logLevel: "warning",
+  });
+  return outputFiles[0].text;
 }
 
 /** Node.js and each shared library that the dynamic linker says it loads, at the path where it looks for it. */

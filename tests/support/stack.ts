@@ -55,6 +55,11 @@ export class Stack {
     return new Stack(directory, name, stack);
   }
 
+  /** Sets the stack's configuration, secrets encrypted. */
+  configure(settings: Readonly<Record<string, { readonly value: string; readonly secret?: boolean }>>): Promise<void> {
+    return this.stack.setAllConfig({ ...settings });
+  }
+
   /** Changes the program. */
   write(program: Program): void {
     write(this.directory, this.name, program);
