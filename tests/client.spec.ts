@@ -3,7 +3,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { defaultGenesis, type EmbeddedNode, startEmbeddedNode } from "@dcx/exchange";
+import { defaultGenesis } from "@dcx/exchange";
 import {
   type AccountSigner,
   DeploymentState,
@@ -23,10 +23,11 @@ import {
   WrongChain,
 } from "@dcx/protocol";
 import pino from "pino";
+import { type Exchange, engines } from "./support/exchanges";
 
-jest.setTimeout(60_000);
+jest.setTimeout(120_000);
 
-/** The clients of @dcx/protocol against a real node, which they reach over HTTP and WebSocket only. */
+/** The clients of @dcx/protocol against a real exchange, which they reach over HTTP and WebSocket only. */
 
 const chainId = "dcx-client-1";
 const initialBalance = 1_000_000_000n;
@@ -38,19 +39,27 @@ afterEach(async () => {
 
 interface World {
   readonly home: string;
-  node: EmbeddedNode;
+  node: Exchange;
   readonly tenant: AccountSigner;
   readonly query: ExchangeQueryClient;
   readonly client: SigningExchangeClient;
 }
 
-async function startNode(home: string, tenant: string, port = 0): Promise<EmbeddedNode> {
+/** How the exchange of the tests that run now is run. */
+let engine: (typeof engines)[string];
+
+async function startNode(home: string, tenant: string, ports?: readonly number[]): Promise<Exchange> {
   const genesis = defaultGenesis({
     chainId,
     accounts: [{ address: tenant, balance: initialBalance }],
     parameters: { blockInterval: 100n },
   });
-  return startEmbeddedNode({ home, genesis, rpc: { port }, logger: pino({ level: "silent" }), idleInterval: 500 });
+  return engine({ home, genesis, logger: pino({ level: "silent" }), ...(ports === undefined ? {} : { ports }) });
+}
+
+async function restart(world: World): Promise<void> {
+  const ports = world.node.rpcUrls.map((url) => Number(new URL(url).port));
+  world.node = await startNode(world.home, world.tenant.address, ports);
 }
 
 async function connect(
@@ -67,7 +76,7 @@ async function startWorld(): Promise<World> {
   closers.push(() => rmSync(home, { recursive: true, force: true }));
   const tenant = await signerFromPrivateKey("11".repeat(32));
   const node = await startNode(home, tenant.address);
-  const query = await connect(node.rpcUrl);
+  const query = await connect(node.rpcUrls[0]);
   const client = await SigningExchangeClient.connect(query, tenant);
   const world = { home, node, tenant, query, client };
   closers.push(() => world.node.close());
@@ -92,216 +101,220 @@ function submitDeployment(tenant: string, token: number) {
   });
 }
 
-describe("reading the exchange", () => {
-  it("sees what a transaction did, by queries, events and its hash", async () => {
-    const { query, client, tenant } = await startWorld();
-    const result = await client.submit([submitDeployment(tenant.address, 1), submitDeployment(tenant.address, 2)]);
-    const id = { tenant: tenant.address, sequence: 1n };
-    expect(result.responses).toMatchObject([
-      { type: "submitDeployment", value: { id, revision: 1n, existed: false } },
-      { type: "submitDeployment", value: { id: { ...id, sequence: 2n } } },
-    ]);
-    expect(result.events.map(({ type }) => type)).toEqual(expect.arrayContaining(["deployment", "order"]));
-    expect(await query.blockEvents(result.height)).toEqual(expect.arrayContaining([...result.events]));
-    expect(await query.transaction(result.hash)).toMatchObject({
-      hash: result.hash,
-      height: result.height,
-      abciCode: 0,
+describe.each(Object.entries(engines))("on %s", (_name, start) => {
+  beforeAll(() => {
+    engine = start;
+  });
+
+  describe("reading the exchange", () => {
+    it("sees what a transaction did, by queries, events and its hash", async () => {
+      const { query, client, tenant } = await startWorld();
+      const result = await client.submit([submitDeployment(tenant.address, 1), submitDeployment(tenant.address, 2)]);
+      const id = { tenant: tenant.address, sequence: 1n };
+      expect(result.responses).toMatchObject([
+        { type: "submitDeployment", value: { id, revision: 1n, existed: false } },
+        { type: "submitDeployment", value: { id: { ...id, sequence: 2n } } },
+      ]);
+      expect(result.events.map(({ type }) => type)).toEqual(expect.arrayContaining(["deployment", "order"]));
+      expect(await query.blockEvents(result.height)).toEqual(expect.arrayContaining([...result.events]));
+      expect(await query.transaction(result.hash)).toMatchObject({
+        hash: result.hash,
+        height: result.height,
+        abciCode: 0,
+      });
+      expect(await query.transaction("00".repeat(32))).toBeUndefined();
+
+      const found = await query.deployment(id);
+      expect(found.deployment).toMatchObject({ state: DeploymentState.ACTIVE, revision: 1n });
+      expect(found.orders).toHaveLength(1);
+      expect((await query.deployment({ ...id, sequence: 9n })).deployment).toBeUndefined();
+      const byToken = await query.deploymentByToken(tenant.address, new Uint8Array(32).fill(2));
+      expect(byToken.deployment?.id).toEqual({ ...id, sequence: 2n });
+      const order = { ...id, infrastructure: "west", generation: 1 };
+      expect((await query.order(order)).order?.state).toBe(OrderState.OPEN);
+      expect((await query.leases()).leases).toEqual([]);
+      expect((await query.fulfillments({ datacenter: tenant.address })).fulfillments).toEqual([]);
+      expect((await query.datacenters()).datacenters).toEqual([]);
+      expect(await query.totals()).toMatchObject({ openOrders: 2n, activeDeployments: 2n });
+      expect(await query.parameters()).toMatchObject({ chainId, addressPrefix: "dcx" });
+      expect(await query.account(tenant.address)).toMatchObject({
+        sequence: 1n,
+        balance: initialBalance - result.fee.amount,
+        publicKey: tenant.publicKey,
+      });
+      expect(await query.account((await signerFromPrivateKey("33".repeat(32))).address)).toBeUndefined();
     });
-    expect(await query.transaction("00".repeat(32))).toBeUndefined();
 
-    const found = await query.deployment(id);
-    expect(found.deployment).toMatchObject({ state: DeploymentState.ACTIVE, revision: 1n });
-    expect(found.orders).toHaveLength(1);
-    expect((await query.deployment({ ...id, sequence: 9n })).deployment).toBeUndefined();
-    const byToken = await query.deploymentByToken(tenant.address, new Uint8Array(32).fill(2));
-    expect(byToken.deployment?.id).toEqual({ ...id, sequence: 2n });
-    const order = { ...id, infrastructure: "west", generation: 1 };
-    expect((await query.order(order)).order?.state).toBe(OrderState.OPEN);
-    expect((await query.leases()).leases).toEqual([]);
-    expect((await query.fulfillments({ datacenter: tenant.address })).fulfillments).toEqual([]);
-    expect((await query.datacenters()).datacenters).toEqual([]);
-    expect(await query.totals()).toMatchObject({ openOrders: 2n, activeDeployments: 2n });
-    expect(await query.parameters()).toMatchObject({ chainId, addressPrefix: "dcx" });
-    expect(await query.account(tenant.address)).toMatchObject({
-      sequence: 1n,
-      balance: initialBalance - result.fee.amount,
-      publicKey: tenant.publicKey,
+    it("goes through all pages", async () => {
+      const { query, client, tenant } = await startWorld();
+      await client.submit([1, 2, 3, 4, 5].map((token) => submitDeployment(tenant.address, token)));
+      const sequences: bigint[] = [];
+      const all = pages(
+        (page) => query.orders({ page }),
+        (answer) => answer.orders,
+        2,
+      );
+      for await (const order of all) sequences.push(order.id?.sequence ?? 0n);
+      expect(sequences).toEqual([1n, 2n, 3n, 4n, 5n]);
     });
-    expect(await query.account((await signerFromPrivateKey("33".repeat(32))).address)).toBeUndefined();
-  });
 
-  it("goes through all pages", async () => {
-    const { query, client, tenant } = await startWorld();
-    await client.submit([1, 2, 3, 4, 5].map((token) => submitDeployment(tenant.address, token)));
-    const sequences: bigint[] = [];
-    const all = pages(
-      (page) => query.orders({ page }),
-      (answer) => answer.orders,
-      2,
-    );
-    for await (const order of all) sequences.push(order.id?.sequence ?? 0n);
-    expect(sequences).toEqual([1n, 2n, 3n, 4n, 5n]);
-  });
-
-  it("follows every block in order, over a restart of the node", async () => {
-    const world = await startWorld();
-    const { query, client, tenant } = world;
-    const leaving = new AbortController();
-    const seen: ExchangeBlock[] = [];
-    let found: ExchangeBlock | undefined;
-    const following = (async () => {
-      for await (const block of query.blocks(leaving.signal)) {
-        seen.push(block);
-        if (block.events.some(({ type }) => type === "deployment")) found = block;
-        if (found !== undefined && block.height >= found.height + 2n) leaving.abort();
-      }
-    })();
-    await query.waitForHeight((await query.height()) + 2n);
-    const { port } = new URL(world.node.rpcUrl);
-    await world.node.close();
-    world.node = await startNode(world.home, tenant.address, Number(port));
-    const result = await client.submit([submitDeployment(tenant.address, 1)]);
-    await following;
-    expect(found?.height).toBe(result.height);
-    const first = seen[0]?.height ?? 0n;
-    expect(seen.map(({ height }) => height)).toEqual(seen.map((_block, index) => first + BigInt(index)));
-    expect(seen.every(({ complete }) => complete)).toBe(true);
-    expect(seen.every(({ time }) => Math.abs(time.getTime() - Date.now()) < 120_000)).toBe(true);
-  });
-
-  it("hears of blocks over the WebSocket as they come", async () => {
-    const { node } = await startWorld();
-    // It would take half a minute to ask.
-    const query = await connect(node.rpcUrl, { pollInterval: 30_000 });
-    const start = Date.now();
-    await query.waitForHeight((await query.height()) + 3n);
-    expect(Date.now() - start).toBeLessThan(10_000);
-  });
-
-  it("goes on with the next endpoint, and tells an unreachable network from all else", async () => {
-    const { node, query } = await startWorld();
-    const silent: Server = createServer(() => undefined);
-    await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
-    closers.push(() => {
-      silent.closeAllConnections();
-      silent.close();
+    it("follows every block in order, over a restart of the node", async () => {
+      const world = await startWorld();
+      const { query, client, tenant } = world;
+      const leaving = new AbortController();
+      const seen: ExchangeBlock[] = [];
+      let found: ExchangeBlock | undefined;
+      const following = (async () => {
+        for await (const block of query.blocks(leaving.signal)) {
+          seen.push(block);
+          if (block.events.some(({ type }) => type === "deployment")) found = block;
+          if (found !== undefined && block.height >= found.height + 2n) leaving.abort();
+        }
+      })();
+      await query.waitForHeight((await query.height()) + 2n);
+      await world.node.close();
+      await restart(world);
+      const result = await client.submit([submitDeployment(tenant.address, 1)]);
+      await following;
+      expect(found?.height).toBe(result.height);
+      const first = seen[0]?.height ?? 0n;
+      expect(seen.map(({ height }) => height)).toEqual(seen.map((_block, index) => first + BigInt(index)));
+      expect(seen.every(({ complete }) => complete)).toBe(true);
+      expect(seen.every(({ time }) => Math.abs(time.getTime() - Date.now()) < 120_000)).toBe(true);
     });
-    const silentUrl = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
-    const closed: Server = createServer();
-    await new Promise<void>((resolve) => closed.listen(0, "127.0.0.1", resolve));
-    const refusing = `http://127.0.0.1:${(closed.address() as AddressInfo).port}`;
-    await new Promise((resolve) => closed.close(resolve));
-    const both = await connect([refusing, silentUrl, node.rpcUrl], { requestTimeout: 200 });
-    expect(await both.height()).toBeGreaterThan(0n);
 
-    const failure = await connect([refusing, silentUrl], { requestTimeout: 200, patience: 300 }).catch(
-      (error) => error,
-    );
-    expect(failure).toBeInstanceOf(NetworkUnreachable);
-    expect(failure.message).toMatch(/\(connect ECONNREFUSED .*\).*\(no answer within 200 ms\)/);
-    await expect(connect(node.rpcUrl, { chainId: "dcx-other" })).rejects.toThrow(WrongChain);
-    const leaving = AbortSignal.abort(new Error("the user left"));
-    await expect(query.height({ signal: leaving })).rejects.toThrow("the user left");
-    const waiting = query.waitForHeight(1_000_000n);
-    query.close();
-    await expect(waiting).rejects.toThrow(/closed/);
-  });
-});
-
-describe("signing for the exchange", () => {
-  it("pays what it estimated, and reports the hash before it sends", async () => {
-    const { query, client, tenant } = await startWorld();
-    const estimate = await client.estimateFee([submitDeployment(tenant.address, 1)], { memo: "first" });
-    const signed: string[] = [];
-    const result = await client.submit([submitDeployment(tenant.address, 1)], {
-      memo: "first",
-      onSigned: async (hash, plan) => {
-        expect(await query.transaction(hash)).toBeUndefined();
-        expect(plan).toMatchObject({ sequence: 0n, attempt: 1, fee: estimate });
-        signed.push(hash);
-      },
+    it("hears of blocks over the WebSocket as they come", async () => {
+      const { node } = await startWorld();
+      // It would take half a minute to ask.
+      const query = await connect(node.rpcUrls[0], { pollInterval: 30_000 });
+      const start = Date.now();
+      await query.waitForHeight((await query.height()) + 3n);
+      expect(Date.now() - start).toBeLessThan(10_000);
     });
-    expect(signed).toEqual([result.hash]);
-    expect(result.fee).toEqual(estimate);
-    expect(result.gasUsed).toBeLessThanOrEqual(estimate.gas);
-    expect((await query.totals()).feePool).toBe(estimate.amount);
-  });
 
-  it("sends one transaction after the other, however many are asked for at once", async () => {
-    const { query, client, tenant } = await startWorld();
-    const results = await Promise.all(
-      [1, 2, 3, 4].map((token) => client.submit([submitDeployment(tenant.address, token)])),
-    );
-    expect(new Set(results.map(({ hash }) => hash)).size).toBe(4);
-    expect((await query.account(tenant.address))?.sequence).toBe(4n);
-  });
+    it("goes on with the next endpoint, and tells an unreachable network from all else", async () => {
+      const { node, query } = await startWorld();
+      const silent: Server = createServer(() => undefined);
+      await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
+      closers.push(() => {
+        silent.closeAllConnections();
+        silent.close();
+      });
+      const silentUrl = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+      const closed: Server = createServer();
+      await new Promise<void>((resolve) => closed.listen(0, "127.0.0.1", resolve));
+      const refusing = `http://127.0.0.1:${(closed.address() as AddressInfo).port}`;
+      await new Promise((resolve) => closed.close(resolve));
+      const both = await connect([refusing, silentUrl, ...node.rpcUrls], { requestTimeout: 200 });
+      expect(await both.height()).toBeGreaterThan(0n);
 
-  it("gets along with another program that has the same key", async () => {
-    const { node, query, client, tenant } = await startWorld();
-    const other = await SigningExchangeClient.connect(await connect(node.rpcUrl), tenant);
-    const results = await Promise.all(
-      [1, 2, 3, 4, 5, 6].map((token) =>
-        (token % 2 === 0 ? client : other).submit([submitDeployment(tenant.address, token)]),
-      ),
-    );
-    expect(results).toHaveLength(6);
-    expect((await query.account(tenant.address))?.sequence).toBe(6n);
-    expect((await query.totals()).activeDeployments).toBe(6n);
-  });
-
-  it("brings a transaction through a restart of the node, once", async () => {
-    const world = await startWorld();
-    const { query, client, tenant } = world;
-    const { port } = new URL(world.node.rpcUrl);
-    const sending = client.submit([submitDeployment(tenant.address, 1)], {
-      onSigned: () => world.node.close(),
+      const failure = await connect([refusing, silentUrl], { requestTimeout: 200, patience: 300 }).catch(
+        (error) => error,
+      );
+      expect(failure).toBeInstanceOf(NetworkUnreachable);
+      expect(failure.message).toMatch(/\(connect ECONNREFUSED .*\).*\(no answer within 200 ms\)/);
+      await expect(connect(node.rpcUrls[0], { chainId: "dcx-other" })).rejects.toThrow(WrongChain);
+      const leaving = AbortSignal.abort(new Error("the user left"));
+      await expect(query.height({ signal: leaving })).rejects.toThrow("the user left");
+      const waiting = query.waitForHeight(1_000_000n);
+      query.close();
+      await expect(waiting).rejects.toThrow(/closed/);
     });
-    const outcome = sending.catch((error: unknown) => error);
-    await world.node.done;
-    world.node = await startNode(world.home, tenant.address, Number(port));
-    expect(await outcome).toMatchObject({ responses: [{ type: "submitDeployment", value: { existed: false } }] });
-    expect((await query.account(tenant.address))?.sequence).toBe(1n);
   });
 
-  it("sends nothing when it is cancelled before the signature, and follows when after", async () => {
-    const { query, client, tenant } = await startWorld();
-    const leaving = AbortSignal.abort(new Error("the user left"));
-    await expect(client.submit([submitDeployment(tenant.address, 1)], { signal: leaving })).rejects.toThrow(
-      "the user left",
-    );
-    expect((await query.account(tenant.address))?.sequence).toBe(0n);
-    const late = new AbortController();
-    const result = await client.submit([submitDeployment(tenant.address, 1)], {
-      signal: late.signal,
-      onSigned: () => late.abort(new Error("the user left")),
+  describe("signing for the exchange", () => {
+    it("pays what it estimated, and reports the hash before it sends", async () => {
+      const { query, client, tenant } = await startWorld();
+      const estimate = await client.estimateFee([submitDeployment(tenant.address, 1)], { memo: "first" });
+      const signed: string[] = [];
+      const result = await client.submit([submitDeployment(tenant.address, 1)], {
+        memo: "first",
+        onSigned: async (hash, plan) => {
+          expect(await query.transaction(hash)).toBeUndefined();
+          expect(plan).toMatchObject({ sequence: 0n, attempt: 1, fee: estimate });
+          signed.push(hash);
+        },
+      });
+      expect(signed).toEqual([result.hash]);
+      expect(result.fee).toEqual(estimate);
+      expect(result.gasUsed).toBeLessThanOrEqual(estimate.gas);
+      expect((await query.totals()).feePool).toBe(estimate.amount);
     });
-    expect(result.responses).toHaveLength(1);
-    expect((await query.account(tenant.address))?.sequence).toBe(1n);
-  });
 
-  it("tells a refusal before the block from a failure in it, with the exchange's own code", async () => {
-    const { query, client, tenant } = await startWorld();
-    const id = { tenant: tenant.address, sequence: 9n };
-    const cancel = messages.cancelDeployment({ tenant: tenant.address, id, incarnation: 1n });
-    const refused = await client.submit([cancel]).catch((error: unknown) => error);
-    expect(refused).toBeInstanceOf(TransactionRejected);
-    expect(refused).toMatchObject({ exchangeCode: ExchangeErrorCode.DeploymentNotFound });
-    expect((await query.account(tenant.address))?.sequence).toBe(0n);
-    const failed = await client.submit([cancel], { gas: 300_000n }).catch((error: unknown) => error);
-    expect(failed).toBeInstanceOf(TransactionFailed);
-    expect(failed).toMatchObject({ exchangeCode: ExchangeErrorCode.DeploymentNotFound, height: expect.any(BigInt) });
-    expect((await query.account(tenant.address))?.sequence).toBe(1n);
-  });
+    it("sends one transaction after the other, however many are asked for at once", async () => {
+      const { query, client, tenant } = await startWorld();
+      const results = await Promise.all(
+        [1, 2, 3, 4].map((token) => client.submit([submitDeployment(tenant.address, token)])),
+      );
+      expect(new Set(results.map(({ hash }) => hash)).size).toBe(4);
+      expect((await query.account(tenant.address))?.sequence).toBe(4n);
+    });
 
-  it("names the account that is short of tokens", async () => {
-    const { node, client, tenant, query } = await startWorld();
-    const { denomination } = await query.parameters();
-    const tooMuch = messages.send(tenant.address, tenant.address, initialBalance * 2n, denomination);
-    await expect(client.submit([tooMuch])).rejects.toThrow(InsufficientFunds);
-    const stranger = await signerFromPrivateKey("44".repeat(32));
-    const poor = await SigningExchangeClient.connect(await connect(node.rpcUrl), stranger);
-    const failure = poor.submit([submitDeployment(stranger.address, 1)]);
-    await expect(failure).rejects.toThrow(new RegExp(`Account ${stranger.address} has not enough tokens`));
+    it("gets along with another program that has the same key", async () => {
+      const { node, query, client, tenant } = await startWorld();
+      const other = await SigningExchangeClient.connect(await connect(node.rpcUrls[0]), tenant);
+      const results = await Promise.all(
+        [1, 2, 3, 4, 5, 6].map((token) =>
+          (token % 2 === 0 ? client : other).submit([submitDeployment(tenant.address, token)]),
+        ),
+      );
+      expect(results).toHaveLength(6);
+      expect((await query.account(tenant.address))?.sequence).toBe(6n);
+      expect((await query.totals()).activeDeployments).toBe(6n);
+    });
+
+    it("brings a transaction through a restart of the node, once", async () => {
+      const world = await startWorld();
+      const { query, client, tenant } = world;
+      const sending = client.submit([submitDeployment(tenant.address, 1)], {
+        onSigned: () => world.node.close(),
+      });
+      const outcome = sending.catch((error: unknown) => error);
+      await world.node.done;
+      await restart(world);
+      expect(await outcome).toMatchObject({ responses: [{ type: "submitDeployment", value: { existed: false } }] });
+      expect((await query.account(tenant.address))?.sequence).toBe(1n);
+    });
+
+    it("sends nothing when it is cancelled before the signature, and follows when after", async () => {
+      const { query, client, tenant } = await startWorld();
+      const leaving = AbortSignal.abort(new Error("the user left"));
+      await expect(client.submit([submitDeployment(tenant.address, 1)], { signal: leaving })).rejects.toThrow(
+        "the user left",
+      );
+      expect((await query.account(tenant.address))?.sequence).toBe(0n);
+      const late = new AbortController();
+      const result = await client.submit([submitDeployment(tenant.address, 1)], {
+        signal: late.signal,
+        onSigned: () => late.abort(new Error("the user left")),
+      });
+      expect(result.responses).toHaveLength(1);
+      expect((await query.account(tenant.address))?.sequence).toBe(1n);
+    });
+
+    it("tells a refusal before the block from a failure in it, with the exchange's own code", async () => {
+      const { query, client, tenant } = await startWorld();
+      const id = { tenant: tenant.address, sequence: 9n };
+      const cancel = messages.cancelDeployment({ tenant: tenant.address, id, incarnation: 1n });
+      const refused = await client.submit([cancel]).catch((error: unknown) => error);
+      expect(refused).toBeInstanceOf(TransactionRejected);
+      expect(refused).toMatchObject({ exchangeCode: ExchangeErrorCode.DeploymentNotFound });
+      expect((await query.account(tenant.address))?.sequence).toBe(0n);
+      const failed = await client.submit([cancel], { gas: 300_000n }).catch((error: unknown) => error);
+      expect(failed).toBeInstanceOf(TransactionFailed);
+      expect(failed).toMatchObject({ exchangeCode: ExchangeErrorCode.DeploymentNotFound, height: expect.any(BigInt) });
+      expect((await query.account(tenant.address))?.sequence).toBe(1n);
+    });
+
+    it("names the account that is short of tokens", async () => {
+      const { node, client, tenant, query } = await startWorld();
+      const { denomination } = await query.parameters();
+      const tooMuch = messages.send(tenant.address, tenant.address, initialBalance * 2n, denomination);
+      await expect(client.submit([tooMuch])).rejects.toThrow(InsufficientFunds);
+      const stranger = await signerFromPrivateKey("44".repeat(32));
+      const poor = await SigningExchangeClient.connect(await connect(node.rpcUrls[0]), stranger);
+      const failure = poor.submit([submitDeployment(stranger.address, 1)]);
+      await expect(failure).rejects.toThrow(new RegExp(`Account ${stranger.address} has not enough tokens`));
+    });
   });
 });

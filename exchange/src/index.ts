@@ -2,6 +2,19 @@ export { Application, type ApplicationLog, type ApplicationOptions, FacilitatorM
 export { type DefaultGenesisOptions, defaultGenesis } from "./application/default-genesis";
 export { exchangeMachine } from "./application/exchange-machine";
 export { exchangeQueries } from "./application/exchange-queries";
+export {
+  type DistributedNode,
+  type DistributedNodeOptions,
+  startDistributedNode,
+} from "./distributed/distributed-node";
+export {
+  distributedGenesis,
+  type GenesisValidator,
+  initializeEngine,
+  installGenesis,
+  isDistributed,
+  type NodeIdentity,
+} from "./distributed/engine-home";
 export { checkHome } from "./node/check-home";
 export { type EmbeddedNode, type EmbeddedNodeOptions, startEmbeddedNode } from "./node/embedded-node";
 export { Branch } from "./state/branch";

@@ -1,0 +1,48 @@
+import {
+  ResponseApplySnapshotChunk_Result as ChunkResult,
+  ResponseOfferSnapshot_Result as OfferResult,
+  type Request,
+  type Response,
+} from "cosmjs-types/tendermint/abci/types";
+import type { Application } from "../application";
+
+/** The engine asked for something that the application does not take part in. */
+export class UnsupportedRequest extends Error {
+  override readonly name = "UnsupportedRequest";
+}
+
+/**
+ * What the application answers to a request of the consensus engine (ABCI 2.0, CometBFT 0.38). Under an engine the
+ * blocks' bounds are the application's alone: the engine hands every pending transaction to PrepareProposal, or the
+ * part of a block that is kept for confirmations could not be filled from behind a flood.
+ * @throws UnsupportedRequest, and what the application throws: both must stop the node
+ */
+export function answer(application: Application, request: Request): Response {
+  if (request.echo !== undefined) return { echo: { message: request.echo.message } };
+  if (request.flush !== undefined) return { flush: {} };
+  if (request.info !== undefined) return { info: application.info(request.info) };
+  if (request.initChain !== undefined) {
+    const initChain = application.initChain(request.initChain);
+    const block = { maxBytes: -1n, maxGas: -1n };
+    return { initChain: { ...initChain, consensusParams: { ...initChain.consensusParams, block } } };
+  }
+  if (request.query !== undefined) return { query: application.query(request.query) };
+  if (request.checkTx !== undefined) return { checkTx: application.checkTx(request.checkTx) };
+  if (request.prepareProposal !== undefined) {
+    return { prepareProposal: application.prepareProposal(request.prepareProposal) };
+  }
+  if (request.processProposal !== undefined) {
+    return { processProposal: application.processProposal(request.processProposal) };
+  }
+  if (request.finalizeBlock !== undefined) {
+    return { finalizeBlock: application.finalizeBlock(request.finalizeBlock) };
+  }
+  if (request.commit !== undefined) return { commit: application.commit() };
+  if (request.listSnapshots !== undefined) return { listSnapshots: { snapshots: [] } };
+  if (request.offerSnapshot !== undefined) return { offerSnapshot: { result: OfferResult.REJECT } };
+  if (request.loadSnapshotChunk !== undefined) return { loadSnapshotChunk: { chunk: new Uint8Array() } };
+  if (request.applySnapshotChunk !== undefined) {
+    return { applySnapshotChunk: { result: ChunkResult.ABORT, refetchChunks: [], rejectSenders: [] } };
+  }
+  throw new UnsupportedRequest(`the engine asked for ${Object.keys(request).join(", ")}, which dcx does not answer`);
+}

@@ -1,0 +1,149 @@
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Logger } from "pino";
+import { z } from "zod";
+import { type AbciServer, serveAbci } from "../abci/serve";
+import { Application } from "../application";
+import { exchangeMachine } from "../application/exchange-machine";
+import { exchangeQueries } from "../application/exchange-queries";
+import { lockHome } from "../node/home-lock";
+import { readEngineGenesis } from "./engine-home";
+import { type Engine, startEngine } from "./engine-process";
+
+export interface DistributedNodeOptions {
+  /** Made by `initializeEngine`, with the genesis that all validators share. */
+  readonly home: string;
+  /** Path of the `cometbft` command. */
+  readonly cometbft: string;
+  /** Where CometBFT's JSON-RPC listens. */
+  readonly rpc: { readonly host: string; readonly port: number };
+  /** Where other nodes reach this one. */
+  readonly peers: {
+    readonly host: string;
+    readonly port: number;
+    /** `id@host:port` of nodes to keep a connection to. */
+    readonly persistent: readonly string[];
+  };
+  /** In place of what config.toml says, by its keys. */
+  readonly settings?: Readonly<Record<string, string>>;
+  readonly logger: Logger;
+}
+
+export interface DistributedNode {
+  readonly rpcUrl: string;
+  readonly chainId: string;
+  /** Process id of CometBFT. */
+  readonly enginePid: number;
+  /** Resolves once the node has a block and answers. Rejects when it stops before that. */
+  readonly ready: Promise<void>;
+  /** Ends the engine, then the application. */
+  close(): Promise<void>;
+  /** Resolves after close; rejects when the node had to stop: its engine went away, or the application failed. */
+  readonly done: Promise<void>;
+}
+
+const statusAnswer = z.object({ result: z.object({ sync_info: z.object({ latest_block_height: z.string() }) }) });
+
+/**
+ * Runs a node of an exchange under CometBFT: the application in this process, the engine as a child. The two live and
+ * die together: where one ends, the other is ended and `done` rejects, for whoever supervises this process to start it
+ * again; from any point of a crash both go on with the same app hash.
+ * @throws when the folder is in use or holds no genesis
+ */
+export async function startDistributedNode(options: DistributedNodeOptions): Promise<DistributedNode> {
+  const { home, logger, rpc, peers } = options;
+  const genesis = readEngineGenesis(home);
+  mkdirSync(home, { recursive: true, mode: 0o700 });
+  const opened: (() => unknown)[] = [];
+  let closing: Promise<void> | undefined;
+  const closeAll = () => {
+    closing ??= (async () => {
+      for (const close of opened.reverse()) await close();
+    })();
+    return closing;
+  };
+  try {
+    const lock = await lockHome(home);
+    opened.push(() => lock.release());
+    const application = new Application({
+      path: join(home, "state"),
+      machine: exchangeMachine,
+      queries: exchangeQueries,
+      log: logger,
+    });
+    opened.push(() => application.close());
+
+    let finished = () => {};
+    let failed = (_error: unknown) => {};
+    const done = new Promise<void>((resolve, reject) => {
+      finished = resolve;
+      failed = reject;
+    });
+    done.catch(() => {});
+    const stopForGood = (error: unknown) => {
+      logger.fatal({ err: error }, "the node stops");
+      void closeAll().finally(() => failed(error));
+    };
+
+    // Not under `home`: the path of a Unix socket has little room. Nobody else can enter the folder.
+    const folder = mkdtempSync(join(tmpdir(), "dcx-abci-"));
+    opened.push(() => rmSync(folder, { recursive: true, force: true }));
+    const socket = join(folder, "application.sock");
+    const abci: AbciServer = await serveAbci(application, { socket, onFatal: stopForGood });
+    opened.push(() => abci.close());
+
+    const engine: Engine = startEngine({
+      home,
+      cometbft: options.cometbft,
+      application: socket,
+      settings: {
+        "consensus.timeout_commit": `${genesis.parameters?.blockInterval ?? 500n}ms`,
+        "consensus.create_empty_blocks": "true",
+        ...options.settings,
+        "rpc.laddr": `tcp://${rpc.host}:${rpc.port}`,
+        "p2p.laddr": `tcp://${peers.host}:${peers.port}`,
+        "p2p.persistent_peers": peers.persistent.join(","),
+      },
+      logger,
+    });
+    opened.push(() => engine.close());
+    void engine.gone.then((how) => {
+      if (closing === undefined) stopForGood(new Error(`CometBFT ${how}; its last lines are in this log`));
+    });
+
+    const rpcUrl = `http://${rpc.host}:${rpc.port}`;
+    const ready = Promise.race([untilFirstBlock(rpcUrl, () => closing !== undefined), done]);
+    ready.catch(() => {});
+    return {
+      rpcUrl,
+      chainId: genesis.chainId,
+      enginePid: engine.pid,
+      ready,
+      close: async () => {
+        await closeAll();
+        finished();
+      },
+      done,
+    };
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+}
+
+/** Milliseconds between two looks whether the engine answers: it says nothing by itself. */
+const lookInterval = 100;
+
+async function untilFirstBlock(rpcUrl: string, stopped: () => boolean): Promise<void> {
+  while (!stopped()) {
+    try {
+      const response = await fetch(`${rpcUrl}/status`, { signal: AbortSignal.timeout(5_000) });
+      const { result } = statusAnswer.parse(await response.json());
+      if (BigInt(result.sync_info.latest_block_height) > 0n) return;
+    } catch {
+      // Not yet.
+    }
+    await new Promise((resolve) => setTimeout(resolve, lookInterval));
+  }
+}

@@ -1,0 +1,118 @@
+import { execFile } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import type { Genesis } from "@dcx/protocol";
+import { Genesis as GenesisCodec } from "@dcx/protocol";
+import { z } from "zod";
+import { applicationVersion } from "../application/application";
+import { writeFileDurably } from "../node/durable-file";
+
+const run = promisify(execFile);
+
+/** A validator as a genesis names it. */
+export interface GenesisValidator {
+  /** ed25519, 32 bytes in base64. */
+  readonly publicKey: string;
+  readonly power: bigint;
+  /** For people. */
+  readonly name: string;
+}
+
+/** What others have to know of a node to reach it and to let it validate. */
+export interface NodeIdentity {
+  /** CometBFT's id of the node in its peer network: 40 hexadecimal digits. */
+  readonly nodeId: string;
+  /** Of the key with which it signs blocks where a genesis makes it a validator: ed25519, base64. */
+  readonly validatorKey: string;
+}
+
+const keyFile = z.object({ pub_key: z.object({ type: z.literal("tendermint/PubKeyEd25519"), value: z.base64() }) });
+
+/** Where the engine of a node in `home` keeps its files. */
+export function engineHome(home: string): string {
+  return join(home, "cometbft");
+}
+
+/** Whether `home` belongs to a node that runs under CometBFT. */
+export function isDistributed(home: string): boolean {
+  return existsSync(join(engineHome(home), "config", "priv_validator_key.json"));
+}
+
+/**
+ * Makes the folder of a node under CometBFT: its keys, and the engine's own commented config.toml. What is there
+ * already stays.
+ * @param cometbft path of the `cometbft` command
+ */
+export async function initializeEngine(home: string, cometbft: string): Promise<NodeIdentity> {
+  const engine = engineHome(home);
+  await cometbftCommand(cometbft, ["init", "--home", engine]);
+  const { stdout } = await cometbftCommand(cometbft, ["show-node-id", "--home", engine]);
+  const path = join(engine, "config", "priv_validator_key.json");
+  const parsed = keyFile.safeParse(JSON.parse(readFileSync(path, "utf8")));
+  if (!parsed.success) throw new Error(`${path} does not hold an ed25519 validator key: dcx needs one of that kind`);
+  return { nodeId: stdout.trim(), validatorKey: parsed.data.pub_key.value };
+}
+
+async function cometbftCommand(cometbft: string, command: readonly string[]) {
+  try {
+    return await run(cometbft, [...command]);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(`\`${cometbft} ${command.join(" ")}\` failed: ${reason}`, { cause: error });
+  }
+}
+
+/**
+ * The genesis.json of a chain under CometBFT. A block's bounds in bytes and gas are not the engine's but the
+ * application's own (`abci/answer`), so here they are unlimited.
+ * @param time when the chain begins: validators wait for it
+ */
+export function distributedGenesis(
+  appState: Genesis,
+  validators: readonly GenesisValidator[],
+  time: Date,
+): Readonly<Record<string, unknown>> {
+  if (validators.length === 0) throw new Error("a chain needs at least one validator");
+  return {
+    genesis_time: time.toISOString(),
+    chain_id: appState.chainId,
+    initial_height: "1",
+    consensus_params: {
+      block: { max_bytes: "-1", max_gas: "-1" },
+      evidence: { max_age_num_blocks: "100000", max_age_duration: "172800000000000", max_bytes: "1048576" },
+      validator: { pub_key_types: ["ed25519"] },
+      version: { app: applicationVersion.toString() },
+      abci: { vote_extensions_enable_height: "0" },
+    },
+    validators: validators.map(({ publicKey, power, name }) => ({
+      pub_key: { type: "tendermint/PubKeyEd25519", value: publicKey },
+      power: power.toString(),
+      name,
+    })),
+    app_hash: "",
+    app_state: GenesisCodec.toJSON(appState),
+  };
+}
+
+/** Gives the engine of a node its genesis, in place of any other. @throws when the node has begun a chain already */
+export function installGenesis(home: string, genesis: Readonly<Record<string, unknown>>): void {
+  if (existsSync(join(home, "state"))) {
+    throw new Error(`${home} holds a chain already: its genesis can't change; begin in another folder`);
+  }
+  const path = join(engineHome(home), "config", "genesis.json");
+  writeFileDurably(path, `${JSON.stringify(genesis, undefined, 2)}\n`, 0o644);
+}
+
+/** What `dcx` reads of an engine's genesis. @throws when the node has none, or none of dcx */
+export function readEngineGenesis(home: string): Genesis {
+  const path = join(engineHome(home), "config", "genesis.json");
+  const schema = z.looseObject({ chain_id: z.string(), app_state: z.record(z.string(), z.unknown()) });
+  try {
+    return GenesisCodec.fromJSON(schema.parse(JSON.parse(readFileSync(path, "utf8"))).app_state);
+  } catch (error) {
+    throw new Error(`${path} is no genesis of an exchange: put the one that all its validators share there`, {
+      cause: error,
+    });
+  }
+}
