@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { purgeDatacenter, readDatacenterConfiguration } from "@dcx/datacenter";
@@ -22,6 +22,7 @@ import {
   signerFromPrivateKey,
 } from "@dcx/protocol";
 import pino from "pino";
+import { listeningPorts } from "./support/footprint";
 import { dcxCommand, eventually } from "./support/world";
 
 const { buildImages } = require("../examples/images/build.cjs") as {
@@ -191,7 +192,7 @@ describe("an agent that is killed again and again", () => {
     const before = await ready(stable);
     const { address } = before.connections["public"] ?? {};
     const container = before.workloads["api"]?.instances[0]?.containerId;
-    const ports = listening(agent?.pid);
+    const ports = listeningPorts(agent?.pid);
 
     const present = new Map<number, DeploymentId>();
     for (let round = 0; round < kills; round++) {
@@ -224,7 +225,7 @@ describe("an agent that is killed again and again", () => {
     expect(filesIn("instances")).toHaveLength(present.size + 1);
     expect(filesIn("volumes")).toHaveLength(present.size + 1);
     // The agent's, the tunnels', and one for each global connection.
-    expect(listening(agent?.pid).length).toBe(ports.length + present.size);
+    expect(listeningPorts(agent?.pid).length).toBe(ports.length + present.size);
     expect((await query.leases({ state: LeaseState.BROKEN })).leases).toEqual([]);
 
     for (const id of [...present.values(), stable]) await cancel(id);
@@ -234,27 +235,8 @@ describe("an agent that is killed again and again", () => {
       patience,
       async () => [...filesIn("instances"), ...filesIn("volumes")].length === 0,
     );
-    await eventually("no port is left", patience, async () => listening(agent?.pid).length === ports.length - 1);
+    await eventually("no port is left", patience, async () => listeningPorts(agent?.pid).length === ports.length - 1);
     const totals = await query.totals();
     expect([totals.activeLeases, totals.openOrders, totals.collateral, totals.deposits]).toEqual([0n, 0n, 0n, 0n]);
   });
 });
-
-/** The TCP ports on which a process, or one that it started, listens (in this network). */
-function listening(pid: number | undefined): readonly string[] {
-  const sockets = new Set(
-    readdirSync(`/proc/${pid}/fd`).flatMap((descriptor) => {
-      try {
-        return [readlinkSync(`/proc/${pid}/fd/${descriptor}`)];
-      } catch {
-        return [];
-      }
-    }),
-  );
-  return readFileSync(`/proc/${pid}/net/tcp`, "latin1")
-    .split("\n")
-    .slice(1)
-    .map((line) => line.trim().split(/\s+/))
-    .filter(([, , , state, , , , , , inode]) => state === "0A" && sockets.has(`socket:[${inode}]`))
-    .map(([, local]) => local ?? "");
-}

@@ -5,6 +5,7 @@
  * the real node and real datacenters. Arguments go to jest. Reports lie in `reports/`.
  */
 const { spawnSync } = require("node:child_process");
+const os = require("node:os");
 const path = require("node:path");
 const { findOrBuildEngine } = require("./engine.cjs");
 
@@ -27,9 +28,13 @@ async function main() {
     throw new Error("The images of the examples could not be built.");
   }
   const jest = path.join(root, "node_modules", "jest", "bin", "jest.js");
+  const args = process.argv.slice(2);
+  // End-to-end tests mostly wait for blocks: two at once take little more than one, even on a machine with two cores.
+  const chosen = args.some((argument) => /^(-i|-w|--runInBand|--maxWorkers)/.test(argument));
+  const workers = chosen ? [] : [`--maxWorkers=${Math.max(2, os.availableParallelism() - 1)}`];
   // What a failed test leaves open must not hold up the report.
-  const args = [jest, "--forceExit", ...process.argv.slice(2)];
-  const result = spawnSync(process.execPath, args, { cwd: root, env, stdio: "inherit" });
+  const command = [jest, "--forceExit", ...workers, ...args];
+  const result = spawnSync(process.execPath, command, { cwd: root, env, stdio: "inherit" });
   process.exitCode = result.status ?? 1;
 }
 

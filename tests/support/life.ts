@@ -1,4 +1,5 @@
 import { ask, askContinuously, containers, expectNothingLeft, expectTokensToAddUp } from "./checks";
+import { type Footprint, footprint } from "./footprint";
 import type { inline } from "./programs";
 import { World, type WorldOptions } from "./world";
 
@@ -14,9 +15,12 @@ export interface Life {
 export function leadLife({ form, program, workload, world: options }: Life): void {
   let world: World;
   let stack: Awaited<ReturnType<World["stack"]>>;
+  let untouched: Footprint;
 
   beforeAll(async () => {
     world = World.create(options);
+    await world.startNetwork();
+    untouched = await footprint(world);
     stack = await world.stack(`life-${form}`, program());
   });
   afterAll(async () => world.close());
@@ -116,8 +120,10 @@ export function leadLife({ form, program, workload, world: options }: Life): voi
     await expectTokensToAddUp(world);
   });
 
-  test("destroy leaves nothing behind", async () => {
+  test("destroy leaves no order, lease, process, container, port or file behind", async () => {
+    expect(await footprint(world)).not.toEqual(untouched);
     await stack.destroy();
     await expectNothingLeft(world);
+    expect(await footprint(world)).toEqual(untouched);
   });
 }
