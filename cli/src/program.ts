@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { datacenterCommand } from "./commands/datacenter";
+import { genesisCommand } from "./commands/genesis";
 import { logsCommand } from "./commands/logs";
 import { lookCommands } from "./commands/look";
 import { networkCommand } from "./commands/network";
@@ -22,6 +23,7 @@ export function dcxProgram(): Command {
     logsCommand(),
     queryCommand(),
     nodeCommand(),
+    genesisCommand(),
     datacenterCommand(),
   ]) {
     program.addCommand(inheritExit(command));

@@ -33,6 +33,11 @@ export interface ExchangeOptions {
   readonly ports?: readonly number[];
 }
 
+/** Path of the `cometbft` command. */
+export function buildCometbft(): Promise<string> {
+  return findOrBuildCometbft({ log: (line) => process.stderr.write(`${line}\n`) });
+}
+
 /** The ways to run an exchange (design: "Envelope and engines"), by name. */
 export const engines: Readonly<Record<string, (options: ExchangeOptions) => Promise<Exchange>>> = {
   "an embedded node": startEmbedded,
@@ -53,7 +58,7 @@ async function startEmbedded({ home, genesis, logger, ports }: ExchangeOptions):
 
 async function startValidators(count: number, options: ExchangeOptions): Promise<Exchange> {
   const { genesis, logger } = options;
-  const cometbft = await findOrBuildCometbft({ log: (line) => process.stderr.write(`${line}\n`) });
+  const cometbft = await buildCometbft();
   const names = Array.from({ length: count }, (_, index) => `validator-${index}`);
   const identities = await Promise.all(names.map((name) => initializeEngine(join(options.home, name), cometbft)));
   const rpcPorts = options.ports ?? (await freePorts(count));
@@ -99,7 +104,7 @@ async function startValidators(count: number, options: ExchangeOptions): Promise
 }
 
 /** TCP ports of 127.0.0.1 that nobody listens on. All are held at once, so they differ. */
-async function freePorts(count: number): Promise<readonly number[]> {
+export async function freePorts(count: number): Promise<readonly number[]> {
   const servers = await Promise.all(
     Array.from({ length: count }, async () => {
       const server = createServer();

@@ -14,7 +14,7 @@ export interface Footprint {
 }
 
 /** Images stay for the next workload that wants them. */
-const kept = /^[^/]+\/images(\/|$)/;
+const kept = /^[^/]+\/runtime\/[^/]+\/images\//;
 
 /** What the network of a world holds now. It has to be started. */
 export async function footprint(world: World): Promise<Footprint> {
