@@ -31,11 +31,11 @@ export async function findManifest(
     return { kind: "found", envelope: remembered };
   }
   const holders = holdersOf(actual);
-  if (holders.length === 0) {
-    return { kind: "undelivered" };
-  }
-  const ask = (): Promise<FoundManifest> => askHolders(session, actual, holders, signal);
-  return sight === "content" ? session.manifestQuestions.ask(actual.version, signal, ask) : ask();
+  const ask = async (): Promise<FoundManifest> =>
+    holders.length === 0 ? { kind: "undelivered" } : askHolders(session, actual, holders, signal);
+  const found = await (sight === "content" ? session.manifestQuestions.ask(actual.version, signal, ask) : ask());
+  // Committed by this process before there was a lease to deliver it to: nobody else can have other stamps for it.
+  return found.kind === "undelivered" && remembered !== undefined ? { kind: "found", envelope: remembered } : found;
 }
 
 async function askHolders(

@@ -77,6 +77,8 @@ export class EngineLog {
       await before;
       await new Promise<void>((resolve) => {
         client.log(request, new Metadata(), { deadline: Date.now() + 5000 }, () => resolve());
+      }).catch(() => {
+        // Its channel was closed while the message waited for its turn: another session has begun.
       });
     })();
   }

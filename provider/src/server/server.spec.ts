@@ -4,15 +4,9 @@ import {
   type ClientUnaryCall,
   credentials,
   Metadata,
-  Server,
-  ServerCredentials,
-  type ServerUnaryCall,
   type ServiceError,
-  type sendUnaryData,
   status,
 } from "@grpc/grpc-js";
-import { EngineService } from "@pulumi/pulumi/proto/engine_grpc_pb";
-import type { LogRequest } from "@pulumi/pulumi/proto/engine_pb";
 import { PluginAttach } from "@pulumi/pulumi/proto/plugin_pb";
 import { ResourceProviderClient } from "@pulumi/pulumi/proto/provider_grpc_pb";
 import {
@@ -37,48 +31,12 @@ import { Empty } from "google-protobuf/google/protobuf/empty_pb";
 import { WaitTimeout } from "../await/wait";
 import { NetworkError, RevisionConflict } from "../network/driver";
 import { type CallContext, type CheckRequest as Check, PartialFailure, type Resource } from "../resources/resource";
+import { FakeEngine } from "../testing/fake-engine";
 import { decode, encode } from "../wire/codec";
 import { Secret, Unknown, type ValueMap } from "../wire/value";
 import { type RunningProvider, serve } from "./serve";
 
 const urn = "urn:pulumi:test::project::dcx:index:Deployment::shop";
-
-interface Line {
-  readonly message: string;
-  readonly urn: string;
-  readonly ephemeral: boolean;
-}
-
-/** An engine that only keeps what it is told. */
-class FakeEngine {
-  readonly lines: Line[] = [];
-  readonly server = new Server();
-  address = "";
-
-  async start(): Promise<void> {
-    this.server.addService(EngineService, {
-      log: (call: ServerUnaryCall<LogRequest, Empty>, answer: sendUnaryData<Empty>) => {
-        const request = call.request;
-        this.lines.push({ message: request.getMessage(), urn: request.getUrn(), ephemeral: request.getEphemeral() });
-        answer(null, new Empty());
-      },
-      getRootResource: unused,
-      setRootResource: unused,
-      startDebugging: unused,
-      requirePulumiVersion: unused,
-    });
-    const port = await new Promise<number>((resolve, reject) => {
-      this.server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, bound) =>
-        error === null ? resolve(bound) : reject(error),
-      );
-    });
-    this.address = `127.0.0.1:${port}`;
-  }
-}
-
-function unused(): void {
-  throw new Error("not used by the plugin");
-}
 
 /** Does what a test says, and keeps what it was asked. */
 class Scripted implements Resource {

@@ -120,7 +120,7 @@ export class ModelNetwork implements NetworkDriver {
   }
 
   async waitForHeight(height: bigint, signal: AbortSignal): Promise<bigint> {
-    await new Promise((resolve) => setTimeout(resolve, 1));
+    await new Promise((resolve) => setTimeout(resolve, 10));
     signal.throwIfAborted();
     if (this.height <= height) {
       this.passBlock();
