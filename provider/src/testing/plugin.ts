@@ -39,7 +39,13 @@ export class Plugin {
   static async start(load: LoadBackend, environment: NodeJS.ProcessEnv = {}): Promise<Plugin> {
     const engine = new FakeEngine();
     await engine.start();
-    const provider = serve({ version: "1.2.3", environment, load, schema: async () => '{"name":"dcx"}' });
+    const provider = serve({
+      version: "1.2.3",
+      environment,
+      load,
+      components: async () => new Map(),
+      schema: async () => '{"name":"dcx"}',
+    });
     const listener = createServer(provider.accept);
     const port = await new Promise<number>((resolve) => {
       listener.listen(0, "127.0.0.1", () => {
