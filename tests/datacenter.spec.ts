@@ -1,11 +1,13 @@
+import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Datacenter, parseConfiguration, startDatacenter } from "@dcx/datacenter";
+import { ControlClient, type Datacenter, parseConfiguration, startDatacenter } from "@dcx/datacenter";
 import { defaultGenesis, type EmbeddedNode, startEmbeddedNode } from "@dcx/exchange";
 import {
   type AccountSigner,
   AgentClient,
+  CloseReason,
   canonicalManifest,
   type DeploymentId,
   type DeploymentStatus,
@@ -32,6 +34,7 @@ jest.setTimeout(180_000);
 
 const tenantKey = "0a".repeat(32);
 const datacenterKeys = { west: "0b".repeat(32), east: "0c".repeat(32) };
+type Infrastructure = NonNullable<Parameters<typeof messages.submitDeployment>[0]["infrastructures"]>[number];
 type Place = keyof typeof datacenterKeys;
 const logger = pino({ level: process.env["DCX_TEST_LOG"] ?? "silent" });
 
@@ -56,7 +59,7 @@ describe("a datacenter on an exchange", () => {
       writeFileSync(join(folder, `${place}.json`), JSON.stringify({ address, privateKey }), { mode: 0o600 });
       accounts.push({ address, balance: 1_000_000_000n });
     }
-    const parameters = { blockInterval: 200n, reconfirmationPeriod: 100n };
+    const parameters = { blockInterval: 200n, reconfirmationPeriod: 100n, noticePeriod: 150n };
     const genesis = defaultGenesis({ chainId: "dcx-datacenter-1", accounts, parameters });
     node = await startEmbeddedNode({ home: join(folder, "node"), genesis, rpc: {}, logger });
     query = await ExchangeQueryClient.connect(node.rpcUrl);
@@ -145,11 +148,16 @@ describe("a datacenter on an exchange", () => {
     return { name: place, region: `us-${place}`, persist: true, resources };
   }
 
-  async function submit(manifest: Manifest, places: readonly Place[], token: number): Promise<DeploymentId> {
+  async function submit(
+    manifest: Manifest,
+    places: readonly Place[],
+    token: number,
+    more: readonly Infrastructure[] = [],
+  ): Promise<DeploymentId> {
     const { responses } = await signing.submit([
       messages.submitDeployment({
         tenant: tenant.address,
-        infrastructures: places.map((place) => infrastructure(place)),
+        infrastructures: [...places.map((place) => infrastructure(place)), ...more],
         waitDuration: 2n,
         version: Buffer.from(manifestVersion(canonicalManifest(manifest))),
         manifestEntries: Object.keys(manifest.workloads).length + Object.keys(manifest.connections).length,
@@ -436,6 +444,63 @@ describe("a datacenter on an exchange", () => {
     await statusUntil(agent, id, ({ workloads }) => workloads["api"]?.instances[0]?.state === "ready");
     await cancel(id);
     await statusUntil(agent, id, ({ workloads }) => Object.keys(workloads).length === 0);
+  });
+
+  it("drains: another datacenter takes over, what runs goes on until then, and nothing is left", async () => {
+    // It asks the exchange itself, as its egress lets it.
+    const script = `require("http").createServer(async (_, response) => {
+      const answer = await fetch(process.env.DCX_ENDPOINTS + "/status");
+      const { network } = (await answer.json()).result.node_info;
+      response.end(JSON.stringify({ region: process.env.DCX_REGION, network, expected: process.env.DCX_CHAIN_ID }));
+    }).listen(9000)`;
+    const container = { image: "dcx.example/two-tier-api:1.0" };
+    const command = ["/usr/local/bin/node", "-e", script];
+    const manifest: Manifest = {
+      schema: 1,
+      salt: "77".repeat(32),
+      workloads: { api: { infrastructure: "any", container, command, egress: [{ to: "exchange" }], ports: [9000] } },
+      connections: { public: { to: "api", port: 9000, from: { global: true } } },
+    };
+    const { region: _, ...anywhere } = { ...infrastructure("west"), name: "any" };
+    const id = await submit(manifest, [], 8, [anywhere]);
+    const leasesOf = ({ leases }: QueryDeploymentResponse) => leases.filter(({ state }) => state === LeaseState.ACTIVE);
+    const [lease] = leasesOf(await until(id, "a lease", (answer) => leasesOf(answer).length === 1));
+    if (lease === undefined) throw new Error("no lease");
+    const [from, to]: [Place, Place] = lease.datacenter === at("west").address ? ["west", "east"] : ["east", "west"];
+    await using agent = await agentOf(lease);
+    const version = await deliver(agent, id, manifest);
+    const served = await statusUntil(agent, id, ({ workloads }) => workloads["api"]?.instances[0]?.state === "ready");
+    const { address } = served.connections["public"] ?? {};
+    const answer = { network: query.chainId, expected: query.chainId };
+    expect(await ask(`${address}/`)).toEqual({ region: `us-${from}`, ...answer });
+    await until(
+      id,
+      "that it serves",
+      (found) => Buffer.compare(leasesOf(found)[0]?.confirmedVersion ?? Buffer.alloc(0), version) === 0,
+    );
+
+    const control = new ControlClient(join(folder, from));
+    expect(await control.drain({ exit: true })).toMatchObject({ leases: 1, draining: { exit: true, drained: false } });
+    const [, successor] = leasesOf(await until(id, "a successor", (found) => leasesOf(found).length === 2));
+    expect(successor?.datacenter).toBe(at(to).address);
+    expect(await ask(`${address}/`)).toMatchObject({ region: `us-${from}` });
+    const after = await until(id, "that the successor alone is left", (found) => leasesOf(found).length === 1);
+    const [left] = leasesOf(after);
+    if (left === undefined) throw new Error("no lease");
+    expect(left.datacenter).toBe(at(to).address);
+    // It took over before the notice was over: nothing broke, and no collateral was lost.
+    const { leases: ended } = await query.leases({ state: LeaseState.CLOSED, deployment: id });
+    expect(ended.map(({ closeReason }) => closeReason)).toEqual([CloseReason.REPLACED]);
+    await using next = await agentOf(left);
+    const moved = await next.status(id);
+    expect(await ask(`${moved.connections["public"]?.address}/`)).toEqual({ region: `us-${to}`, ...answer });
+
+    const { drained } = at(from);
+    if (!drained.aborted) await once(drained, "abort");
+    expect(await control.status()).toMatchObject({ leases: 0, bids: 0, instances: 0, draining: { drained: true } });
+    await cancel(id);
+    await statusUntil(next, id, ({ workloads }) => Object.keys(workloads).length === 0);
+    expect((await control.resume()).draining).toBeUndefined();
   });
 
   it("tells why it would not bid", async () => {

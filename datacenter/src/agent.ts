@@ -1,45 +1,34 @@
 import type { Server } from "node:https";
-import {
-  agentServerOptions,
-  type ConnectionParameters,
-  type DeploymentStatus,
-  type Identity,
-  type PeerVerifier,
-  type SigningExchangeClient,
-} from "@dcx/protocol";
+import { agentServerOptions, type PeerVerifier, type SigningExchangeClient } from "@dcx/protocol";
 import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
+import { Answers } from "./api/answers";
 import { Authorization } from "./api/authorization";
 import { listenAgain } from "./api/listen";
 import { chainUnreachable } from "./api/refusal";
 import { createAgentApi } from "./api/server";
 import { StatusBoard } from "./api/status-board";
-import type { WorkloadLogs } from "./api/workload-logs";
 import { ChainFollower, pause } from "./chain/follower";
 import type { ChainView, ViewChange } from "./chain/view";
 import { ConfigurationError, type DatacenterConfiguration } from "./configuration";
+import { Operation } from "./control/operation";
+import { type Control, startControl } from "./control/server";
 import type { Home } from "./home/home";
 import type { AgentLeaf } from "./identity/agent-leaf";
 import type { DatacenterRoot } from "./identity/root";
 import { PeerFetcher } from "./manifest/fetch-from-peers";
+import { HeldDeployments } from "./manifest/held";
 import { type ManifestStore, openManifestStore } from "./manifest/store";
 import { Reservations } from "./market/commitments";
+import { DrainingState } from "./market/draining";
 import { Market } from "./market/market";
 import type { PricingStrategy } from "./market/pricing";
 import type { Overlay } from "./overlay/overlay";
-import { describeDeployment } from "./reconcile/deployment-status";
-import type { LeaseTarget } from "./reconcile/lease-target";
 import { LeaseTargets } from "./reconcile/lease-target";
 import { Reconciler } from "./reconcile/reconciler";
 import { servedVersion } from "./reconcile/served-version";
 import { register } from "./registration";
 import type { Runtime } from "./runtime/runtime";
-
-/** Of this software. */
-const softwareVersion = "0.1.0";
-
-/** How long the final status of a deployment is told to its tenant. */
-const farewell = 10 * 60_000;
 
 /** How long a request waits for an agent that has just started. */
 const starting = 5_000;
@@ -74,11 +63,11 @@ export class Agent {
   readonly #peers: PeerFetcher;
   readonly #board: StatusBoard;
   readonly #api: FastifyInstance<Server>;
-  readonly #instancesChanged = new Set<() => void>();
+  readonly #answers: Answers;
+  readonly #held: HeldDeployments;
+  readonly #operation: Operation;
+  #control: Control | undefined;
   readonly #unsubscribe: (() => void)[] = [];
-  #held: ReadonlySet<string> = new Set();
-  /** When deployments that are held no more were. */
-  readonly #former = new Map<string, number>();
   #following: Promise<void> = Promise.resolve();
   #registered: Promise<void> = Promise.resolve();
   #url = "";
@@ -90,6 +79,8 @@ export class Agent {
     const datacenter = signing.address;
     const view = (): ChainView | undefined => this.#follower.view;
     this.#store = openManifestStore(home);
+    this.#held = new HeldDeployments(this.#store);
+    const draining = new DrainingState(home.records);
     this.#follower = new ChainFollower({
       query: signing.query,
       datacenter,
@@ -109,6 +100,7 @@ export class Agent {
       trustedTenants: configuration.trustedTenants,
       ...(configuration.collateralBudget === undefined ? {} : { collateralBudget: configuration.collateralBudget }),
       draining: configuration.draining,
+      leaving: () => draining.now !== undefined,
       pricing: parts.pricing,
       served: (lease) => this.#served(lease),
       logger: logger.child({ part: "market" }),
@@ -131,6 +123,15 @@ export class Agent {
         }
       },
     });
+    this.#operation = new Operation({
+      signing,
+      view,
+      market: this.#market,
+      reconciler: this.#reconciler,
+      draining,
+      wake: () => this.#market.wake(this.#stop.signal),
+      logger: logger.child({ part: "control" }),
+    });
     this.#peers = new PeerFetcher({
       chainId,
       datacenter,
@@ -139,7 +140,9 @@ export class Agent {
       view,
       logger: logger.child({ part: "manifest" }),
     });
-    this.#board = new StatusBoard((deployment) => this.#describe(deployment));
+    const answers = new Answers({ chainId, datacenter, region, runtime, overlay, reconciler: this.#reconciler, view });
+    this.#answers = answers;
+    this.#board = new StatusBoard((deployment) => answers.status(deployment));
     const apiLogger = logger.child({ part: "api" });
     this.#api = createAgentApi({
       leaf: leaf.current,
@@ -155,11 +158,11 @@ export class Agent {
         refresh: (deployment) => this.#refresh(deployment),
         logger: apiLogger,
       }),
-      identity: () => this.#identity(),
+      identity: () => answers.identity(),
       store: this.#store,
       status: this.#board,
-      activeVersion: (deployment) => this.#describe(deployment).version,
-      recentlyHeld: (deployment) => performance.now() - (this.#former.get(deployment) ?? -farewell) < farewell,
+      activeVersion: (deployment) => answers.status(deployment).version,
+      recentlyHeld: (deployment) => this.#held.heldRecently(deployment),
       quote: async (order) => {
         await this.#begun();
         if (view() === undefined) throw chainUnreachable();
@@ -171,9 +174,9 @@ export class Agent {
         if (decision === undefined) throw chainUnreachable();
         return decision;
       },
-      knowsWorkload: (deployment, workload) => this.#describe(deployment).workloads[workload] !== undefined,
-      logs: (deployment, workload, instance) => this.#logs(deployment, workload, instance),
-      parameters: (deployment) => this.#parameters(deployment),
+      knowsWorkload: (deployment, workload) => answers.status(deployment).workloads[workload] !== undefined,
+      logs: (deployment, workload, instance) => answers.logs(deployment, workload, instance),
+      parameters: (deployment) => answers.parameters(deployment),
       signal: this.#stop.signal,
       logger: apiLogger,
     });
@@ -196,6 +199,11 @@ export class Agent {
     return this.#registered;
   }
 
+  /** Aborted once it is drained and was asked to end then. */
+  get drained(): AbortSignal {
+    return this.#operation.drained;
+  }
+
   /** Base URL at which it is reached. */
   get url(): string {
     return this.#url;
@@ -205,6 +213,7 @@ export class Agent {
   async close(): Promise<void> {
     this.#stop.abort();
     for (const unsubscribe of this.#unsubscribe) unsubscribe();
+    await this.#control?.close();
     await this.#api.close();
     await this.#following;
     // A transaction that is on its way is followed to its outcome, but not for ever: the next start finds it.
@@ -231,6 +240,7 @@ export class Agent {
         this.#peers.update();
       }),
     );
+    this.#control = await startControl(home.path, this.#operation, logger.child({ part: "control" }));
     this.#registered = this.#register(root, overlay.address, signing);
     this.#following = this.#follower.run(this.#stop.signal);
   }
@@ -266,17 +276,19 @@ export class Agent {
 
   #onBlock(view: ChainView, change: ViewChange): void {
     if (change.leases) {
-      this.#forgetDeployments(view);
+      this.#held.update(view.deployments);
       this.#reconciler.wake();
       this.#peers.update();
     }
+    this.#operation.look();
     this.#market.onChange(change, this.#stop.signal);
   }
 
   #onInstances(): void {
     if (this.#reconciler.looked) this.#looked.abort();
     this.#board.notify();
-    for (const listener of this.#instancesChanged) listener();
+    this.#answers.instancesChanged();
+    this.#operation.look();
     for (const { placement, current, version } of this.#reconciler.look.targets) {
       const served = this.#served(placement.lease);
       const runs = served !== undefined && Buffer.from(served).toString("hex") === version;
@@ -284,25 +296,6 @@ export class Agent {
       if (current && runs && version !== undefined) this.#store.forgetBefore(placement.deployment, version);
     }
     this.#market.wake(this.#stop.signal);
-  }
-
-  /** Of what this datacenter holds no lease any more it keeps no manifest, and soon no word. */
-  #forgetDeployments(view: ChainView): void {
-    const now = performance.now();
-    for (const deployment of this.#store.deployments()) {
-      if (!view.deployments.has(deployment)) this.#store.forget(deployment);
-    }
-    for (const deployment of this.#held) {
-      if (!view.deployments.has(deployment)) this.#former.set(deployment, now);
-    }
-    this.#held = new Set(view.deployments.keys());
-    for (const [deployment, since] of this.#former) {
-      if (now - since > farewell || view.deployments.has(deployment)) this.#former.delete(deployment);
-    }
-  }
-
-  #targets(deployment: string): readonly LeaseTarget[] {
-    return this.#reconciler.look.targets.filter(({ placement }) => placement.deployment === deployment);
   }
 
   #served(lease: string): Uint8Array | undefined {
@@ -316,65 +309,6 @@ export class Agent {
       (id) => this.#reconciler.health.of(id),
       (id) => this.#reconciler.accepts(id),
     );
-  }
-
-  #describe(deployment: string): DeploymentStatus {
-    return describeDeployment({
-      deployment,
-      height: this.#follower.view?.height ?? 0n,
-      targets: this.#targets(deployment),
-      observed: this.#reconciler.look.observed.filter(({ labels }) => labels.deployment === deployment),
-      health: (id) => this.#reconciler.health.of(id),
-      progress: (id) => this.#reconciler.progress(id),
-      connections: this.#parts.overlay.status(),
-    });
-  }
-
-  #logs(deployment: string, workload: string, index: number | undefined): WorkloadLogs {
-    return {
-      runtime: this.#parts.runtime,
-      instances: () =>
-        this.#reconciler.look.observed.filter(
-          ({ labels }) =>
-            labels.deployment === deployment &&
-            labels.workload === workload &&
-            (index === undefined || labels.index === index),
-        ),
-      subscribe: (listener) => {
-        this.#instancesChanged.add(listener);
-        return () => this.#instancesChanged.delete(listener);
-      },
-    };
-  }
-
-  async #parameters(deployment: string): Promise<ConnectionParameters> {
-    const { overlay } = this.#parts;
-    const targets = this.#targets(deployment);
-    const workloads: ConnectionParameters["workloads"] = {};
-    for (const { placement, workloads: placed } of targets) {
-      for (const { workload } of placed) {
-        const certificate = await overlay.certificate(placement.lease, workload);
-        workloads[workload] = { certificate, addresses: [overlay.address] };
-      }
-    }
-    return {
-      lease: targets[0]?.placement.lease ?? "",
-      version: targets[0]?.version ?? "",
-      workloads,
-    };
-  }
-
-  #identity(): Identity {
-    const { configuration, runtime, signing } = this.#parts;
-    return {
-      chainId: signing.query.chainId,
-      datacenter: signing.address,
-      region: configuration.region,
-      isolation: runtime.isolation,
-      unenforced: [...runtime.unenforced],
-      version: softwareVersion,
-      height: (this.#follower.view?.height ?? 0n).toString(),
-    };
   }
 }
 

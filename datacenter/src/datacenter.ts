@@ -41,6 +41,8 @@ export interface Datacenter {
   readonly tunnelAddress: string;
   /** Resolves once its record on chain is as configured, or it was closed. */
   readonly registered: Promise<void>;
+  /** Aborted once it is drained, where it was asked to end then (`dcx datacenter drain --exit`). */
+  readonly drained: AbortSignal;
   /** Stops the agent. Workloads go on running, and its next start finds them. */
   close(): Promise<void>;
   /** Resolves when it has been closed. */
@@ -121,6 +123,7 @@ export async function startDatacenter(
       agentUrl: agent.url,
       tunnelAddress: overlay.address,
       registered: agent.registered,
+      drained: agent.drained,
       close: () => {
         closing ??= closeOpened().then(finish);
         return closing;

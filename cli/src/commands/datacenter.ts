@@ -5,6 +5,7 @@ import type { Isolation } from "@dcx/protocol";
 import { Command } from "commander";
 import { announceReady } from "../processes/detached";
 import { onTermination } from "../processes/termination";
+import { drainCommand } from "./drain";
 
 /** What a datacenter with `isolation: auto` would choose here, or "none" with the reason why nothing better is had. */
 async function strongestIsolation(): Promise<{ readonly strongest: Isolation; readonly why: string }> {
@@ -35,9 +36,11 @@ export function datacenterCommand(): Command {
       const { readDatacenterConfiguration, startDatacenter } = await import("@dcx/datacenter");
       const running = await startDatacenter(readDatacenterConfiguration(readFileSync(options.config, "utf8")));
       announceReady({ address: running.address, agentUrl: running.agentUrl });
-      await Promise.race([onTermination(), running.done]);
+      const drained = new Promise((resolve) => running.drained.addEventListener("abort", resolve, { once: true }));
+      await Promise.race([onTermination(), running.done, drained]);
       await running.close();
     });
+  datacenter.addCommand(drainCommand());
   datacenter
     .command("check")
     .description("say what is wrong with a configuration")

@@ -143,6 +143,12 @@ export class ChainFollower {
     });
   }
 
+  /** A notice of its own, so that it is not given again before the view shows it. */
+  noteNotice(lease: string, endHeight: bigint): void {
+    const known = this.#view?.leases.get(lease);
+    if (known !== undefined) this.#view?.leases.set(lease, { ...known, noticeEndHeight: endHeight });
+  }
+
   async #follow(view: MutableView, signal: AbortSignal): Promise<void> {
     for await (const block of this.#options.query.blocks(signal, view.height + 1n)) {
       if (!block.complete) {

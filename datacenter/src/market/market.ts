@@ -26,6 +26,8 @@ import { boundCollateral, type Capacity, type Commitment, freeCapacity } from ".
 import { commitmentsOnChain, type Reservations } from "./commitments";
 import { dueConfirmations, type ServedVersion } from "./confirm-current-leases";
 import { type BidDecision, decideBid } from "./decide-bid";
+import { type DrainProgress, drainProgress, leasesWithoutNotice } from "./draining";
+import { giveNotices } from "./give-notice";
 import { orderOf } from "./order-of-terms";
 import type { PricingStrategy } from "./pricing";
 
@@ -48,7 +50,10 @@ export interface MarketOptions {
   readonly unenforced: readonly string[];
   readonly trustedTenants: readonly string[];
   readonly collateralBudget?: bigint;
+  /** True: takes no new leases. */
   readonly draining: boolean;
+  /** Whether it also gives notice for those that it has. */
+  readonly leaving: () => boolean;
   /** From the chain's block interval in milliseconds. */
   readonly pricing: (blockInterval: bigint) => PricingStrategy;
   readonly served: ServedVersion;
@@ -133,6 +138,17 @@ export class Market {
     return decideBid(order, this.#situation(view, view.record, order, this.#commitments(view)));
   }
 
+  /** What a datacenter that drains still waits for. */
+  drainProgress(view: ChainView, instances: number): DrainProgress {
+    const pending = this.#options.reservations
+      .pending(view.height)
+      .filter(
+        ({ order }) =>
+          ![...view.fulfillments.values()].some(({ id }) => id?.order !== undefined && orderKey(id.order) === order),
+      );
+    return drainProgress(view, pending.length, instances);
+  }
+
   /** Capacity that is neither sold nor promised. */
   free(view: ChainView): Capacity {
     return freeCapacity(this.#options.capacity, this.#commitments(view));
@@ -141,6 +157,7 @@ export class Market {
   async #work(signal: AbortSignal): Promise<void> {
     try {
       await this.#confirmCurrentLeases(signal);
+      await this.#giveNotices(signal);
       await this.#withdrawWithoutCapacity(signal);
       await this.#bidOnOpenOrders(signal);
     } catch (error) {
@@ -183,6 +200,14 @@ export class Market {
         await follower.refresh(deploymentKey(lease), signal);
       }
     }
+  }
+
+  /** Bids that are open are not taken back: one that is matched meanwhile would be a broken lease. */
+  async #giveNotices(signal: AbortSignal): Promise<void> {
+    const { follower, leaving } = this.#options;
+    const view = follower.view;
+    if (view === undefined || !leaving()) return;
+    await giveNotices(this.#options, leasesWithoutNotice(view.leases.values()), signal);
   }
 
   /** Takes back open bids, the newest first, until what is left can be kept: capacity was taken out of service. */
@@ -306,7 +331,8 @@ export class Market {
   }
 
   #situation(view: ChainView, record: Datacenter, order: Order, commitments: readonly Commitment[]) {
-    const { capacity, collateralBudget, draining, gpu, isolation, pricing, trustedTenants, unenforced } = this.#options;
+    const { capacity, collateralBudget, draining, gpu, isolation, leaving, pricing, trustedTenants, unenforced } =
+      this.#options;
     const parameters = view.parameters.parameters;
     const broken = order.id === undefined ? undefined : view.broken.get(infrastructureKey(order.id));
     // What is on its way has not left the balance yet.
@@ -325,7 +351,7 @@ export class Market {
       pricing: pricing(parameters?.blockInterval ?? 1000n),
       ...(broken === undefined ? {} : { excludedUntil: broken + (parameters?.exclusionPeriod ?? 0n) }),
       height: view.height,
-      draining,
+      draining: draining || leaving(),
     };
   }
 
