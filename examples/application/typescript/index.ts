@@ -1,9 +1,8 @@
-import { join } from "node:path";
 import * as dcx from "@dcx/pulumi";
 import * as pulumi from "@pulumi/pulumi";
 
 const shop = new dcx.Application("shop", {
-  file: join(__dirname, "..", "shop.yaml"),
+  file: "../shop.yaml",
   variables: {
     tag: "1.0",
     databaseUrl: new pulumi.Config().requireSecret("databaseUrl"),

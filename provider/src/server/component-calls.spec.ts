@@ -40,6 +40,8 @@ class FakeMonitor {
   readonly outputs: RegisterResourceOutputsRequest[] = [];
   readonly server = new Server();
   address = "";
+  /** Awaited before each answer. */
+  later = async (): Promise<void> => {};
   answer = (request: RegisterResourceRequest): RegisterResourceResponse | Partial<ServiceError> => {
     const response = new RegisterResourceResponse();
     response.setUrn(request.getCustom() ? deployment : component);
@@ -60,12 +62,14 @@ class FakeMonitor {
       answer: sendUnaryData<RegisterResourceResponse>,
     ) => {
       this.registered.push(call.request);
-      const response = this.answer(call.request);
-      if (response instanceof RegisterResourceResponse) {
-        answer(null, response);
-      } else {
-        answer(response);
-      }
+      this.later().then(() => {
+        const response = this.answer(call.request);
+        if (response instanceof RegisterResourceResponse) {
+          answer(null, response);
+        } else {
+          answer(response);
+        }
+      });
     };
     implementation["registerResourceOutputs"] = (
       call: ServerUnaryCall<RegisterResourceOutputsRequest, Empty>,
@@ -310,16 +314,33 @@ describe("Construct", () => {
     expect(monitor.outputs).toEqual([]);
   });
 
-  it("says nothing more where the engine stops because its deployment failed, until it cancels", async () => {
+  it("says that the engine stopped where that is why its deployment is not done", async () => {
     const { answer } = monitor;
     monitor.answer = (asked) =>
       asked.getCustom() ? { code: status.UNAVAILABLE, details: "resource monitor shut down" } : answer(asked);
-    const failing = construct(request()).catch((error: ServiceError) => error.code);
-    while (monitor.registered.length < 2) {
+    const failed = await construct(request()).catch((error: ServiceError) => error);
+    expect(failed).toMatchObject({ code: status.CANCELLED, details: expect.stringMatching(/^the engine stopped/) });
+    expect(monitor.outputs).toEqual([]);
+  });
+
+  it("says so before Cancel is answered, for the engine closes the connection then", async () => {
+    let answerLater = (): void => {};
+    monitor.later = () =>
+      new Promise((resolve) => {
+        answerLater = resolve;
+      });
+    const order: string[] = [];
+    const ending = construct(request()).catch((error: ServiceError) => {
+      order.push(error.details);
+    });
+    while (monitor.registered.length < 1) {
       await new Promise(setImmediate);
     }
     await new Promise<void>((resolve) => client.cancel(new Empty(), () => resolve()));
-    expect(await failing).toBe(status.CANCELLED);
+    order.push("cancelled");
+    await ending;
+    expect(order).toEqual([expect.stringMatching(/^the engine stopped/), "cancelled"]);
+    answerLater();
   });
 
   it("refuses what is wrong with the component's own inputs", async () => {

@@ -7,13 +7,14 @@ import {
   type Children,
   type Component,
   ComponentError,
+  type ComponentRequest,
   type PropertyDependencies,
 } from "../components/component";
 import type { CallContext } from "../resources/resource";
 import { decode, encode } from "../wire/codec";
 import { Secret, type Value, type ValueMap } from "../wire/value";
 import { RequestError } from "./errors";
-import { ResourceMonitor } from "./resource-monitor";
+import { MonitorShutDown, ResourceMonitor } from "./resource-monitor";
 
 /**
  * Construct: the component itself is registered with every option that the program gave it, then it registers its
@@ -34,8 +35,7 @@ export async function construct(
     );
   }
   using monitor = new ResourceMonitor(request.getMonitorendpoint());
-  const registered = await monitor.register(componentRegistration(request), signal);
-  const urn = registered.getUrn();
+  let urn = "";
   const children: Children = {
     register: async (child) => {
       const response = await monitor.register(childRegistration(request, urn, child), signal);
@@ -47,27 +47,34 @@ export async function construct(
       };
     },
   };
-  const { outputs, dependencies, unfinished } = await component
-    .construct(
-      {
-        name: request.getName(),
-        inputs: decode(request.getInputs() ?? new Struct()),
-        dependencies: inputDependencies(request),
-        configuration: configurationOf(request),
-        project: request.getProject(),
-        preview: request.getDryrun(),
-      },
-      children,
-    )
-    .catch(asRequestError);
-  if (!unfinished) {
-    await monitor.registerOutputs(urn, outputs, signal);
+  try {
+    urn = (await monitor.register(componentRegistration(request), signal)).getUrn();
+    const { outputs, dependencies, unfinished } = await component.construct(asked(request), children);
+    if (!unfinished) {
+      await monitor.registerOutputs(urn, outputs, signal);
+    }
+    return constructed(urn, outputs, dependencies);
+  } catch (error) {
+    if (error instanceof MonitorShutDown || signal.aborted) {
+      // The engine prints what it gets as one more error, and worse where it gets none.
+      throw new RequestError(
+        status.CANCELLED,
+        "the engine stopped before all of it was done: because a resource failed, which is said there, or because it was cancelled",
+      );
+    }
+    throw error instanceof ComponentError ? new RequestError(status.INVALID_ARGUMENT, error.message) : error;
   }
-  return constructed(urn, outputs, dependencies);
 }
 
-function asRequestError(error: unknown): never {
-  throw error instanceof ComponentError ? new RequestError(status.INVALID_ARGUMENT, error.message) : error;
+function asked(request: ConstructRequest): ComponentRequest {
+  return {
+    name: request.getName(),
+    inputs: decode(request.getInputs() ?? new Struct()),
+    dependencies: inputDependencies(request),
+    configuration: configurationOf(request),
+    project: request.getProject(),
+    preview: request.getDryrun(),
+  };
 }
 
 function constructed(urn: string, outputs: ValueMap, dependencies: readonly string[]): ConstructResponse {

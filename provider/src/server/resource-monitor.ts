@@ -8,6 +8,14 @@ import {
 import { encode } from "../wire/codec";
 import type { ValueMap } from "../wire/value";
 
+/** A resource failed, which the engine has said, and it takes no more. */
+export class MonitorShutDown extends Error {
+  override readonly name = "MonitorShutDown";
+  constructor() {
+    super("the engine takes no more resources");
+  }
+}
+
 /** The engine's monitor, with which components register their resources: one client for one Construct. */
 export class ResourceMonitor implements Disposable {
   readonly #client: ResourceMonitorClient;
@@ -50,9 +58,7 @@ async function unary<Response>(
   } catch (error) {
     signal.throwIfAborted();
     if (isShutDown(error)) {
-      // A resource failed, which the engine has said, and it takes no more. Whatever were answered to Construct now it
-      // would print as one more error; it ends this process, or cancels, once everything else has come to its end.
-      await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason), { once: true }));
+      throw new MonitorShutDown();
     }
     throw error;
   } finally {

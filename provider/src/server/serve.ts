@@ -1,6 +1,7 @@
 import type { Duplex } from "node:stream";
 import { Server, ServerCredentials, status } from "@grpc/grpc-js";
 import { type IResourceProviderServer, ResourceProviderService } from "@pulumi/pulumi/proto/provider_grpc_pb";
+import { Answers } from "./answers";
 import { Cancellation } from "./cancellation";
 import { EngineLog } from "./engine-log";
 import { RequestError } from "./errors";
@@ -46,10 +47,16 @@ export function serve(settings: ProviderSettings): RunningProvider {
 
 function handlers(requests: Requests, provider: ProviderCalls): IResourceProviderServer {
   const resources = new ResourceCalls(() => provider.backend());
+  const components = new Answers();
   return {
     handshake: outsideCancellation((request) => provider.handshake(request)),
     attach: outsideCancellation((request) => provider.attach(request)),
-    cancel: outsideCancellation(() => provider.cancel()),
+    cancel: (_call, answer) => {
+      const answered = provider.cancel();
+      // An engine that stops closes the connection once this is answered, and says "client connection is closing" of
+      // what is not.
+      void components.settled().then(() => answer(null, answered));
+    },
     getPluginInfo: outsideCancellation(() => provider.getPluginInfo()),
     getSchema: requests.unary((request) => provider.getSchema(request)),
     checkConfig: requests.unary((request) => provider.checkConfig(request)),
@@ -65,11 +72,13 @@ function handlers(requests: Requests, provider: ProviderCalls): IResourceProvide
     delete: requests.unary((request, context) => resources.delete(request, context)),
     invoke: requests.unary((request, context) => resources.invoke(request, context)),
     call: requests.unary(() => unimplemented("methods on resources; its functions are called by Invoke")),
-    construct: requests.unary(async (request, context) => {
-      // Loaded only for programs that have a component.
-      const { construct } = await import("./component-calls.js");
-      return construct(await provider.settings.components(), request, context);
-    }),
+    construct: components.track(
+      requests.unary(async (request, context) => {
+        // Loaded only for programs that have a component.
+        const { construct } = await import("./component-calls.js");
+        return construct(await provider.settings.components(), request, context);
+      }),
+    ),
     parameterize: requests.unary(() => unimplemented("parameters: it is the same for everybody")),
     list: (call) => {
       call.emit("error", {
