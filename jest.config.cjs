@@ -21,6 +21,7 @@ const esModulesOnly = [
   "zod",
   "fast-check",
   "pure-rand",
+  "age-encryption",
   "p-retry",
   "env-paths",
 ];
@@ -28,7 +29,7 @@ const shared = {
   rootDir: __dirname,
   testEnvironment: "node",
   transform: { "^.+\\.(ts|js|mjs)$": swc },
-  transformIgnorePatterns: [`/node_modules/(?!(${esModulesOnly.join("|")})/)`, "/dist/"],
+  transformIgnorePatterns: [`/node_modules/(?!(${esModulesOnly.join("|")})/)`, "^(?!.*/node_modules/).*/dist/"],
   moduleNameMapper: {
     // A lazy import() needs the extension that the compiled file will have.
     "^(\\.{1,2}/.*)\\.js$": "$1",

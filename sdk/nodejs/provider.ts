@@ -35,15 +35,35 @@ export class Provider extends pulumi.ProviderResource {
         opts = opts || {};
         {
             resourceInputs["chainId"] = args?.chainId;
+            resourceInputs["createTimeout"] = args?.createTimeout;
+            resourceInputs["deleteTimeout"] = args?.deleteTimeout;
             resourceInputs["endpoints"] = pulumi.output(args?.endpoints).apply(JSON.stringify);
+            resourceInputs["feeGranter"] = args?.feeGranter;
+            resourceInputs["gasAdjustment"] = pulumi.output(args?.gasAdjustment).apply(JSON.stringify);
+            resourceInputs["gasLimit"] = pulumi.output(args?.gasLimit).apply(JSON.stringify);
+            resourceInputs["gasPrice"] = args?.gasPrice;
             resourceInputs["keyFile"] = args?.keyFile;
+            resourceInputs["keyFilePassword"] = args?.keyFilePassword ? pulumi.secret(args.keyFilePassword) : undefined;
+            resourceInputs["keyFilePasswordCommand"] = pulumi.output(args?.keyFilePasswordCommand).apply(JSON.stringify);
+            resourceInputs["maxCostPerMonth"] = args?.maxCostPerMonth;
+            resourceInputs["maxFee"] = args?.maxFee;
+            resourceInputs["minimumIsolation"] = args?.minimumIsolation;
             resourceInputs["mnemonic"] = args?.mnemonic ? pulumi.secret(args.mnemonic) : undefined;
             resourceInputs["namespace"] = args?.namespace;
             resourceInputs["namespaceKey"] = args?.namespaceKey ? pulumi.secret(args.namespaceKey) : undefined;
             resourceInputs["network"] = args?.network;
+            resourceInputs["patience"] = args?.patience;
             resourceInputs["privateKey"] = args?.privateKey ? pulumi.secret(args.privateKey) : undefined;
+            resourceInputs["signerAuthority"] = args?.signerAuthority;
+            resourceInputs["signerCertificate"] = args?.signerCertificate;
+            resourceInputs["signerCertificateKey"] = args?.signerCertificateKey ? pulumi.secret(args.signerCertificateKey) : undefined;
+            resourceInputs["signerCommand"] = pulumi.output(args?.signerCommand).apply(JSON.stringify);
+            resourceInputs["signerTimeout"] = args?.signerTimeout;
+            resourceInputs["signerToken"] = args?.signerToken ? pulumi.secret(args.signerToken) : undefined;
+            resourceInputs["signerUrl"] = args?.signerUrl;
             resourceInputs["skipAwait"] = pulumi.output(args?.skipAwait).apply(JSON.stringify);
             resourceInputs["timeout"] = args?.timeout;
+            resourceInputs["updateTimeout"] = args?.updateTimeout;
         }
         opts = pulumi.mergeOptions(utilities.resourceOptsDefaults(), opts);
         super(Provider.__pulumiType, name, resourceInputs, opts);
@@ -55,43 +75,123 @@ export class Provider extends pulumi.ProviderResource {
  */
 export interface ProviderArgs {
     /**
-     * Chain that must answer there. Without: whichever does. Environment: DCX_CHAIN_ID.
+     * Chain that must answer there. Without: the one that the endpoints agree on. Environment: DCX_CHAIN_ID.
      */
     chainId?: pulumi.Input<string | undefined>;
     /**
-     * URLs of nodes of the exchange. Environment: DCX_ENDPOINTS, separated by commas.
+     * The same for creates alone. Default: `timeout`. Environment: DCX_CREATE_TIMEOUT.
+     */
+    createTimeout?: pulumi.Input<string | undefined>;
+    /**
+     * The same for deletes alone. Default: `timeout`. Environment: DCX_DELETE_TIMEOUT.
+     */
+    deleteTimeout?: pulumi.Input<string | undefined>;
+    /**
+     * URLs of nodes of the exchange, tried in this order. One that does not answer, lags behind the others or is of another chain is left for the next. Environment: DCX_ENDPOINTS, separated by commas.
      */
     endpoints?: pulumi.Input<pulumi.Input<string>[] | undefined>;
     /**
-     * The same as a file that dcx wrote. Environment: DCX_KEY_FILE.
+     * Account that pays the fees of transactions; it has granted that to the one that deploys. Default: the account that deploys. Environment: DCX_FEE_GRANTER.
+     */
+    feeGranter?: pulumi.Input<string | undefined>;
+    /**
+     * The gas limit of a transaction is what it takes as things are, times this. Default: `1.4`. Environment: DCX_GAS_ADJUSTMENT.
+     */
+    gasAdjustment?: pulumi.Input<number | undefined>;
+    /**
+     * Gas limit of every transaction, in place of what it takes as things are. Environment: DCX_GAS_LIMIT.
+     */
+    gasLimit?: pulumi.Input<number | undefined>;
+    /**
+     * Micro-units for a unit of gas, with or without the denomination. Default: the least that the exchange takes. Environment: DCX_GAS_PRICE.
+     */
+    gasPrice?: pulumi.Input<string | undefined>;
+    /**
+     * The account that deploys, as the path of a key file, encrypted or not: see `dcx keys`. Environment: DCX_KEY_FILE.
      */
     keyFile?: pulumi.Input<string | undefined>;
+    /**
+     * Password of an encrypted key file, or the age identity (`AGE-SECRET-KEY-1…`) that it is encrypted to. Environment: DCX_KEY_FILE_PASSWORD.
+     */
+    keyFilePassword?: pulumi.Input<string | undefined>;
+    /**
+     * A command, with its arguments, that prints that password as its first line. Environment: DCX_KEY_FILE_PASSWORD_COMMAND.
+     */
+    keyFilePasswordCommand?: pulumi.Input<pulumi.Input<string>[] | undefined>;
+    /**
+     * Tokens that all deployments of the program together may cost a month at most, by their maximum prices. A program that could cost more is refused before anything of it is changed. Default: no limit. Environment: DCX_MAX_COST_PER_MONTH.
+     */
+    maxCostPerMonth?: pulumi.Input<string | undefined>;
+    /**
+     * Tokens that one transaction may cost in fees at most: one that would cost more is not signed. Default: no limit. Environment: DCX_MAX_FEE.
+     */
+    maxFee?: pulumi.Input<string | undefined>;
+    /**
+     * The weakest way in which a datacenter may keep workloads apart: `container`, `sandbox` (or containers) or `none`. Infrastructures require it of their datacenter by the attributes `isolation` or `isolated`; one that asks for less is refused. Default: what each infrastructure asks for. Environment: DCX_MINIMUM_ISOLATION.
+     */
+    minimumIsolation?: pulumi.Input<string | undefined>;
     /**
      * The account that deploys, as 12 to 24 words. Environment: DCX_MNEMONIC.
      */
     mnemonic?: pulumi.Input<string | undefined>;
     /**
-     * Keeps two stacks with the same resource names apart. Environment: DCX_NAMESPACE.
+     * Keeps two stacks with the same project, name and resources apart. Default: empty. Environment: DCX_NAMESPACE.
      */
     namespace?: pulumi.Input<string | undefined>;
     /**
-     * For signers that never show their key. Environment: DCX_NAMESPACE_KEY.
+     * What deployments are found again by and manifests are salted with: at least 32 characters, the same for the life of the deployments. Needed with `signerCommand` and `signerUrl`, and by a tenant and managers that change one deployment. Default: derived from the account's key. Environment: DCX_NAMESPACE_KEY.
      */
     namespaceKey?: pulumi.Input<string | undefined>;
     /**
-     * Where to deploy: `embedded` (an exchange on this machine), `exchange` (at `endpoints`), or the URL of an exchange. Environment: DCX_NETWORK.
+     * Where to deploy: `embedded` (an exchange on this machine), `exchange` (at `endpoints`), or the URL of an exchange. Default: `exchange` with `endpoints`, else `embedded`; where `CI` is set or a signer is configured it has to be said. Environment: DCX_NETWORK.
      */
     network?: pulumi.Input<string | undefined>;
     /**
-     * The same as 64 hexadecimal digits. Environment: DCX_PRIVATE_KEY.
+     * How long an exchange that does not answer is asked again, at one endpoint after the other with growing pauses, before what needed it fails. Default: `10s`. Environment: DCX_PATIENCE.
+     */
+    patience?: pulumi.Input<string | undefined>;
+    /**
+     * The account that deploys, as 64 hexadecimal digits. Environment: DCX_PRIVATE_KEY.
      */
     privateKey?: pulumi.Input<string | undefined>;
     /**
-     * Whether resources are done once their transaction is in a block.
+     * Certificate of the authority that vouches for `signerUrl`: PEM, or the path of a file with it. Default: the authorities that Node.js knows. Environment: DCX_SIGNER_AUTHORITY.
+     */
+    signerAuthority?: pulumi.Input<string | undefined>;
+    /**
+     * Certificate that this client shows at `signerUrl`: PEM, or the path of a file with it. Environment: DCX_SIGNER_CERTIFICATE.
+     */
+    signerCertificate?: pulumi.Input<string | undefined>;
+    /**
+     * Its key: PEM, or the path of a file with it. Environment: DCX_SIGNER_CERTIFICATE_KEY.
+     */
+    signerCertificateKey?: pulumi.Input<string | undefined>;
+    /**
+     * A command, with its arguments, that signs for the account that deploys: see docs/external-signer.md. It is run without a shell. Needs `namespaceKey`. Environment: DCX_SIGNER_COMMAND.
+     */
+    signerCommand?: pulumi.Input<pulumi.Input<string>[] | undefined>;
+    /**
+     * How long one signature may take: longer where a person has to confirm it. Default: `30s`. Environment: DCX_SIGNER_TIMEOUT.
+     */
+    signerTimeout?: pulumi.Input<string | undefined>;
+    /**
+     * Bearer token for `signerUrl`. Environment: DCX_SIGNER_TOKEN.
+     */
+    signerToken?: pulumi.Input<string | undefined>;
+    /**
+     * An HTTPS URL that signs for the account that deploys: see docs/external-signer.md. Needs `namespaceKey`. Environment: DCX_SIGNER_URL.
+     */
+    signerUrl?: pulumi.Input<string | undefined>;
+    /**
+     * Whether resources are done once their transaction is in a block. Default: `false`. Environment: DCX_SKIP_AWAIT.
      */
     skipAwait?: pulumi.Input<boolean | undefined>;
     /**
-     * How long a create, update or delete may take, such as `10m` (the default).
+     * How long a create, update or delete may take where the resource does not say. Default: `10m`. Environment: DCX_TIMEOUT.
      */
     timeout?: pulumi.Input<string | undefined>;
+    /**
+     * The same for updates alone. Default: `timeout`. Environment: DCX_UPDATE_TIMEOUT.
+     */
+    updateTimeout?: pulumi.Input<string | undefined>;
 }

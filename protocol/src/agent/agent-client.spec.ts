@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { connect, type TLSSocket } from "node:tls";
 import { PeerVerifier } from "../certificates/peer-verifier";
 import { type CertificateWithKey, certificateDer, createDatacenterRoot, createLeaf } from "../certificates/x509";
-import { type AccountSigner, signerFromPrivateKey } from "../client/signers";
+import { type AccountSigner, signerFromPrivateKey } from "../signer/account-signer";
 import { AgentClient, type AgentClientOptions } from "./agent-client";
 import { AgentAnswerInvalid, AgentNotTrusted, AgentRefused, AgentUnreachable } from "./agent-errors";
 import type { AgentCaller, AgentTarget } from "./agent-session";

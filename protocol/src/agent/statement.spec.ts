@@ -1,5 +1,5 @@
 import { inspect } from "node:util";
-import { type AccountSigner, signerFromMnemonic, signerFromPrivateKey } from "../client/signers";
+import { type KeySigner, signerFromMnemonic, signerFromPrivateKey } from "../signer/account-signer";
 import {
   encodeStatement,
   type SignedStatement,
@@ -11,7 +11,7 @@ import {
 
 const now = Date.UTC(2026, 0, 1);
 const clientKey = "ab".repeat(32);
-let tenant: AccountSigner;
+let tenant: KeySigner;
 let claims: StatementClaims;
 let expected: StatementExpectation;
 

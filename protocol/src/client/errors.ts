@@ -140,3 +140,13 @@ export class TransactionOutcomeUnknown extends ExchangeClientError {
     );
   }
 }
+
+/** The key could not be read, or whoever holds it did not sign. Nothing was sent. Its message holds no secret. */
+export class SignerFailed extends ExchangeClientError {
+  readonly code = "signer-failed";
+}
+
+/** A transaction would cost more in fees than was allowed. It was not signed. */
+export class FeeRefused extends ExchangeClientError {
+  readonly code = "fee-refused";
+}

@@ -1,6 +1,9 @@
 import { createHash } from "node:crypto";
 import type { EncodeObject, OfflineDirectSigner, Registry } from "@cosmjs/proto-signing";
 import type { SigningStargateClient } from "@cosmjs/stargate";
+import { formatDecimal } from "../quantities/decimal";
+import { formatTokens } from "../quantities/tokens";
+import { FeeRefused } from "./errors";
 import type { ExchangeEvent } from "./exchange-events";
 import type { CallOptions, CommittedTransaction, ExchangeQueryClient } from "./exchange-query-client";
 import { createRegistry, decodeMessageResponse, type MessageResponse } from "./messages";
@@ -11,6 +14,13 @@ import { deliverTransaction, type SequenceAt, type SignedTransaction } from "./t
 export interface SigningClientOptions {
   /** Gas limit = simulated gas × this. Default 1.4. */
   readonly gasFactor?: number;
+  /**
+   * Micro-units for a unit of gas, scaled by 10^18. Default: the exchange's minimum. With a denomination only where
+   * that is the chain's.
+   */
+  readonly gasPrice?: { readonly amount: bigint; readonly denomination?: string | undefined };
+  /** Micro-units that a transaction may cost at most. */
+  readonly maxFee?: bigint;
   /** Blocks after the current one in which a signed transaction can count. Default 60. */
   readonly timeoutBlocks?: number;
   /** How long a signed transaction is followed while nothing can be learned, in ms. Default 300 000. */
@@ -127,7 +137,10 @@ export class SigningExchangeClient {
     return result;
   }
 
-  /** What `submit` would pay now. Sends nothing and needs no signature. Throws as `submit` does before it signs. */
+  /**
+   * What `submit` would pay now. Sends nothing and needs no signature. Throws FeeRefused where that is more than
+   * allowed, and as `submit` does before it signs.
+   */
   async estimateFee(
     messages: readonly EncodeObject[],
     options: CallOptions & { readonly feeGranter?: string; readonly memo?: string; readonly gas?: bigint } = {},
@@ -137,13 +150,41 @@ export class SigningExchangeClient {
       this.query.parameters({ signal: options.signal }),
       options.gas ?? this.gasLimit(messages, options.memo ?? "", options.signal),
     ]);
-    const price = BigInt(parameters?.minimumGasPrice || "0");
+    const price = this.gasPrice(BigInt(parameters?.minimumGasPrice || "0"), denomination);
+    const amount = (gas * price + rateScale - 1n) / rateScale;
+    const { maxFee } = this.options;
+    if (maxFee !== undefined && amount > maxFee) {
+      throw new FeeRefused(
+        `This transaction would cost ${formatTokens(amount)} in fees (${gas} gas), and at most ${formatTokens(maxFee)} ` +
+          "is allowed: it was not signed. Raise `maxFee`, or lower what makes it dear (`gasPrice`, `gasAdjustment`, " +
+          "`gasLimit`).",
+      );
+    }
     return {
-      amount: (gas * price + rateScale - 1n) / rateScale,
+      amount,
       denomination,
       gas,
       ...(options.feeGranter === undefined ? {} : { granter: options.feeGranter }),
     };
+  }
+
+  /** Throws FeeRefused where the exchange would take no transaction at the price that was asked for. */
+  private gasPrice(least: bigint, denomination: string): bigint {
+    const { gasPrice } = this.options;
+    if (gasPrice === undefined) return least;
+    if (gasPrice.denomination !== undefined && gasPrice.denomination !== denomination) {
+      throw new FeeRefused(
+        `\`gasPrice\` is in ${gasPrice.denomination}, and fees on ${this.query.chainId} are in ${denomination}.`,
+      );
+    }
+    if (gasPrice.amount < least) {
+      const text = (price: bigint): string => `${formatDecimal(price, 18)}${denomination}`;
+      throw new FeeRefused(
+        `\`gasPrice\` is ${text(gasPrice.amount)}, and ${this.query.chainId} takes no less than ${text(least)}: ` +
+          "raise it, or leave it out to pay just that.",
+      );
+    }
+    return gasPrice.amount;
   }
 
   private async submitNext(messages: readonly EncodeObject[], options: SubmitOptions): Promise<SubmitResult> {

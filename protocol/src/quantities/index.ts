@@ -1,5 +1,5 @@
 export { formatCpu, MAX_CPU, parseCpu } from "./cpu";
-export { MAX_UINT64 } from "./decimal";
+export { type Decimal, MAX_UINT64, parseDecimal, scaleDecimal } from "./decimal";
 export { formatDuration, MAX_DURATION, parseDuration } from "./duration";
 export { QuantityError } from "./error";
 export * from "./rate";

@@ -1,7 +1,10 @@
 import { encode } from "../wire/codec";
 import { Secret, type Value, type ValueMap } from "../wire/value";
-import { ConfigurationError, secretSettings } from "./configuration";
+import { ConfigurationError } from "./configuration";
+import { statedNetwork } from "./network-settings";
+import { Reader } from "./reader";
 import { isUndetermined, resolveConfiguration } from "./resolve";
+import { secretSettings } from "./settings";
 
 export interface ConfigurationCheck {
   /** As given, with what is secret marked so; nothing from the environment, for inputs are kept in state. */
@@ -63,22 +66,8 @@ export function diffConfiguration(olds: ValueMap, news: ValueMap): Configuration
 
 /** As far as the inputs alone say: the environment of the time when they were written is not known. */
 function identityOf(inputs: ValueMap): { readonly kind: string | undefined; readonly chainId: string | undefined } {
-  try {
-    // A stand-in signer: who signs is no matter here, and its absence is no problem.
-    const { network } = resolveConfiguration(
-      {
-        network: inputs["network"] ?? null,
-        endpoints: inputs["endpoints"] ?? null,
-        chainId: inputs["chainId"] ?? null,
-      },
-      { DCX_KEY_FILE: inputs["network"] === undefined && inputs["endpoints"] === undefined ? "" : "any" },
-    );
-    return network.kind === "embedded"
-      ? { kind: network.said ? "embedded" : undefined, chainId: undefined }
-      : { kind: "exchange", chainId: network.chainId };
-  } catch {
-    return { kind: undefined, chainId: undefined };
-  }
+  const network = statedNetwork(new Reader(inputs, {}));
+  return { kind: network?.kind, chainId: network?.kind === "exchange" ? network.chainId : undefined };
 }
 
 /** Equal for equal values: secrets are compared by what they hold, which never leaves this process. */

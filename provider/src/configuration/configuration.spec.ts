@@ -26,7 +26,17 @@ describe("the configuration", () => {
       signer: undefined,
       namespace: "",
       namespaceKey: undefined,
-      timeout: 600,
+      minimumIsolation: undefined,
+      fees: {
+        feeGranter: undefined,
+        gasPrice: undefined,
+        gasAdjustment: undefined,
+        gasLimit: undefined,
+        maxFee: undefined,
+      },
+      maxCostPerMonth: undefined,
+      timeouts: { create: 600, update: 600, delete: 600 },
+      patience: 10_000,
       skipAwait: false,
     });
   });
@@ -76,7 +86,7 @@ describe("the configuration", () => {
   it.each<[string, ValueMap, NodeJS.ProcessEnv, string]>([
     ["an exchange without endpoints", { network: "exchange", keyFile: "k" }, {}, "endpoints: is missing"],
     ["an exchange without signer", { endpoints: url }, {}, "needs a signer"],
-    ["an endpoint that is no URL", { endpoints: ["rpc.example.org"], keyFile: "k" }, {}, '"rpc.example.org" is no URL'],
+    ["an endpoint that is no URL", { endpoints: ["rpc.example.org"], keyFile: "k" }, {}, "number 1 is no URL"],
     ["two signers", { endpoints: url, mnemonic: words, keyFile: "k" }, {}, "only one of mnemonic and keyFile"],
     [
       "two in the environment",
@@ -112,7 +122,117 @@ describe("the configuration", () => {
     ["1h", 3600],
     [45, 45],
   ])("reads a timeout of %s", (timeout, seconds) => {
-    expect(resolveConfiguration({ timeout }, {}).timeout).toBe(seconds);
+    expect(resolveConfiguration({ timeout }, {}).timeouts).toEqual({
+      create: seconds,
+      update: seconds,
+      delete: seconds,
+    });
+  });
+
+  it("has times of their own for creates, updates and deletes", () => {
+    const { timeouts, patience } = resolveConfiguration(
+      { timeout: "1m", createTimeout: "2m", deleteTimeout: 5, patience: "1m" },
+      { DCX_UPDATE_TIMEOUT: "3m" },
+    );
+    expect(timeouts).toEqual({ create: 120, update: 180, delete: 5 });
+    expect(patience).toBe(60_000);
+  });
+
+  it("reads what may be spent", () => {
+    const { fees, maxCostPerMonth } = resolveConfiguration(
+      { network: "embedded", gasPrice: "0.0002udcx", gasAdjustment: 1.8, maxFee: "0.05", maxCostPerMonth: 250 },
+      {},
+    );
+    expect(fees).toEqual({
+      feeGranter: undefined,
+      gasPrice: { amount: 2n * 10n ** 14n, denomination: "udcx" },
+      gasAdjustment: 1.8,
+      gasLimit: undefined,
+      maxFee: 50_000n,
+    });
+    expect(maxCostPerMonth).toBe(250_000_000n);
+  });
+
+  const exchange = { endpoints: url };
+  const namespaceKey = "n".repeat(32);
+  it.each<[string, ValueMap, NodeJS.ProcessEnv, unknown]>([
+    [
+      "an encrypted key file with the password of the environment",
+      { keyFile: "k.age" },
+      { DCX_KEY_FILE_PASSWORD: "hush" },
+      { kind: "keyFile", path: "k.age", password: "hush", passwordCommand: undefined },
+    ],
+    [
+      "a password command of the stack before a password of the environment",
+      { keyFile: "k.age", keyFilePasswordCommand: '["pass","show","dcx"]' },
+      { DCX_KEY_FILE_PASSWORD: "hush" },
+      { kind: "keyFile", path: "k.age", password: undefined, passwordCommand: ["pass", "show", "dcx"] },
+    ],
+    [
+      "a signing command as a list",
+      { signerCommand: ["sign", "with spaces"], signerTimeout: "2m", namespaceKey: new Secret(namespaceKey) },
+      {},
+      { kind: "command", command: ["sign", "with spaces"], timeout: 120_000 },
+    ],
+    [
+      "a signing command of the environment",
+      {},
+      { DCX_SIGNER_COMMAND: "dcx keys sign", DCX_NAMESPACE_KEY: namespaceKey },
+      { kind: "command", command: ["dcx", "keys", "sign"], timeout: 30_000 },
+    ],
+    [
+      "a remote signer",
+      { signerUrl: "https://signer.example.org/dcx", signerToken: new Secret("hush"), namespaceKey },
+      {},
+      {
+        kind: "remote",
+        url: "https://signer.example.org/dcx",
+        token: "hush",
+        certificate: undefined,
+        certificateKey: undefined,
+        authority: undefined,
+        timeout: 30_000,
+      },
+    ],
+  ])("takes %s", (_, inputs, environment, signer) => {
+    expect(resolveConfiguration({ ...exchange, ...inputs }, environment).signer).toEqual(signer);
+  });
+
+  it.each<[string, ValueMap, string]>([
+    [
+      "a signing command without a namespace key",
+      { signerCommand: "sign" },
+      "namespaceKey: is needed with signerCommand",
+    ],
+    ["a remote signer without one", { signerUrl: "https://s.example" }, "namespaceKey: is needed with signerUrl"],
+    ["a namespace key that is short", { keyFile: "k", namespaceKey: "hush" }, "must be at least 32 characters"],
+    ["a remote signer in clear", { signerUrl: "http://s.example", namespaceKey }, "begins with https://"],
+    ["a remote signer with a password", { signerUrl: "https://u:hush@s.example", namespaceKey }, "set signerToken"],
+    [
+      "a certificate without its key",
+      { signerUrl: "https://s.example", signerCertificate: "c.pem", namespaceKey },
+      "signerCertificateKey: is missing",
+    ],
+    ["a password without its file", { privateKey: key, keyFilePassword: "hush" }, "goes with keyFile"],
+    [
+      "two sources of a password",
+      { keyFile: "k", keyFilePassword: "hush", keyFilePasswordCommand: "pass" },
+      "only one of keyFilePassword and keyFilePasswordCommand",
+    ],
+    ["a gas price that is none", { privateKey: key, gasPrice: "cheap" }, "gasPrice: must be micro-units"],
+    ["a gas limit beside a factor", { privateKey: key, gasLimit: 1, gasAdjustment: 2 }, "set one of the two"],
+    ["a fee granter that is none", { privateKey: key, feeGranter: "bob" }, "must be the address of an account"],
+    [
+      "an isolation that there is not",
+      { privateKey: key, minimumIsolation: "strong" },
+      "must be container, sandbox, none",
+    ],
+    ["a limit that is none", { privateKey: key, maxCostPerMonth: "much" }, "maxCostPerMonth: must be an amount"],
+    ["an endpoint with something secret in it", { endpoints: ["hush@host"], privateKey: key }, "number 1 is no URL"],
+  ])("refuses %s", (_, inputs, message) => {
+    const found = problems({ ...exchange, ...inputs });
+    expect(found).toContain(message);
+    expect(found).not.toContain("hush");
   });
 });
 
@@ -120,7 +240,7 @@ describe("CheckConfig", () => {
   it("gives back what was given, with secrets marked, and nothing of the environment", () => {
     const { inputs, failures } = checkConfiguration(
       { endpoints: url, privateKey: key },
-      { DCX_NAMESPACE: "n", DCX_NAMESPACE_KEY: "hush" },
+      { DCX_NAMESPACE: "n", DCX_NAMESPACE_KEY: "hush".repeat(8) },
     );
     expect(failures).toEqual([]);
     expect(Object.keys(inputs)).toEqual(["endpoints", "privateKey"]);
@@ -142,14 +262,45 @@ describe("DiffConfig", () => {
   it.each<[string, ValueMap, ValueMap, readonly string[]]>([
     ["the same", { network: "embedded" }, { network: "embedded" }, []],
     ["another kind of network", { network: "embedded" }, { network: url, privateKey: key }, ["network"]],
+    [
+      "another chain in an object",
+      { network: { endpoints: [url], chainId: "a" } },
+      { endpoints: url, chainId: "b" },
+      ["chainId"],
+    ],
     ["another chain", { endpoints: url, chainId: "a" }, { endpoints: url, chainId: "b" }, ["chainId"]],
     ["from the default provider to an explicit one", {}, { network: "embedded" }, []],
     ["a chain that is named now", { endpoints: url }, { endpoints: url, chainId: "a" }, []],
     ["another node", { endpoints: url }, { endpoints: "http://b" }, []],
     ["another signer", { endpoints: url, mnemonic: new Secret(words) }, { endpoints: url, privateKey: key }, []],
+    [
+      "spending limits and times",
+      { endpoints: url, maxFee: "1" },
+      { endpoints: url, timeout: "1m", feeGranter: "x" },
+      [],
+    ],
+    ["a chain that is named no more", { endpoints: url, chainId: "a" }, { endpoints: url }, []],
+    ["a key file in place of a key", { endpoints: url, privateKey: key }, { endpoints: url, keyFile: "k" }, []],
     ["a network that is not known yet", { network: "embedded" }, { network: Unknown.instance }, []],
   ])("replaces for %s: %j → %j", (_, olds, news, replacing) => {
     expect(diffConfiguration(olds, news).replacing).toEqual(replacing);
+  });
+
+  it("names no secret of a signer in any failure, and marks every secret", () => {
+    const secrets = [
+      "mnemonic",
+      "privateKey",
+      "keyFilePassword",
+      "signerToken",
+      "signerCertificateKey",
+      "namespaceKey",
+    ];
+    const inputs = Object.fromEntries(secrets.map((name) => [name, "hush hush"]));
+    const check = checkConfiguration({ endpoints: ["hush@x"], ...inputs }, {});
+    expect(check.failures.length).toBeGreaterThan(0);
+    expect(JSON.stringify(check.failures)).not.toContain("hush");
+    expect(check.failures.filter(({ property }) => property !== "")).toEqual([]);
+    for (const name of secrets) expect(check.inputs[name]).toBeInstanceOf(Secret);
   });
 
   it("sees that a secret changed", () => {

@@ -1,4 +1,6 @@
-/** What a configured provider knows: where it deploys, as whom, and how patiently. */
+import type { SignerChoice } from "@dcx/protocol";
+
+/** What a configured provider knows: where it deploys, as whom, for how much, and how patiently. */
 export interface ProviderConfiguration {
   readonly network: NetworkChoice;
   /** Absent on the embedded network, which has a key of its own. */
@@ -7,11 +9,44 @@ export interface ProviderConfiguration {
   readonly namespace: string;
   /** From which K is derived, for signers that never show their key. Secret. */
   readonly namespaceKey: string | undefined;
+  /** What an infrastructure asks of its datacenter at least. */
+  readonly minimumIsolation: IsolationClass | undefined;
+  readonly fees: FeeSettings;
+  /** Micro-units that all deployments of this process together may cost a month. */
+  readonly maxCostPerMonth: bigint | undefined;
   /** Seconds that a create, update or delete may take where the resource does not say. */
-  readonly timeout: number;
+  readonly timeouts: Timeouts;
+  /** Milliseconds for which an exchange that does not answer is asked again. */
+  readonly patience: number;
   /** Creates and updates end once their transaction is in a block. */
   readonly skipAwait: boolean;
 }
+
+export interface Timeouts {
+  readonly create: number;
+  readonly update: number;
+  readonly delete: number;
+}
+
+export interface FeeSettings {
+  readonly feeGranter: string | undefined;
+  readonly gasPrice: GasPrice | undefined;
+  readonly gasAdjustment: number | undefined;
+  readonly gasLimit: bigint | undefined;
+  /** Micro-units. */
+  readonly maxFee: bigint | undefined;
+}
+
+export interface GasPrice {
+  /** Micro-units for a unit of gas, scaled by 10^18. */
+  readonly amount: bigint;
+  /** As written, to compare with the chain's. */
+  readonly denomination: string | undefined;
+}
+
+/** From the weakest to the strongest. */
+export const isolationClasses = ["none", "sandbox", "container"] as const;
+export type IsolationClass = (typeof isolationClasses)[number];
 
 export type NetworkChoice =
   | {
@@ -23,16 +58,9 @@ export type NetworkChoice =
       readonly kind: "exchange";
       /** At least one URL. */
       readonly endpoints: readonly string[];
-      /** Absent: whatever chain answers there. */
+      /** Absent: the chain that they agree on. */
       readonly chainId: string | undefined;
     };
-
-/** `mnemonic` and `privateKey` hold the secret itself. */
-export type SignerChoice =
-  | { readonly kind: "mnemonic"; readonly mnemonic: string }
-  /** 64 hexadecimal digits. */
-  | { readonly kind: "privateKey"; readonly privateKey: string }
-  | { readonly kind: "keyFile"; readonly path: string };
 
 export interface ConfigurationProblem {
   /** The setting. Never quote its value beside it if it is one of `secretSettings`. */
@@ -48,32 +76,3 @@ export class ConfigurationError extends Error {
     super(problems.map(({ setting, reason }) => (setting === "" ? reason : `${setting}: ${reason}`)).join("\n"));
   }
 }
-
-export const settings = [
-  "network",
-  "endpoints",
-  "chainId",
-  "mnemonic",
-  "privateKey",
-  "keyFile",
-  "namespace",
-  "namespaceKey",
-  "timeout",
-  "skipAwait",
-] as const;
-export type Setting = (typeof settings)[number];
-
-/** Encrypted in state and never printed, however they were written. */
-export const secretSettings: ReadonlySet<string> = new Set<Setting>(["mnemonic", "privateKey", "namespaceKey"]);
-
-/** Where a setting is looked for when the program and the stack don't have it. */
-export const environmentOf: Readonly<Partial<Record<Setting, string>>> = {
-  network: "DCX_NETWORK",
-  endpoints: "DCX_ENDPOINTS",
-  chainId: "DCX_CHAIN_ID",
-  mnemonic: "DCX_MNEMONIC",
-  privateKey: "DCX_PRIVATE_KEY",
-  keyFile: "DCX_KEY_FILE",
-  namespace: "DCX_NAMESPACE",
-  namespaceKey: "DCX_NAMESPACE_KEY",
-};

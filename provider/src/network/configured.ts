@@ -1,45 +1,41 @@
-import {
-  type AccountSigner,
-  readKeyFile,
-  signerFromMnemonic,
-  signerFromPrivateKey,
-  tenantKeyFromSecret,
-} from "@dcx/protocol";
-import type { ProviderConfiguration, SignerChoice } from "../configuration/configuration";
+import { holdsKey, openSigner, type SignerChoice, SignerFailed, tenantKeyFromSecret } from "@dcx/protocol";
+import type { ProviderConfiguration } from "../configuration/configuration";
 import { embeddedEndpoint } from "./embedded";
-import { fixedEndpoint, tenantKeyPurpose } from "./exchange/endpoint";
+import { fixedEndpoint, type TenantAccount, tenantKeyPurpose } from "./exchange/endpoint";
 import { ExchangeDriver } from "./exchange/exchange-driver";
 
 /** The driver of the network that the configuration names. Connects to nothing yet. */
 export function configuredDriver(configuration: ProviderConfiguration, environment: NodeJS.ProcessEnv): ExchangeDriver {
-  const { network, signer, namespaceKey } = configuration;
+  const { network, signer, namespaceKey, fees, patience } = configuration;
   if (network.kind === "embedded") {
-    return new ExchangeDriver(embeddedEndpoint(environment));
+    return new ExchangeDriver(embeddedEndpoint(environment, configuration));
   }
   return new ExchangeDriver(
-    fixedEndpoint(async () => {
-      const account = await signerOf(signer);
-      return {
-        network: "exchange",
-        endpoints: network.endpoints,
-        chainId: network.chainId,
-        signer: account,
-        tenantKey:
-          namespaceKey === undefined ? account.deriveSecret(tenantKeyPurpose) : tenantKeyFromSecret(namespaceKey),
-      };
+    fixedEndpoint({
+      network: "exchange",
+      endpoints: network.endpoints,
+      chainId: network.chainId,
+      account: (addressPrefix) => openAccount(signer, namespaceKey, { addressPrefix, environment }),
+      fees,
+      patience,
     }),
   );
 }
 
-async function signerOf(choice: SignerChoice | undefined): Promise<AccountSigner> {
-  switch (choice?.kind) {
-    case "mnemonic":
-      return signerFromMnemonic(choice.mnemonic);
-    case "privateKey":
-      return signerFromPrivateKey(choice.privateKey);
-    case "keyFile":
-      return signerFromPrivateKey(readKeyFile(choice.path).privateKey);
-    case undefined:
-      throw new Error("an exchange that somebody runs needs a signer; its configuration was checked to have one");
+async function openAccount(
+  choice: SignerChoice | undefined,
+  namespaceKey: string | undefined,
+  options: { readonly addressPrefix: string; readonly environment: NodeJS.ProcessEnv },
+): Promise<TenantAccount> {
+  if (choice === undefined) {
+    throw new Error("an exchange that somebody runs needs a signer; its configuration was checked to have one");
   }
+  const signer = await openSigner(choice, options);
+  if (namespaceKey !== undefined) {
+    return { signer, tenantKey: tenantKeyFromSecret(namespaceKey) };
+  }
+  if (!holdsKey(signer)) {
+    throw new SignerFailed(`Nothing can be derived from the key of ${signer.address}: set \`namespaceKey\`.`);
+  }
+  return { signer, tenantKey: signer.deriveSecret(tenantKeyPurpose) };
 }

@@ -226,7 +226,7 @@ export class RevisionConflict extends Error {
   override readonly name = "RevisionConflict";
 }
 
-export type NetworkErrorCode = "unreachable" | "refused" | "funds" | "invalid" | "cancelled";
+export type NetworkErrorCode = "unreachable" | "refused" | "funds" | "limit" | "invalid" | "cancelled";
 
 /** What went wrong between us and a network: what it was about, why, and whether trying again can help. */
 export class NetworkError extends Error {

@@ -8,21 +8,26 @@ import {
   readEmbeddedNetwork,
   readKeyFile,
   signerFromPrivateKey,
+  tenantKeyFromSecret,
   wasReset,
 } from "@dcx/protocol";
+import type { ProviderConfiguration } from "../configuration/configuration";
 import { NetworkError } from "./driver";
 import { type EndpointSource, type ExchangeEndpoint, tenantKeyPurpose } from "./exchange/endpoint";
+
+/** What the configuration says that matters on an embedded network too. */
+export type EmbeddedSettings = Pick<ProviderConfiguration, "fees" | "namespaceKey" | "patience">;
 
 /**
  * The user's own embedded network. Looking for it starts nothing: only `start` does, by the `dcx` command, which holds
  * the lock and makes the processes that outlive us.
  */
-export function embeddedEndpoint(environment: NodeJS.ProcessEnv): EndpointSource {
+export function embeddedEndpoint(environment: NodeJS.ProcessEnv, settings: EmbeddedSettings): EndpointSource {
   const paths = embeddedPaths(environment);
   return {
     async locate() {
       const network = readEmbeddedNetwork(paths);
-      return network === undefined ? undefined : endpointOf(network, paths);
+      return network === undefined ? undefined : endpointOf(network, paths, settings);
     },
     async start(status, signal) {
       status("embedded network: starting");
@@ -32,20 +37,27 @@ export function embeddedEndpoint(environment: NodeJS.ProcessEnv): EndpointSource
         throw new NetworkError("unreachable", `\`dcx network start\` ended well but left no ${paths.descriptor}.`);
       }
       status(`embedded network ${network.chainId}: ${network.datacenters.length} datacenters`);
-      return endpointOf(network, paths);
+      return endpointOf(network, paths, settings);
     },
     isGone: (chain) => wasReset(paths, chain),
   };
 }
 
-async function endpointOf(network: EmbeddedNetwork, paths: EmbeddedPaths): Promise<ExchangeEndpoint> {
-  const signer = await signerFromPrivateKey(readKeyFile(paths.tenantKey).privateKey);
+function endpointOf(network: EmbeddedNetwork, paths: EmbeddedPaths, configuration: EmbeddedSettings): ExchangeEndpoint {
+  const { privateKey } = readKeyFile(paths.tenantKey);
   return {
     network: "embedded",
     endpoints: [network.rpcUrl],
     chainId: network.chainId,
-    signer,
-    tenantKey: signer.deriveSecret(tenantKeyPurpose),
+    account: async (addressPrefix) => {
+      const signer = await signerFromPrivateKey(privateKey, { addressPrefix });
+      const { namespaceKey } = configuration;
+      const tenantKey =
+        namespaceKey === undefined ? signer.deriveSecret(tenantKeyPurpose) : tenantKeyFromSecret(namespaceKey);
+      return { signer, tenantKey };
+    },
+    fees: configuration.fees,
+    patience: configuration.patience,
   };
 }
 

@@ -31,7 +31,8 @@ export function createResourceSet(
   environment: NodeJS.ProcessEnv,
   trace?: Trace,
 ): ResourceSet {
-  return resourcesOn(configuredDriver(configuration, environment), configuration, trace);
+  const settings = { ...configuration, timeout: configuration.timeouts.create };
+  return resourcesOn(configuredDriver(configuration, environment), settings, trace);
 }
 
 /** The same on any network. All of them share one session with it. */

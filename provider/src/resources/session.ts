@@ -1,4 +1,5 @@
 import { within } from "../await/within";
+import type { Timeouts } from "../configuration/configuration";
 import type {
   DeploymentKey,
   DeploymentStatus,
@@ -21,6 +22,8 @@ export interface SessionSettings {
   readonly namespace: string;
   /** Seconds that creates, updates and deletes may take where the request does not say. */
   readonly timeout: number;
+  /** The same for each, where they differ. */
+  readonly timeouts?: Timeouts;
   /** Whether creates and updates end once the transaction is in a block. */
   readonly skipAwait: boolean;
 }
@@ -47,6 +50,11 @@ export class Session {
     readonly settings: SessionSettings,
     readonly trace?: Trace,
   ) {}
+
+  /** Seconds that an operation may take where the request does not say. */
+  timeoutOf(operation: keyof Timeouts): number {
+    return this.settings.timeouts?.[operation] ?? this.settings.timeout;
+  }
 
   /** As the driver's, or those of an embedded network that is not there yet. */
   async parameters(signal: AbortSignal): Promise<NetworkParameters> {

@@ -1,31 +1,10 @@
 import { version } from "../version";
-import { flag, listOf, optional, type Properties, specs, text } from "./build";
+import { specs } from "./build";
 import { componentSpecs } from "./components";
+import { configuration } from "./configuration";
 import { functionSpecs, functionTypes } from "./functions";
 import { resourceSpecs } from "./resources";
 import { types } from "./types";
-
-/**
- * Settings of the provider. None has `defaultInfo.environment`: SDKs would copy the variable into the inputs, and so
- * into the state. The plugin reads the environment itself.
- */
-const configuration: Properties = {
-  network: optional(
-    text,
-    "Where to deploy: `embedded` (an exchange on this machine), `exchange` (at `endpoints`), or the URL of an exchange. Environment: DCX_NETWORK.",
-  ),
-  endpoints: optional(listOf(text), "URLs of nodes of the exchange. Environment: DCX_ENDPOINTS, separated by commas."),
-  chainId: optional(text, "Chain that must answer there. Without: whichever does. Environment: DCX_CHAIN_ID."),
-  mnemonic: optional(text, "The account that deploys, as 12 to 24 words. Environment: DCX_MNEMONIC.", { secret: true }),
-  privateKey: optional(text, "The same as 64 hexadecimal digits. Environment: DCX_PRIVATE_KEY.", { secret: true }),
-  keyFile: optional(text, "The same as a file that dcx wrote. Environment: DCX_KEY_FILE."),
-  namespace: optional(text, "Keeps two stacks with the same resource names apart. Environment: DCX_NAMESPACE."),
-  namespaceKey: optional(text, "For signers that never show their key. Environment: DCX_NAMESPACE_KEY.", {
-    secret: true,
-  }),
-  timeout: optional(text, "How long a create, update or delete may take, such as `10m` (the default)."),
-  skipAwait: optional(flag, "Whether resources are done once their transaction is in a block."),
-};
 
 /** The package schema, from which the SDKs are generated. */
 export function packageSchema(): object {

@@ -76,6 +76,7 @@ const networkCodes: Readonly<Record<NetworkErrorCode, status>> = {
   unreachable: status.UNAVAILABLE,
   refused: status.FAILED_PRECONDITION,
   funds: status.FAILED_PRECONDITION,
+  limit: status.FAILED_PRECONDITION,
   invalid: status.INVALID_ARGUMENT,
   cancelled: status.CANCELLED,
 };

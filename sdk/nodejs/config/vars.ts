@@ -8,7 +8,7 @@ declare var exports: any;
 const __config = new pulumi.Config("dcx");
 
 /**
- * Chain that must answer there. Without: whichever does. Environment: DCX_CHAIN_ID.
+ * Chain that must answer there. Without: the one that the endpoints agree on. Environment: DCX_CHAIN_ID.
  */
 export declare const chainId: string | undefined;
 Object.defineProperty(exports, "chainId", {
@@ -19,7 +19,29 @@ Object.defineProperty(exports, "chainId", {
 });
 
 /**
- * URLs of nodes of the exchange. Environment: DCX_ENDPOINTS, separated by commas.
+ * The same for creates alone. Default: `timeout`. Environment: DCX_CREATE_TIMEOUT.
+ */
+export declare const createTimeout: string | undefined;
+Object.defineProperty(exports, "createTimeout", {
+    get() {
+        return __config.get("createTimeout");
+    },
+    enumerable: true,
+});
+
+/**
+ * The same for deletes alone. Default: `timeout`. Environment: DCX_DELETE_TIMEOUT.
+ */
+export declare const deleteTimeout: string | undefined;
+Object.defineProperty(exports, "deleteTimeout", {
+    get() {
+        return __config.get("deleteTimeout");
+    },
+    enumerable: true,
+});
+
+/**
+ * URLs of nodes of the exchange, tried in this order. One that does not answer, lags behind the others or is of another chain is left for the next. Environment: DCX_ENDPOINTS, separated by commas.
  */
 export declare const endpoints: string[] | undefined;
 Object.defineProperty(exports, "endpoints", {
@@ -30,12 +52,111 @@ Object.defineProperty(exports, "endpoints", {
 });
 
 /**
- * The same as a file that dcx wrote. Environment: DCX_KEY_FILE.
+ * Account that pays the fees of transactions; it has granted that to the one that deploys. Default: the account that deploys. Environment: DCX_FEE_GRANTER.
+ */
+export declare const feeGranter: string | undefined;
+Object.defineProperty(exports, "feeGranter", {
+    get() {
+        return __config.get("feeGranter");
+    },
+    enumerable: true,
+});
+
+/**
+ * The gas limit of a transaction is what it takes as things are, times this. Default: `1.4`. Environment: DCX_GAS_ADJUSTMENT.
+ */
+export declare const gasAdjustment: number | undefined;
+Object.defineProperty(exports, "gasAdjustment", {
+    get() {
+        return __config.getObject<number>("gasAdjustment");
+    },
+    enumerable: true,
+});
+
+/**
+ * Gas limit of every transaction, in place of what it takes as things are. Environment: DCX_GAS_LIMIT.
+ */
+export declare const gasLimit: number | undefined;
+Object.defineProperty(exports, "gasLimit", {
+    get() {
+        return __config.getObject<number>("gasLimit");
+    },
+    enumerable: true,
+});
+
+/**
+ * Micro-units for a unit of gas, with or without the denomination. Default: the least that the exchange takes. Environment: DCX_GAS_PRICE.
+ */
+export declare const gasPrice: string | undefined;
+Object.defineProperty(exports, "gasPrice", {
+    get() {
+        return __config.get("gasPrice");
+    },
+    enumerable: true,
+});
+
+/**
+ * The account that deploys, as the path of a key file, encrypted or not: see `dcx keys`. Environment: DCX_KEY_FILE.
  */
 export declare const keyFile: string | undefined;
 Object.defineProperty(exports, "keyFile", {
     get() {
         return __config.get("keyFile");
+    },
+    enumerable: true,
+});
+
+/**
+ * Password of an encrypted key file, or the age identity (`AGE-SECRET-KEY-1…`) that it is encrypted to. Environment: DCX_KEY_FILE_PASSWORD.
+ */
+export declare const keyFilePassword: string | undefined;
+Object.defineProperty(exports, "keyFilePassword", {
+    get() {
+        return __config.get("keyFilePassword");
+    },
+    enumerable: true,
+});
+
+/**
+ * A command, with its arguments, that prints that password as its first line. Environment: DCX_KEY_FILE_PASSWORD_COMMAND.
+ */
+export declare const keyFilePasswordCommand: string[] | undefined;
+Object.defineProperty(exports, "keyFilePasswordCommand", {
+    get() {
+        return __config.getObject<string[]>("keyFilePasswordCommand");
+    },
+    enumerable: true,
+});
+
+/**
+ * Tokens that all deployments of the program together may cost a month at most, by their maximum prices. A program that could cost more is refused before anything of it is changed. Default: no limit. Environment: DCX_MAX_COST_PER_MONTH.
+ */
+export declare const maxCostPerMonth: string | undefined;
+Object.defineProperty(exports, "maxCostPerMonth", {
+    get() {
+        return __config.get("maxCostPerMonth");
+    },
+    enumerable: true,
+});
+
+/**
+ * Tokens that one transaction may cost in fees at most: one that would cost more is not signed. Default: no limit. Environment: DCX_MAX_FEE.
+ */
+export declare const maxFee: string | undefined;
+Object.defineProperty(exports, "maxFee", {
+    get() {
+        return __config.get("maxFee");
+    },
+    enumerable: true,
+});
+
+/**
+ * The weakest way in which a datacenter may keep workloads apart: `container`, `sandbox` (or containers) or `none`. Infrastructures require it of their datacenter by the attributes `isolation` or `isolated`; one that asks for less is refused. Default: what each infrastructure asks for. Environment: DCX_MINIMUM_ISOLATION.
+ */
+export declare const minimumIsolation: string | undefined;
+Object.defineProperty(exports, "minimumIsolation", {
+    get() {
+        return __config.get("minimumIsolation");
     },
     enumerable: true,
 });
@@ -52,7 +173,7 @@ Object.defineProperty(exports, "mnemonic", {
 });
 
 /**
- * Keeps two stacks with the same resource names apart. Environment: DCX_NAMESPACE.
+ * Keeps two stacks with the same project, name and resources apart. Default: empty. Environment: DCX_NAMESPACE.
  */
 export declare const namespace: string | undefined;
 Object.defineProperty(exports, "namespace", {
@@ -63,7 +184,7 @@ Object.defineProperty(exports, "namespace", {
 });
 
 /**
- * For signers that never show their key. Environment: DCX_NAMESPACE_KEY.
+ * What deployments are found again by and manifests are salted with: at least 32 characters, the same for the life of the deployments. Needed with `signerCommand` and `signerUrl`, and by a tenant and managers that change one deployment. Default: derived from the account's key. Environment: DCX_NAMESPACE_KEY.
  */
 export declare const namespaceKey: string | undefined;
 Object.defineProperty(exports, "namespaceKey", {
@@ -74,7 +195,7 @@ Object.defineProperty(exports, "namespaceKey", {
 });
 
 /**
- * Where to deploy: `embedded` (an exchange on this machine), `exchange` (at `endpoints`), or the URL of an exchange. Environment: DCX_NETWORK.
+ * Where to deploy: `embedded` (an exchange on this machine), `exchange` (at `endpoints`), or the URL of an exchange. Default: `exchange` with `endpoints`, else `embedded`; where `CI` is set or a signer is configured it has to be said. Environment: DCX_NETWORK.
  */
 export declare const network: string | undefined;
 Object.defineProperty(exports, "network", {
@@ -85,7 +206,18 @@ Object.defineProperty(exports, "network", {
 });
 
 /**
- * The same as 64 hexadecimal digits. Environment: DCX_PRIVATE_KEY.
+ * How long an exchange that does not answer is asked again, at one endpoint after the other with growing pauses, before what needed it fails. Default: `10s`. Environment: DCX_PATIENCE.
+ */
+export declare const patience: string | undefined;
+Object.defineProperty(exports, "patience", {
+    get() {
+        return __config.get("patience");
+    },
+    enumerable: true,
+});
+
+/**
+ * The account that deploys, as 64 hexadecimal digits. Environment: DCX_PRIVATE_KEY.
  */
 export declare const privateKey: string | undefined;
 Object.defineProperty(exports, "privateKey", {
@@ -96,7 +228,84 @@ Object.defineProperty(exports, "privateKey", {
 });
 
 /**
- * Whether resources are done once their transaction is in a block.
+ * Certificate of the authority that vouches for `signerUrl`: PEM, or the path of a file with it. Default: the authorities that Node.js knows. Environment: DCX_SIGNER_AUTHORITY.
+ */
+export declare const signerAuthority: string | undefined;
+Object.defineProperty(exports, "signerAuthority", {
+    get() {
+        return __config.get("signerAuthority");
+    },
+    enumerable: true,
+});
+
+/**
+ * Certificate that this client shows at `signerUrl`: PEM, or the path of a file with it. Environment: DCX_SIGNER_CERTIFICATE.
+ */
+export declare const signerCertificate: string | undefined;
+Object.defineProperty(exports, "signerCertificate", {
+    get() {
+        return __config.get("signerCertificate");
+    },
+    enumerable: true,
+});
+
+/**
+ * Its key: PEM, or the path of a file with it. Environment: DCX_SIGNER_CERTIFICATE_KEY.
+ */
+export declare const signerCertificateKey: string | undefined;
+Object.defineProperty(exports, "signerCertificateKey", {
+    get() {
+        return __config.get("signerCertificateKey");
+    },
+    enumerable: true,
+});
+
+/**
+ * A command, with its arguments, that signs for the account that deploys: see docs/external-signer.md. It is run without a shell. Needs `namespaceKey`. Environment: DCX_SIGNER_COMMAND.
+ */
+export declare const signerCommand: string[] | undefined;
+Object.defineProperty(exports, "signerCommand", {
+    get() {
+        return __config.getObject<string[]>("signerCommand");
+    },
+    enumerable: true,
+});
+
+/**
+ * How long one signature may take: longer where a person has to confirm it. Default: `30s`. Environment: DCX_SIGNER_TIMEOUT.
+ */
+export declare const signerTimeout: string | undefined;
+Object.defineProperty(exports, "signerTimeout", {
+    get() {
+        return __config.get("signerTimeout");
+    },
+    enumerable: true,
+});
+
+/**
+ * Bearer token for `signerUrl`. Environment: DCX_SIGNER_TOKEN.
+ */
+export declare const signerToken: string | undefined;
+Object.defineProperty(exports, "signerToken", {
+    get() {
+        return __config.get("signerToken");
+    },
+    enumerable: true,
+});
+
+/**
+ * An HTTPS URL that signs for the account that deploys: see docs/external-signer.md. Needs `namespaceKey`. Environment: DCX_SIGNER_URL.
+ */
+export declare const signerUrl: string | undefined;
+Object.defineProperty(exports, "signerUrl", {
+    get() {
+        return __config.get("signerUrl");
+    },
+    enumerable: true,
+});
+
+/**
+ * Whether resources are done once their transaction is in a block. Default: `false`. Environment: DCX_SKIP_AWAIT.
  */
 export declare const skipAwait: boolean | undefined;
 Object.defineProperty(exports, "skipAwait", {
@@ -107,12 +316,23 @@ Object.defineProperty(exports, "skipAwait", {
 });
 
 /**
- * How long a create, update or delete may take, such as `10m` (the default).
+ * How long a create, update or delete may take where the resource does not say. Default: `10m`. Environment: DCX_TIMEOUT.
  */
 export declare const timeout: string | undefined;
 Object.defineProperty(exports, "timeout", {
     get() {
         return __config.get("timeout");
+    },
+    enumerable: true,
+});
+
+/**
+ * The same for updates alone. Default: `timeout`. Environment: DCX_UPDATE_TIMEOUT.
+ */
+export declare const updateTimeout: string | undefined;
+Object.defineProperty(exports, "updateTimeout", {
+    get() {
+        return __config.get("updateTimeout");
     },
     enumerable: true,
 });

@@ -1,4 +1,5 @@
 import {
+  type AccountSigner,
   AgentClient,
   AgentNotTrusted,
   AgentRefused,
@@ -14,7 +15,6 @@ import {
 } from "@dcx/protocol";
 import { type DeploymentKey, NetworkError, type OrderKey, type StatusCursor } from "../driver";
 import type { Envelope, Terms } from "../snapshot";
-import type { ExchangeEndpoint } from "./endpoint";
 import { hex, quoteTermsOf } from "./translate";
 
 /** Speaks to the datacenters' agents, each proven by the roots that the chain has for it. */
@@ -23,7 +23,7 @@ export class Agents {
 
   constructor(
     readonly query: ExchangeQueryClient,
-    readonly endpoint: ExchangeEndpoint,
+    readonly signer: AccountSigner,
   ) {}
 
   async quote(order: OrderKey, datacenter: string, signal: AbortSignal): Promise<Quote> {
@@ -115,7 +115,7 @@ export class Agents {
         urls: record.agentUrls,
         roots: roots.map(({ certificate }) => certificate),
       },
-      { kind: "account", signer: this.endpoint.signer },
+      { kind: "account", signer: this.signer },
     );
   }
 

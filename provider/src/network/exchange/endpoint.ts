@@ -1,4 +1,5 @@
 import type { AccountSigner, TenantKey } from "@dcx/protocol";
+import type { FeeSettings } from "../../configuration/configuration";
 
 /** What K is derived from an account's key for: the same however that key was given. */
 export const tenantKeyPurpose = "dcx tenant key v1";
@@ -10,10 +11,27 @@ export interface ExchangeEndpoint {
   readonly endpoints: readonly string[];
   /** Absent: whatever chain answers there. */
   readonly chainId: string | undefined;
+  /** Opened once the prefix of the chain's addresses is known. */
+  readonly account: (addressPrefix: string) => Promise<TenantAccount>;
+  readonly fees: FeeSettings;
+  /** Milliseconds for which an exchange that does not answer is asked again. */
+  readonly patience: number | undefined;
+}
+
+/** Who deploys. */
+export interface TenantAccount {
   readonly signer: AccountSigner;
   /** K: whatever must be computed again is derived from it. */
   readonly tenantKey: TenantKey;
 }
+
+export const noFeeSettings: FeeSettings = {
+  feeGranter: undefined,
+  gasPrice: undefined,
+  gasAdjustment: undefined,
+  gasLimit: undefined,
+  maxFee: undefined,
+};
 
 /** Finds an exchange, and starts it where it is the user's own. */
 export interface EndpointSource {
@@ -25,6 +43,7 @@ export interface EndpointSource {
 }
 
 /** An exchange that somebody runs: it is where the configuration says. */
-export function fixedEndpoint(endpoint: () => Promise<ExchangeEndpoint>): EndpointSource {
-  return { locate: endpoint, start: endpoint, isGone: () => false };
+export function fixedEndpoint(endpoint: ExchangeEndpoint): EndpointSource {
+  const found = async (): Promise<ExchangeEndpoint> => endpoint;
+  return { locate: found, start: found, isGone: () => false };
 }

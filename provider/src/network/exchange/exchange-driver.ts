@@ -2,6 +2,7 @@ import {
   clientToken,
   ExchangeErrorCode,
   ExchangeQueryClient,
+  FeeRefused,
   InsufficientFunds,
   type Message,
   manifestSalt,
@@ -11,6 +12,8 @@ import {
   pages,
   QueryFailed,
   type Quote,
+  SignerFailed,
+  type SigningClientOptions,
   SigningExchangeClient,
   type SubmitResult,
   TransactionFailed,
@@ -18,6 +21,7 @@ import {
   TransactionRejected,
   WrongChain,
 } from "@dcx/protocol";
+import type { FeeSettings } from "../../configuration/configuration";
 import {
   type DatacenterRecord,
   type DeploymentKey,
@@ -38,11 +42,12 @@ import {
 } from "../driver";
 import type { Envelope, Snapshot, Terms } from "../snapshot";
 import { Agents } from "./agents";
-import type { EndpointSource, ExchangeEndpoint } from "./endpoint";
+import type { EndpointSource, ExchangeEndpoint, TenantAccount } from "./endpoint";
 import { bytes, datacenterOf, snapshotOf, submitMessage, updateMessage } from "./translate";
 
 interface Connection {
   readonly endpoint: ExchangeEndpoint;
+  readonly account: TenantAccount;
   readonly query: ExchangeQueryClient;
   readonly agents: Agents;
   readonly parameters: NetworkParameters;
@@ -104,18 +109,19 @@ export class ExchangeDriver implements NetworkDriver {
   }
 
   async findByToken(token: string, signal: AbortSignal): Promise<Snapshot> {
-    const { query, endpoint } = await this.#connected(signal);
+    const { query, account } = await this.#connected(signal);
     return asked(signal, async () =>
-      snapshotOf(query.chainId, await query.deploymentByToken(endpoint.signer.address, bytes(token), { signal })),
+      snapshotOf(query.chainId, await query.deploymentByToken(account.signer.address, bytes(token), { signal })),
     );
   }
 
   async submit(transaction: Transaction, signal: AbortSignal): Promise<TransactionResult> {
-    const { signing, endpoint } = await this.#connected(signal);
+    const { signing, account, endpoint } = await this.#connected(signal);
     const client = await signing();
     let result: SubmitResult;
     try {
-      result = await client.submit([messageOf(endpoint.signer.address, transaction)], { signal });
+      const message = messageOf(account.signer.address, transaction);
+      result = await client.submit([message], { signal, ...feeOptions(endpoint.fees) });
     } catch (error) {
       throw translateError(error, signal);
     }
@@ -133,13 +139,15 @@ export class ExchangeDriver implements NetworkDriver {
   }
 
   async estimateFee(transaction: Transaction, signal: AbortSignal): Promise<bigint | undefined> {
-    const { signing, endpoint } = await this.#connected(signal);
+    const { signing, account, endpoint } = await this.#connected(signal);
     try {
       const client = await signing();
-      return (await client.estimateFee([messageOf(endpoint.signer.address, transaction)], { signal })).amount;
+      const message = messageOf(account.signer.address, transaction);
+      return (await client.estimateFee([message], { signal, ...feeOptions(endpoint.fees) })).amount;
     } catch (error) {
       signal.throwIfAborted();
-      if (error instanceof NetworkUnreachable || error instanceof WrongChain) {
+      const telling = [NetworkUnreachable, WrongChain, FeeRefused, SignerFailed];
+      if (telling.some((kind) => error instanceof kind)) {
         throw translateError(error, signal);
       }
       // What is refused now may be accepted once steps before it have run.
@@ -219,18 +227,18 @@ export class ExchangeDriver implements NetworkDriver {
   }
 
   async clientToken(urn: string, namespace: string, signal: AbortSignal): Promise<string> {
-    const { endpoint } = await this.#connected(signal);
-    return Buffer.from(clientToken(endpoint.tenantKey, urn, namespace)).toString("hex");
+    const { account } = await this.#connected(signal);
+    return Buffer.from(clientToken(account.tenantKey, urn, namespace)).toString("hex");
   }
 
   async manifestSalt(token: string, nonce: string, signal: AbortSignal): Promise<string> {
-    const { endpoint } = await this.#connected(signal);
-    return manifestSalt(endpoint.tenantKey, bytes(token), bytes(nonce));
+    const { account } = await this.#connected(signal);
+    return manifestSalt(account.tenantKey, bytes(token), bytes(nonce));
   }
 
   async owner(text: string, signal: AbortSignal): Promise<string> {
-    const { endpoint } = await this.#connected(signal);
-    return ownerStamp(endpoint.tenantKey, text);
+    const { account } = await this.#connected(signal);
+    return ownerStamp(account.tenantKey, text);
   }
 
   /** Ends connections. A later call connects again. */
@@ -295,7 +303,10 @@ const EMBEDDED_PATIENCE = 3000;
 
 async function connectTo(endpoint: ExchangeEndpoint, signal: AbortSignal): Promise<Connection> {
   return asked(signal, async () => {
-    const options = endpoint.chainId === undefined ? {} : { chainId: endpoint.chainId };
+    const options = {
+      ...(endpoint.chainId === undefined ? {} : { chainId: endpoint.chainId }),
+      ...(endpoint.patience === undefined ? {} : { patience: endpoint.patience }),
+    };
     if (endpoint.network === "embedded") {
       // Whether it runs is soon known; once it does, it is as patiently followed as any other.
       (await ExchangeQueryClient.connect(endpoint.endpoints, { ...options, patience: EMBEDDED_PATIENCE })).close();
@@ -306,11 +317,13 @@ async function connectTo(endpoint: ExchangeEndpoint, signal: AbortSignal): Promi
     if (parameters === undefined) {
       throw new NetworkError("refused", `${endpoint.endpoints.join(", ")} does not say the parameters of its chain.`);
     }
+    const account = await endpoint.account(answer.addressPrefix);
     let signing: Promise<SigningExchangeClient> | undefined;
     return {
       endpoint,
+      account,
       query,
-      agents: new Agents(query, endpoint),
+      agents: new Agents(query, account.signer),
       parameters: {
         blockInterval: Number(parameters.blockInterval),
         denomination: answer.denomination,
@@ -323,15 +336,30 @@ async function connectTo(endpoint: ExchangeEndpoint, signal: AbortSignal): Promi
         maxManagers: parameters.maxManagers,
       },
       signing: () => {
-        signing ??= SigningExchangeClient.connect(query, endpoint.signer);
+        signing ??= SigningExchangeClient.connect(query, account.signer, signingOptions(endpoint.fees));
         return signing;
       },
     };
   });
 }
 
-function identityOf({ endpoint, query }: Connection): NetworkIdentity {
-  return { network: endpoint.network, chain: query.chainId, tenant: endpoint.signer.address };
+function identityOf({ endpoint, account, query }: Connection): NetworkIdentity {
+  return { network: endpoint.network, chain: query.chainId, tenant: account.signer.address };
+}
+
+function signingOptions({ gasAdjustment, gasPrice, maxFee }: FeeSettings): SigningClientOptions {
+  return {
+    ...(gasAdjustment === undefined ? {} : { gasFactor: gasAdjustment }),
+    ...(gasPrice === undefined ? {} : { gasPrice }),
+    ...(maxFee === undefined ? {} : { maxFee }),
+  };
+}
+
+function feeOptions({ feeGranter, gasLimit }: FeeSettings): { readonly feeGranter?: string; readonly gas?: bigint } {
+  return {
+    ...(feeGranter === undefined ? {} : { feeGranter }),
+    ...(gasLimit === undefined ? {} : { gas: gasLimit }),
+  };
 }
 
 function messageOf(sender: string, transaction: Transaction): Message {
@@ -366,6 +394,12 @@ function translateError(error: unknown, signal: AbortSignal): unknown {
     if (error.exchangeCode === ExchangeErrorCode.RevisionMismatch) {
       return new RevisionConflict(error.message, { cause: error });
     }
+    return new NetworkError("refused", error.message, { cause: error });
+  }
+  if (error instanceof FeeRefused) {
+    return new NetworkError("limit", error.message, { cause: error });
+  }
+  if (error instanceof SignerFailed) {
     return new NetworkError("refused", error.message, { cause: error });
   }
   if (error instanceof InsufficientFunds) {

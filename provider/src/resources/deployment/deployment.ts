@@ -71,7 +71,7 @@ export class DeploymentResource implements Resource {
     if (request.preview) {
       return this.#previewCreate(request, context);
     }
-    using deadline = new Deadline(context.signal, request.timeout, this.session.settings.timeout);
+    using deadline = new Deadline(context.signal, request.timeout, this.session.timeoutOf("create"));
     using _presence = this.session.activity.begin();
     const { driver } = this.session;
     const identity = await driver.ensure((line) => context.status(line), deadline.signal);
@@ -108,7 +108,7 @@ export class DeploymentResource implements Resource {
     if (request.preview) {
       return { state: await this.#previewUpdate(request, context) };
     }
-    using deadline = new Deadline(context.signal, request.timeout, this.session.settings.timeout);
+    using deadline = new Deadline(context.signal, request.timeout, this.session.timeoutOf("update"));
     using _presence = this.session.activity.begin();
     await whereabouts(this.session, id, deadline.signal);
     const sent = { transaction: false };
@@ -125,7 +125,7 @@ export class DeploymentResource implements Resource {
 
   async delete(request: DeleteRequest, context: CallContext): Promise<void> {
     const id = deploymentId(request.id);
-    using deadline = new Deadline(context.signal, request.timeout, this.session.settings.timeout);
+    using deadline = new Deadline(context.signal, request.timeout, this.session.timeoutOf("delete"));
     using _presence = this.session.activity.begin();
     if ((await whereabouts(this.session, id, deadline.signal)) === "gone") {
       return;

@@ -233,7 +233,7 @@ export class EntryResource<Content extends EntryContent> implements Resource {
   async delete(request: DeleteRequest, context: CallContext): Promise<void> {
     const { deployment, name } = parseEntryId(request.id, this.rules.kind);
     const id = deploymentId(deployment);
-    using deadline = new Deadline(context.signal, request.timeout, this.session.settings.timeout);
+    using deadline = new Deadline(context.signal, request.timeout, this.session.timeoutOf("delete"));
     using _presence = this.session.activity.begin();
     if ((await whereabouts(this.session, id, deadline.signal)) === "gone") {
       return;
@@ -293,7 +293,7 @@ export class EntryResource<Content extends EntryContent> implements Resource {
   ): Promise<ValueMap> {
     const { id, name } = this.#target(inputs);
     const resource = deploymentId(id);
-    using deadline = new Deadline(context.signal, timeout, this.session.settings.timeout);
+    using deadline = new Deadline(context.signal, timeout, this.session.timeoutOf(operation));
     using presence = this.session.activity.begin();
     // Who says how long it may take means it. Else an entry does not wait for one that the engine may not have begun
     // while nothing else is being done: at parallelism 1 that one would never come.

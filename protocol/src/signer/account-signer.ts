@@ -9,16 +9,22 @@ import type { SignDoc } from "cosmjs-types/cosmos/tx/v1beta1/tx";
 /** Address prefix of an exchange that does not say otherwise (QueryParametersResponse.addressPrefix does). */
 export const defaultAddressPrefix = "dcx";
 
-/**
- * One secp256k1 key of one account. It signs transactions (`signDirect`) and statements (`signAmino`), and derives
- * secrets. Nothing on it prints or serializes the key.
- */
+/** Whoever signs for one account with its secp256k1 key: transactions (`signDirect`) and statements (`signAmino`). */
 export interface AccountSigner extends OfflineDirectSigner, OfflineAminoSigner {
   readonly address: string;
   /** Compressed, 33 bytes. */
   readonly publicKey: Uint8Array;
+}
+
+/** A signer that holds the key itself. Nothing on it prints or serializes the key. */
+export interface KeySigner extends AccountSigner {
   /** 32 bytes of HKDF-SHA-256 over the private key, with `purpose` as info. */
   deriveSecret(purpose: string): Uint8Array;
+}
+
+/** Whether secrets can be derived from its key: not where that is kept elsewhere. */
+export function holdsKey(signer: AccountSigner): signer is KeySigner {
+  return "deriveSecret" in signer;
 }
 
 export interface SignerOptions {
@@ -30,7 +36,7 @@ export interface SignerOptions {
 export async function signerFromMnemonic(
   mnemonic: string,
   options: SignerOptions & { readonly accountIndex?: number } = {},
-): Promise<AccountSigner> {
+): Promise<KeySigner> {
   const [{ Bip39, EnglishMnemonic, Slip10, Slip10Curve }, { makeCosmoshubPath }] = await Promise.all([
     import("@cosmjs/crypto"),
     import("@cosmjs/amino"),
@@ -50,13 +56,17 @@ export async function signerFromMnemonic(
 export async function signerFromPrivateKey(
   privateKey: Uint8Array | string,
   options: SignerOptions = {},
-): Promise<AccountSigner> {
+): Promise<KeySigner> {
   const key = typeof privateKey === "string" ? bytesOfHex(privateKey) : Uint8Array.from(privateKey);
   const prefix = options.addressPrefix ?? defaultAddressPrefix;
   const pubkey = publicKeyOf(key);
-  // https://github.com/cosmos/cosmos-sdk/blob/main/docs/architecture/adr-028-public-key-addresses.md: the legacy rule
-  const address = toBech32(prefix, ripemd160(sha256(pubkey)));
-  return new KeySigner(key, prefix, { algo: "secp256k1", address, pubkey });
+  const address = addressOfKey(pubkey, prefix);
+  return new LocalSigner(key, prefix, { algo: "secp256k1", address, pubkey });
+}
+
+/** The account of a compressed public key. ADR-28, "legacy" rule. */
+export function addressOfKey(publicKey: Uint8Array, addressPrefix: string): string {
+  return toBech32(addressPrefix, ripemd160(sha256(publicKey)));
 }
 
 function publicKeyOf(key: Uint8Array): Uint8Array {
@@ -71,7 +81,7 @@ function publicKeyOf(key: Uint8Array): Uint8Array {
 }
 
 /** Holds everything in private fields, which neither JSON.stringify nor util.inspect shows. */
-class KeySigner implements AccountSigner {
+class LocalSigner implements KeySigner {
   readonly #key: Uint8Array;
   readonly #prefix: string;
   readonly #account: AccountData;

@@ -1,0 +1,113 @@
+import { readFileSync } from "node:fs";
+import { SignerFailed } from "../client/errors";
+import { KeyFile } from "../network/embedded";
+import { type KeyMaterial, parseKeyMaterial } from "./key-material";
+
+/**
+ * Key files. In clear: the JSON of `KeyFile`, a mnemonic, or 64 hexadecimal digits. Encrypted: any of these in an age
+ * file (https://age-encryption.org/v1, armored or not), by a password or to an X25519 identity, as the `age` command
+ * makes and reads them too.
+ */
+export interface KeyFileContent {
+  readonly material: KeyMaterial;
+  /** As the file says it; to compare with what the key makes. */
+  readonly address: string | undefined;
+}
+
+/** How a password is found when a file turns out to be encrypted. `undefined`: there is none. */
+export type PasswordSource = () => string | undefined | Promise<string | undefined>;
+
+/**
+ * scrypt's cost, 2^16: 64 MiB and a third of a second. age's own default of 2^18 takes 256 MiB, in every run of a
+ * pipeline.
+ */
+const workFactor = 16;
+
+const identityPrefix = "AGE-SECRET-KEY-1";
+
+/** Throws SignerFailed, which says what to do. Its message never holds what the file or the password is. */
+export async function readKeyFileContent(path: string, password: PasswordSource): Promise<KeyFileContent> {
+  const bytes = readBytes(path);
+  return parseContent(isEncrypted(bytes) ? await decrypted(path, bytes, password) : bytes.toString("utf8"), path);
+}
+
+/** Whether these are the bytes of an age file. */
+export function isEncrypted(bytes: Uint8Array): boolean {
+  const start = Buffer.from(bytes.subarray(0, 40)).toString("latin1").trimStart();
+  return start.startsWith("age-encryption.org/") || start.startsWith("-----BEGIN AGE ENCRYPTED FILE-----");
+}
+
+/** An armored age file of a key, by a password of at least 8 characters or to the recipient of an age identity. */
+export async function encryptKeyFile(file: KeyFile | string, password: string): Promise<string> {
+  const { armor, Encrypter, identityToRecipient } = await import("age-encryption");
+  const encrypter = new Encrypter();
+  if (password.startsWith(identityPrefix)) {
+    encrypter.addRecipient(await identityToRecipient(password));
+  } else {
+    if (password.length < 8) throw new SignerFailed("The password of a key file needs at least 8 characters.");
+    encrypter.setPassphrase(password);
+    encrypter.setScryptWorkFactor(workFactor);
+  }
+  const text = typeof file === "string" ? file : JSON.stringify(file, undefined, 2);
+  return armor.encode(await encrypter.encrypt(`${text}\n`));
+}
+
+async function decrypted(path: string, bytes: Buffer, source: PasswordSource): Promise<string> {
+  const password = (await source())?.trim();
+  if (password === undefined || password === "") {
+    throw new SignerFailed(
+      `The key file ${path} is encrypted, and there is no password for it: set \`keyFilePassword\` (as a secret) or ` +
+        "`keyFilePasswordCommand`, or DCX_KEY_FILE_PASSWORD in the environment.",
+    );
+  }
+  const { armor, Decrypter } = await import("age-encryption");
+  const decrypter = new Decrypter();
+  try {
+    if (password.startsWith(identityPrefix)) decrypter.addIdentity(password);
+    else decrypter.addPassphrase(password);
+    const text = bytes.toString("latin1").trim();
+    const file = text.startsWith("-----BEGIN") ? armor.decode(text) : Uint8Array.from(bytes);
+    return await decrypter.decrypt(file, "text");
+  } catch {
+    // What the library says may be about either; neither of its causes is worth more than this.
+    throw new SignerFailed(
+      `The key file ${path} can't be decrypted: the password is not its password, or the file is damaged.`,
+    );
+  }
+}
+
+function parseContent(text: string, path: string): KeyFileContent {
+  const material = parseKeyMaterial(text);
+  if (material !== undefined) return { material, address: undefined };
+  const { data } = KeyFile.safeParse(parseJson(text));
+  if (data === undefined) {
+    throw new SignerFailed(
+      `${path} is no key file: it needs a JSON object with "address" and a "privateKey" of 64 hexadecimal digits, ` +
+        "the digits alone, or the words of a mnemonic. `dcx keys new --file` makes one.",
+    );
+  }
+  return { material: { kind: "privateKey", privateKey: data.privateKey }, address: data.address };
+}
+
+function readBytes(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    const why = isMissing(error) ? "there is none" : String(error);
+    throw new SignerFailed(`The key file ${path} can't be read: ${why}. \`dcx keys new --file\` makes one.`, {
+      cause: error,
+    });
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return typeof error === "object" && error !== null && "code" in error && error.code === "ENOENT";
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
