@@ -9,7 +9,13 @@ const { execFileSync, spawnSync } = require("node:child_process");
 const path = require("node:path");
 
 const root = path.resolve(__dirname, "..");
-const generated = ["protocol/src/generated", "provider/cmd", "sdk", "docs/reference/resources.md"];
+const generated = [
+  "protocol/src/generated",
+  "provider/cmd",
+  "sdk",
+  "docs/reference/resources.md",
+  "docs/configuration.md",
+];
 
 function run(program, args, cwd = root) {
   const result = spawnSync(program, args, { cwd, stdio: "inherit" });
@@ -25,6 +31,7 @@ run(process.execPath, [path.join(root, "node_modules", "typescript-native", "bin
 run(process.execPath, [path.join(root, "provider", "dist", "schema", "write-schema.js")]);
 run("go", ["run", "./sdkgen"], path.join(root, "tools"));
 run(process.execPath, [path.join(root, "tools", "reference.cjs")]);
+run(process.execPath, [path.join(root, "tools", "configuration.cjs")]);
 
 if (process.argv.includes("--check")) {
   const changed = execFileSync("git", ["status", "--porcelain", "--", ...generated], { cwd: root, encoding: "utf8" });

@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { datacenterCommand } from "./commands/datacenter";
 import { genesisCommand } from "./commands/genesis";
+import { keysCommand } from "./commands/keys";
 import { logsCommand } from "./commands/logs";
 import { lookCommands } from "./commands/look";
 import { networkCommand } from "./commands/network";
@@ -22,6 +23,7 @@ export function dcxProgram(): Command {
     statusCommand(),
     logsCommand(),
     queryCommand(),
+    keysCommand(),
     nodeCommand(),
     genesisCommand(),
     datacenterCommand(),

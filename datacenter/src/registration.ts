@@ -25,7 +25,9 @@ export function registrationMessage(
   wanted: Registration,
   known: DatacenterRecord | undefined,
 ): MsgRegisterDatacenter | undefined {
-  const attributes = Object.entries({ ...wanted.attributes, isolation: wanted.isolation })
+  // Tenants require one or the other: a class, or any but none.
+  const isolated = String(wanted.isolation !== "none");
+  const attributes = Object.entries({ ...wanted.attributes, isolation: wanted.isolation, isolated })
     .map(([key, value]) => ({ key, value }))
     .sort((a, b) => (a.key < b.key ? -1 : 1));
   const { value } = messages.registerDatacenter({

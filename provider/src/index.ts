@@ -1,1 +1,4 @@
-export {};
+export { ConfigurationError, type ConfigurationProblem } from "./configuration/configuration";
+export { Reader } from "./configuration/reader";
+export { variableOf } from "./configuration/settings";
+export { resolveSigner } from "./configuration/signer-settings";

@@ -35,7 +35,7 @@ export function logsCommand(): Command {
     .option("--json", "one JSON object a line")
     .action(async (deployment: string, workload: string, options: LogsOptions) => {
       using client = await connect(options);
-      const id = await findDeployment(client, tenantAddress(options), deployment);
+      const id = await findDeployment(client, () => tenantAddress(options, client), deployment);
       const { addressPrefix } = await client.parameters();
       const signer = await tenantSigner(options, addressPrefix);
       const interrupted = new AbortController();

@@ -38,7 +38,7 @@ function deployments(): Command {
     .option("--all", "of all tenants")
     .action(async (options: LookOptions & { tenant?: string; all?: true }) => {
       using client = await connect(options);
-      const tenant = options.all ? "" : (options.tenant ?? tenantAddress(options) ?? "");
+      const tenant = options.all ? "" : (options.tenant ?? (await tenantAddress(options, client)) ?? "");
       const found: Deployment[] = [];
       const request = { tenant, state: DeploymentState.ACTIVE };
       for await (const item of pages(
@@ -71,7 +71,7 @@ function leases(): Command {
     .argument("[deployment]", "<tenant>/<sequence>, or the sequence of one of yours")
     .action(async (argument: string | undefined, options: LookOptions) => {
       using client = await connect(options);
-      const id = await findDeployment(client, tenantAddress(options), argument);
+      const id = await findDeployment(client, () => tenantAddress(options, client), argument);
       const [answer, parameters] = await Promise.all([client.deployment(id), client.parameters()]);
       const interval = parameters.parameters?.blockInterval ?? 0n;
       print(options, answer.leases, () =>
@@ -99,7 +99,9 @@ function orders(): Command {
     .action(async (argument: string | undefined, options: LookOptions) => {
       using client = await connect(options);
       const deployment =
-        argument === undefined ? undefined : await findDeployment(client, tenantAddress(options), argument);
+        argument === undefined
+          ? undefined
+          : await findDeployment(client, () => tenantAddress(options, client), argument);
       const found: Order[] = [];
       for await (const item of pages(
         (page) => client.orders({ state: OrderState.OPEN, ...(deployment === undefined ? {} : { deployment }), page }),

@@ -35,7 +35,7 @@ export function queryCommand(): Command {
   add("totals", "what all tokens add up to", (client) => client.totals());
   add("account <address>", "key, sequence and balance of an account", (client, address) => client.account(address));
   add("deployment <id>", "a deployment with its orders, leases and datacenters", async (client, id, options) =>
-    client.deployment(await findDeployment(client, tenantAddress(options), id)),
+    client.deployment(await findDeployment(client, () => tenantAddress(options, client), id)),
   );
   add("deployments", "the newest deployments", (client) => client.deployments());
   add("orders", "open orders", (client) => client.orders());

@@ -29,7 +29,7 @@ export function statusCommand(): Command {
     .option("--json", "print the result for programs")
     .action(async (argument: string | undefined, options: ConnectionOptions & { readonly json?: true }) => {
       using client = await connect(options);
-      const id = await findDeployment(client, tenantAddress(options), argument);
+      const id = await findDeployment(client, () => tenantAddress(options, client), argument);
       const signer = await tenantSigner(options, (await client.parameters()).addressPrefix);
       const holders = await Promise.all(
         (await holdersOf(client, id)).map(async (holder): Promise<HolderStatus> => {

@@ -8,13 +8,13 @@ import { CommandFailure } from "../output/failure";
  */
 export async function findDeployment(
   client: ExchangeQueryClient,
-  tenant: string | undefined,
+  tenantOf: () => Promise<string | undefined>,
   text: string | undefined,
 ): Promise<DeploymentId> {
   if (text !== undefined && text !== "") {
     const parts = text.split("/");
     const sequence = parts.pop() ?? "";
-    const owner = parts.pop() ?? tenant;
+    const owner = parts.pop() ?? (await tenantOf());
     const chain = parts.pop();
     if (chain !== undefined && chain !== client.chainId) {
       throw new CommandFailure(`${text} is on chain ${chain}, and this is ${client.chainId}.`);
@@ -27,6 +27,7 @@ export async function findDeployment(
     }
     return { tenant: owner, sequence: BigInt(sequence) };
   }
+  const tenant = await tenantOf();
   if (tenant === undefined) {
     throw new CommandFailure("Say which deployment: <tenant>/<sequence>.", 2);
   }

@@ -1,14 +1,8 @@
-import type { AccountSigner, KeyFile } from "@dcx/protocol";
-import {
-  ExchangeQueryClient,
-  embeddedPaths,
-  readEmbeddedNetwork,
-  readKeyFile,
-  signerFromMnemonic,
-  signerFromPrivateKey,
-} from "@dcx/protocol";
+import { ExchangeQueryClient, embeddedPaths, readEmbeddedNetwork } from "@dcx/protocol";
 import { Option } from "commander";
 import { CommandFailure } from "../output/failure";
+
+export { tenantAddress, tenantSigner } from "./signer";
 
 /** Where a command that looks at an exchange finds it. */
 export interface ConnectionOptions {
@@ -22,13 +16,17 @@ export const endpointOption = (): Option =>
   );
 
 export const keyFileOption = (): Option =>
-  new Option("--key-file <file>", "the tenant's key file; default: the embedded network's").env("DCX_KEY_FILE");
+  new Option(
+    "--key-file <file>",
+    "the tenant's key file; else who DCX_KEY_FILE or another setting names, or the embedded network's",
+  );
 
 /** Connects to the endpoints that were named, else to the user's embedded network. */
 export async function connect(options: ConnectionOptions): Promise<ExchangeQueryClient> {
   const named = (options.endpoint ?? []).flatMap((text) => text.split(",")).filter((url) => url !== "");
   if (named.length > 0) {
-    return ExchangeQueryClient.connect(named);
+    const chainId = process.env["DCX_CHAIN_ID"];
+    return ExchangeQueryClient.connect(named, chainId === undefined || chainId === "" ? {} : { chainId });
   }
   const network = readEmbeddedNetwork(embeddedPaths(process.env));
   if (network === undefined) {
@@ -38,26 +36,4 @@ export async function connect(options: ConnectionOptions): Promise<ExchangeQuery
     );
   }
   return ExchangeQueryClient.connect(network.rpcUrl, { chainId: network.chainId });
-}
-
-/** The tenant whose key this user holds: the one that was named, else the embedded network's. */
-export async function tenantSigner(options: ConnectionOptions, addressPrefix: string): Promise<AccountSigner> {
-  const mnemonic = process.env["DCX_MNEMONIC"];
-  if (options.keyFile === undefined && mnemonic !== undefined && mnemonic !== "") {
-    return signerFromMnemonic(mnemonic, { addressPrefix });
-  }
-  return signerFromPrivateKey(tenantKey(options).privateKey, { addressPrefix });
-}
-
-/** The address of that tenant, or undefined where this user holds no key. */
-export function tenantAddress(options: ConnectionOptions): string | undefined {
-  try {
-    return tenantKey(options).address;
-  } catch {
-    return undefined;
-  }
-}
-
-function tenantKey(options: ConnectionOptions): KeyFile {
-  return readKeyFile(options.keyFile ?? embeddedPaths(process.env).tenantKey);
 }

@@ -37,6 +37,15 @@ export function isEncrypted(bytes: Uint8Array): boolean {
   return start.startsWith("age-encryption.org/") || start.startsWith("-----BEGIN AGE ENCRYPTED FILE-----");
 }
 
+/** Whether there is an age file at this path. */
+export function isEncryptedFile(path: string): boolean {
+  try {
+    return isEncrypted(readFileSync(path));
+  } catch {
+    return false;
+  }
+}
+
 /** An armored age file of a key, by a password of at least 8 characters or to the recipient of an age identity. */
 export async function encryptKeyFile(file: KeyFile | string, password: string): Promise<string> {
   const { armor, Encrypter, identityToRecipient } = await import("age-encryption");

@@ -1,5 +1,5 @@
 import { within } from "../await/within";
-import type { Timeouts } from "../configuration/configuration";
+import type { IsolationClass, Timeouts } from "../configuration/configuration";
 import type {
   DeploymentKey,
   DeploymentStatus,
@@ -15,6 +15,7 @@ import { GroupCommit } from "./commit/group-commit";
 import type { FoundManifest } from "./current-manifest";
 import { Declarations } from "./declarations";
 import { Shared } from "./shared";
+import { Spending } from "./spending";
 import { Turns } from "./turns";
 
 export interface SessionSettings {
@@ -24,6 +25,10 @@ export interface SessionSettings {
   readonly timeout: number;
   /** The same for each, where they differ. */
   readonly timeouts?: Timeouts;
+  /** What infrastructures ask of their datacenter at least. */
+  readonly minimumIsolation?: IsolationClass | undefined;
+  /** Micro-units a month that all deployments together may cost. */
+  readonly maxCostPerMonth?: bigint | undefined;
   /** Whether creates and updates end once the transaction is in a block. */
   readonly skipAwait: boolean;
 }
@@ -33,6 +38,7 @@ export class Session {
   /** One change to a deployment at a time, by its id. */
   readonly turns = new Turns();
   readonly declarations = new Declarations();
+  readonly spending: Spending;
   readonly activity = new Activity(LONELY);
   /** Questions to holders for a manifest that are under way, by its version. */
   readonly manifestQuestions = new Shared<FoundManifest>();
@@ -49,7 +55,9 @@ export class Session {
     readonly driver: NetworkDriver,
     readonly settings: SessionSettings,
     readonly trace?: Trace,
-  ) {}
+  ) {
+    this.spending = new Spending(settings.maxCostPerMonth);
+  }
 
   /** Seconds that an operation may take where the request does not say. */
   timeoutOf(operation: keyof Timeouts): number {

@@ -59,7 +59,10 @@ export const connectionProperties = connection;
 export const types: Readonly<Record<string, object>> = {
   Infrastructure: objectType("A named part of a deployment that is leased as a whole in one datacenter.", {
     region: optional(text, "Region of the datacenter. Without: any."),
-    attributes: optional(mapOf(text), "Attributes that the datacenter must have, such as `isolation: container`."),
+    attributes: optional(
+      mapOf(text),
+      'Attributes that the datacenter must have, such as `isolation: container`, or `isolated: "true"` for containers or sandboxes.',
+    ),
     allowedDatacenters: optional(listOf(text), "Addresses of the only datacenters that may win it."),
     deniedDatacenters: optional(listOf(text), "Addresses of datacenters that may not win it."),
     persist: optional(flag, "Whether a broken lease is ordered again."),

@@ -320,7 +320,7 @@ export interface InfrastructureArgs {
      */
     allowedDatacenters?: pulumi.Input<pulumi.Input<string>[] | undefined>;
     /**
-     * Attributes that the datacenter must have, such as `isolation: container`.
+     * Attributes that the datacenter must have, such as `isolation: container`, or `isolated: "true"` for containers or sandboxes.
      */
     attributes?: pulumi.Input<{[key: string]: pulumi.Input<string>} | undefined>;
     /**

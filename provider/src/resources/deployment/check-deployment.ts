@@ -16,6 +16,7 @@ import { plainEntries } from "../inputs/manifest-entries";
 import { containsSecret, containsUnknown, isMap, normalizeFields, Problems } from "../inputs/shape";
 import type { CallContext, CheckRequest, CheckResult } from "../resource";
 import type { Session } from "../session";
+import { withMinimumIsolation } from "./minimum-isolation";
 
 /** Any salt does where only the shape of a manifest matters. */
 const ANY_SALT = "0".repeat(64);
@@ -27,7 +28,8 @@ export async function checkDeployment(
   context: CallContext,
 ): Promise<CheckResult> {
   const problems = new Problems();
-  const inputs = normalizeFields(request.inputs, deploymentFields, "", problems);
+  const normal = normalizeFields(request.inputs, deploymentFields, "", problems);
+  const inputs = withMinimumIsolation(normal, session.settings.minimumIsolation, problems);
   if (problems.failures.length === 0) {
     checkInfrastructures(inputs, problems);
     const parameters = await session.parameters(context.signal);
@@ -35,7 +37,13 @@ export async function checkDeployment(
     const terms = known ? desiredInfrastructures(inputs, parameters) : undefined;
     checkEntries(inputs, terms, problems);
     if (terms !== undefined) {
-      checkCost(inputs, Object.values(terms).map(highestRate), parameters.blockInterval, problems);
+      const rate = Object.values(terms).reduce((sum, one) => sum + highestRate(one), 0n);
+      const most = costPerMonth(rate, parameters.blockInterval);
+      checkCost(inputs, most, problems);
+      const excess = session.spending.declare(context.urn, most);
+      if (excess !== undefined) {
+        problems.addToAll(excess);
+      }
     }
   }
   session.declarations.declare(context.urn, undefined, entryNames(inputs));
@@ -105,15 +113,12 @@ function manifestAsFarAsKnown(
   }
 }
 
-function checkCost(inputs: ValueMap, rates: readonly bigint[], blockInterval: number, problems: Problems): void {
+/** @param most micro-units a month */
+function checkCost(inputs: ValueMap, most: bigint, problems: Problems): void {
   const limit = inputs["maxCostPerMonth"];
   if (typeof limit !== "string") {
     return;
   }
-  const most = costPerMonth(
-    rates.reduce((sum, rate) => sum + rate, 0n),
-    blockInterval,
-  );
   if (most > parseTokens(limit)) {
     problems.add(
       "maxCostPerMonth",

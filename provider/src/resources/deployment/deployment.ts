@@ -3,7 +3,7 @@ import { type Manifest, resourceIdText } from "@dcx/protocol";
 import { naming } from "../../await/conditions";
 import { Deadline, spanText, WaitCancelled, WaitFailed, WaitTimeout } from "../../await/wait";
 import type { DeploymentKey, NetworkParameters } from "../../network/driver";
-import { type NetworkIdentity, RevisionConflict } from "../../network/driver";
+import { NetworkError, type NetworkIdentity, RevisionConflict } from "../../network/driver";
 import type { ActualDeployment, Snapshot } from "../../network/snapshot";
 import { describeEntries } from "../../plan/describe-entries";
 import { desiredManifest, emptyManifest, openManifest, sealManifest } from "../../plan/manifest";
@@ -34,6 +34,7 @@ import {
   type UpdateResult,
 } from "../resource";
 import type { Session } from "../session";
+import { anothersDeployment } from "./another-tenant";
 import { applyPlan, handToAll } from "./apply";
 import { awaitDeployment } from "./await-deployment";
 import { checkDeployment } from "./check-deployment";
@@ -139,6 +140,10 @@ export class DeploymentResource implements Resource {
     if (actual.incarnation > known && this.session.hasNewer(context.urn, request.id, known)) {
       // Its successor under the same URN took it over in this very run.
       return;
+    }
+    const identity = await this.session.identify(deadline.signal);
+    if (identity !== undefined && identity.tenant !== actual.tenant) {
+      throw new NetworkError("refused", anothersDeployment(request.id, actual, identity.tenant));
     }
     const declarer = { id: request.id, urn: context.urn, state: request.oldState };
     if (isInline(request.oldInputs) && (await takenOver(this.session, declarer, actual, deadline.signal))) {

@@ -11,6 +11,7 @@ import { desiredManagers, desiredTerms, desiredWait } from "../inputs/desired";
 import { containsUnknown, isMap } from "../inputs/shape";
 import type { CallContext, DiffRequest, DiffResult } from "../resource";
 import type { Session } from "../session";
+import { anothersDeployment, mayChange } from "./another-tenant";
 import { inlineManifest, isInline } from "./inline-manifest";
 import { managerInputs, plainTerms } from "./terms-inputs";
 
@@ -32,6 +33,10 @@ export async function diffDeployment(
   const parameters = await session.parameters(signal);
   const { deployment } = await session.snapshot(keyOf(id), signal);
   if (deployment === undefined || !deployment.active) {
+    return diffResult(gone, [], [], "create-before-delete");
+  }
+  if (!(await mayChange(session, deployment, signal))) {
+    context.log("warning", anothersDeployment(request.id, deployment, (await session.identify(signal))?.tenant ?? ""));
     return diffResult(gone, [], [], "create-before-delete");
   }
   session.declarations.deployment(request.id, context.urn, isInline(inputs));

@@ -25,6 +25,12 @@ export class Problems {
     this.#failures.push({ property: named ? path : "", reason: `${path}: ${reason}` });
   }
 
+  /** What is wrong with all of it: a whole sentence. */
+  addToAll(reason: string): void {
+    this.#found.push({ path: "", reason });
+    this.#failures.push({ property: "", reason });
+  }
+
   /** `, not …` with the offending value; nothing where that value is secret. */
   quoting(value: Value): string {
     if (this.#secretDepth > 0) {
