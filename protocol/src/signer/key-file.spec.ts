@@ -102,6 +102,19 @@ it.each([
   expect(error).not.toContain("hush");
 });
 
+it("is what the age library itself makes and reads by a password", async () => {
+  const { armor, Decrypter, Encrypter } = await import("age-encryption");
+  const decrypter = new Decrypter();
+  decrypter.addPassphrase(password);
+  expect(await decrypter.decrypt(armor.decode(await encryptKeyFile(words, password)), "text")).toBe(`${words}\n`);
+  const encrypter = new Encrypter();
+  encrypter.setPassphrase(password);
+  encrypter.setScryptWorkFactor(10);
+  const path = join(folder, "theirs");
+  writeFileSync(path, await encrypter.encrypt(key));
+  expect((await readKeyFileContent(path, () => password)).material).toEqual({ kind: "privateKey", privateKey: key });
+}, 60_000);
+
 it("takes no short password", async () => {
   await expect(encryptKeyFile(words, "short")).rejects.toThrow(/at least 8 characters/);
 });

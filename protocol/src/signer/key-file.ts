@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { SignerFailed } from "../client/errors";
 import { KeyFile } from "../network/embedded";
+import { passwordIdentity, passwordRecipient } from "./age-password";
 import { type KeyMaterial, parseKeyMaterial } from "./key-material";
 
 /**
@@ -17,13 +18,7 @@ export interface KeyFileContent {
 /** How a password is found when a file turns out to be encrypted. `undefined`: there is none. */
 export type PasswordSource = () => string | undefined | Promise<string | undefined>;
 
-/**
- * scrypt's cost, 2^16: 64 MiB and a third of a second. age's own default of 2^18 takes 256 MiB, in every run of a
- * pipeline.
- */
-const workFactor = 16;
-
-const identityPrefix = "AGE-SECRET-KEY-1";
+const identityPrefix = "AGE-SECRET-KEY-";
 
 /** Throws SignerFailed, which says what to do. Its message never holds what the file or the password is. */
 export async function readKeyFileContent(path: string, password: PasswordSource): Promise<KeyFileContent> {
@@ -54,8 +49,7 @@ export async function encryptKeyFile(file: KeyFile | string, password: string): 
     encrypter.addRecipient(await identityToRecipient(password));
   } else {
     if (password.length < 8) throw new SignerFailed("The password of a key file needs at least 8 characters.");
-    encrypter.setPassphrase(password);
-    encrypter.setScryptWorkFactor(workFactor);
+    encrypter.addRecipient(passwordRecipient(password));
   }
   const text = typeof file === "string" ? file : JSON.stringify(file, undefined, 2);
   return armor.encode(await encrypter.encrypt(`${text}\n`));
@@ -72,8 +66,7 @@ async function decrypted(path: string, bytes: Buffer, source: PasswordSource): P
   const { armor, Decrypter } = await import("age-encryption");
   const decrypter = new Decrypter();
   try {
-    if (password.startsWith(identityPrefix)) decrypter.addIdentity(password);
-    else decrypter.addPassphrase(password);
+    decrypter.addIdentity(password.startsWith(identityPrefix) ? password : passwordIdentity(password));
     const text = bytes.toString("latin1").trim();
     const file = text.startsWith("-----BEGIN") ? armor.decode(text) : Uint8Array.from(bytes);
     return await decrypter.decrypt(file, "text");

@@ -290,7 +290,7 @@ export interface Infrastructure {
      */
     allowedDatacenters?: string[];
     /**
-     * Attributes that the datacenter must have, such as `isolation: container`.
+     * Attributes that the datacenter must have, such as `isolation: container`, or `isolated: "true"` for containers or sandboxes.
      */
     attributes?: {[key: string]: string};
     /**

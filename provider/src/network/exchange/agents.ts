@@ -31,7 +31,7 @@ export class Agents {
   }
 
   async quoteTerms(terms: Terms, datacenter: string, signal: AbortSignal): Promise<Quote> {
-    const tenant = this.endpoint.signer.address;
+    const tenant = this.signer.address;
     return this.#ask(datacenter, signal, (client) => client.quoteTerms(quoteTermsOf(terms), { signal, tenant }));
   }
 
