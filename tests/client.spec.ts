@@ -250,6 +250,26 @@ describe.each(Object.entries(engines))("on %s", (_name, start) => {
       expect((await query.account(tenant.address))?.sequence).toBe(4n);
     });
 
+    it("has several on their way at once where it may, two programs with the same key too", async () => {
+      const { node, query, tenant } = await startWorld();
+      const [first, second] = [
+        await SigningExchangeClient.connect(query, tenant, { inFlight: 8 }),
+        await SigningExchangeClient.connect(await connect(node.rpcUrls.at(-1) ?? ""), tenant, { inFlight: 8 }),
+      ];
+      const alone = await Promise.all(
+        Array.from({ length: 20 }, (_, token) => first.submit([submitDeployment(tenant.address, token + 1)])),
+      );
+      // Not a block for each: eight at a time.
+      expect(new Set(alone.map(({ height }) => height)).size).toBeLessThanOrEqual(6);
+      await Promise.all(
+        Array.from({ length: 20 }, (_, token) =>
+          (token % 2 === 0 ? first : second).submit([submitDeployment(tenant.address, token + 101)]),
+        ),
+      );
+      expect((await query.account(tenant.address))?.sequence).toBe(40n);
+      expect((await query.totals()).activeDeployments).toBe(40n);
+    });
+
     it("gets along with another program that has the same key", async () => {
       const { node, query, client, tenant } = await startWorld();
       const other = await SigningExchangeClient.connect(await connect(node.rpcUrls[0]), tenant);

@@ -1,5 +1,6 @@
 import type { Account, BroadcastVerdict, CommittedTransaction, ExchangeQueryClient } from "./exchange-query-client";
-import type { SequenceAt, TransactionGateway } from "./transaction-delivery";
+import type { SequenceAt } from "./sequences";
+import type { TransactionGateway } from "./transaction-delivery";
 
 /** How long a block is waited for before the state is looked at all the same, in ms. */
 const longestWait = 2_000;

@@ -9,7 +9,9 @@ import type { CallOptions, CommittedTransaction, ExchangeQueryClient } from "./e
 import { createRegistry, decodeMessageResponse, type MessageResponse } from "./messages";
 import { RpcTransactionGateway } from "./rpc-transaction-gateway";
 import { requireAccount, simulatedGas } from "./simulation";
-import { deliverTransaction, type SequenceAt, type SignedTransaction } from "./transaction-delivery";
+import { Places } from "./places";
+import { type SequenceAt, Sequences } from "./sequences";
+import { deliverTransaction, type SignedTransaction } from "./transaction-delivery";
 
 export interface SigningClientOptions {
   /** Gas limit = simulated gas × this. Default 1.4. */
@@ -27,6 +29,11 @@ export interface SigningClientOptions {
   readonly patience?: number;
   /** Which account of the signer. Default: its first. */
   readonly address?: string;
+  /**
+   * Most transactions on their way at once, with sequences that follow one another. With more than one, whoever calls
+   * sees to it that no transaction depends on another that it has not yet seen committed. Default 1.
+   */
+  readonly inFlight?: number;
 }
 
 export interface TransactionFee {
@@ -82,16 +89,16 @@ const mostAttempts = 20;
 const rateScale = 10n ** 18n;
 
 /**
- * Signs and sends for one account, one transaction at a time: calls of `submit` queue up. Two clients with the same
- * key get along, but wait for one another's blocks.
+ * Signs and sends for one account, `inFlight` transactions at a time: further calls of `submit` queue up. Two clients
+ * with the same key get along, but wait for one another's blocks.
  *
- * A transaction is signed again with the same sequence at any time, for only one of them can count; with another
- * sequence only when the committed one has passed the first's and none of the first's is found in the blocks up to
- * there (design: "Two pipelines, one key"). So a lost answer, a full or emptied mempool, a node that restarts and
- * a second program with the same key neither lose a transaction nor make it count twice.
+ * A transaction is signed again only when it is certain that the signature before does not count (see
+ * `deliverTransaction`; design: "Two pipelines, one key"). So a lost answer, a full or emptied mempool, a node that
+ * restarts and a second program with the same key neither lose a transaction nor make it count twice.
  */
 export class SigningExchangeClient {
-  private queue: Promise<unknown> = Promise.resolve();
+  private readonly places: Places;
+  private readonly sequences = new Sequences();
   /** Of the newest block that holds a transaction of ours: an older state must not be taken for the current one. */
   private lastHeight = 0n;
 
@@ -102,7 +109,9 @@ export class SigningExchangeClient {
     private readonly stargate: SigningStargateClient,
     private readonly registry: Registry,
     private readonly options: SigningClientOptions,
-  ) {}
+  ) {
+    this.places = new Places(options.inFlight ?? 1);
+  }
 
   /** Throws when the signer does not hold the account. Asks nothing of the network. */
   static async connect(
@@ -132,9 +141,7 @@ export class SigningExchangeClient {
    * (before anything was signed), or the signal's reason (nothing was sent).
    */
   submit(messages: readonly EncodeObject[], options: SubmitOptions = {}): Promise<SubmitResult> {
-    const result = this.queue.then(() => this.submitNext(messages, options));
-    this.queue = result.catch(() => undefined);
-    return result;
+    return this.places.use(() => this.submitNext(messages, options));
   }
 
   /**
@@ -211,12 +218,9 @@ export class SigningExchangeClient {
     };
     const gateway = new RpcTransactionGateway(this.query, account);
     const patience = this.options.patience ?? 300_000;
-    const transaction = await deliverTransaction(gateway, sign, {
-      address: this.address,
-      patience,
-      attempts: mostAttempts,
-    });
-    this.lastHeight = transaction.height;
+    const limits = { address: this.address, patience, attempts: mostAttempts };
+    const transaction = await deliverTransaction(gateway, sign, limits, this.sequences);
+    if (transaction.height > this.lastHeight) this.lastHeight = transaction.height;
     return this.result(transaction, fee);
   }
 

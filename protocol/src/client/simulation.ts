@@ -1,6 +1,6 @@
 import type { EncodeObject, Registry } from "@cosmjs/proto-signing";
 import type { AbciAnswer, CallOptions, ExchangeQueryClient } from "./exchange-query-client";
-import { rejection } from "./transaction-delivery";
+import { rejection } from "./refusals";
 
 /** What is to be simulated, and for whom. */
 export interface Simulation {

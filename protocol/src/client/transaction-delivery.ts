@@ -1,20 +1,7 @@
-import { ExchangeErrorCode, exchangeCodespace } from "../exchange/errors";
-import {
-  InsufficientFunds,
-  NetworkUnreachable,
-  QueryFailed,
-  TransactionFailed,
-  type TransactionFailure,
-  TransactionOutcomeUnknown,
-  TransactionRejected,
-} from "./errors";
+import { NetworkUnreachable, QueryFailed, TransactionOutcomeUnknown, type TransactionFailure } from "./errors";
 import type { BroadcastVerdict, CommittedTransaction } from "./exchange-query-client";
-
-/** An account's committed sequence, and the height of the state that it is from. */
-export interface SequenceAt {
-  readonly sequence: bigint;
-  readonly height: bigint;
-}
+import { failedInBlock, isSdk, rejection, sdk } from "./refusals";
+import { type SequenceAt, Sequences } from "./sequences";
 
 /** What a delivery needs of the exchange. Every method but `now` may throw NetworkUnreachable. */
 export interface TransactionGateway {
@@ -51,42 +38,42 @@ export interface DeliveryLimits {
   readonly attempts: number;
 }
 
-/** Codes of codespace "sdk" (cosmos-sdk types/errors). */
-const sdk = { insufficientFunds: 5, inCache: 19, mempoolFull: 20, timeoutHeight: 30, wrongSequence: 32 } as const;
-
 /** A node that restarts has forgotten its mempool, one that is full pushes out: offer it again after this long. */
 const offerAgainAfter = 2_000;
 
 /** A node that has pruned the blocks, or is behind: how often to ask again before the outcome is unknown. */
 const mostUnreadable = 5;
 
-/** Signatures for one sequence: of these at most one can count. */
-class Generation {
-  readonly signed: SignedTransaction[] = [];
-  /** Whether some node's mempool may hold, or have held, one of them. */
+/** One signature, with its sequence. */
+class Signature {
+  /** Whether some node's mempool may hold it, or have held it. */
   mayBePending = false;
-  /** What a mempool said when it refused the newest, while `mayBePending`. */
+  /** What a mempool said when it refused it last, while `mayBePending`. */
   refusal: TransactionFailure | undefined;
+  /** When a node last said that it holds it. */
+  heldAt = Number.NEGATIVE_INFINITY;
   /** How often blocks could not be read in search of it. */
   unreadable = 0;
 
-  /** No block up to `from.height` holds any of them: they were signed after it. */
-  constructor(readonly from: SequenceAt) {}
-
-  get newest(): SignedTransaction {
-    const newest = this.signed.at(-1);
-    if (newest === undefined) throw new Error("A generation holds at least one signature.");
-    return newest;
-  }
+  constructor(
+    /** No block up to this height holds it: it was signed after that. */
+    readonly from: SequenceAt,
+    readonly signed: SignedTransaction,
+  ) {}
 }
 
 /**
  * Brings a transaction into a committed block, and finds out what became of it there. Whatever is lost on the way
- * (an answer, a node's mempool, room in a block), it counts at most once:
+ * (an answer, a node's mempool, room in a block), it counts at most once. It is signed again only when the signature
+ * before can't count any more:
  *
- * - with the same sequence it is signed again at any time, for only one signature can count;
- * - with another sequence only when the committed sequence has passed the first's, and none of the signatures is in
- *   any block up to the height at which that was seen. The blocks themselves are read for this: an index may lag.
+ * - the committed sequence has passed that signature's, and it is in no block up to the height at which that was seen.
+ *   The blocks themselves are read for this: an index may lag;
+ * - or the committed sequence has not passed it at its timeout height.
+ *
+ * Deliveries that share `sequences` may run beside one another: each signs with the lowest sequence that no other
+ * holds. One that ends without a use of its sequence leaves a gap; the next signature of any of them fills it, at the
+ * latest when those behind it reach their timeout heights.
  *
  * Throws TransactionRejected, TransactionFailed, InsufficientFunds, TransactionOutcomeUnknown, or what `sign` throws
  * at the first signature, before anything was sent. design: "Two pipelines, one key".
@@ -95,8 +82,9 @@ export async function deliverTransaction(
   gateway: TransactionGateway,
   sign: Sign,
   limits: DeliveryLimits,
+  sequences = new Sequences(),
 ): Promise<CommittedTransaction> {
-  const delivery = new Delivery(gateway, sign, limits);
+  const delivery = new Delivery(gateway, sign, limits, sequences);
   const transaction = await delivery.run();
   if (transaction.abciCode !== 0) throw failedInBlock(transaction, limits.address);
   return transaction;
@@ -111,121 +99,142 @@ class Delivery {
     private readonly gateway: TransactionGateway,
     private readonly sign: Sign,
     private readonly limits: DeliveryLimits,
+    private readonly sequences: Sequences,
   ) {
     this.progressedAt = gateway.now();
   }
 
   async run(): Promise<CommittedTransaction> {
-    for (let at = await this.gateway.sequence(); ; ) {
-      this.progress(at.height);
-      const generation = new Generation(at);
-      await this.signAgain(generation, at.height);
-      const outcome = await this.follow(generation);
-      if ("hash" in outcome) return outcome;
-      at = outcome;
-    }
-  }
-
-  /**
-   * Until one of the signatures is in a block, or none ever will be: the sequence was used by something else.
-   * Answers with the transaction, or with the sequence that is next.
-   */
-  private async follow(generation: Generation): Promise<CommittedTransaction | SequenceAt> {
-    let offeredAt = Number.NEGATIVE_INFINITY;
-    for (;;) {
+    for (let at: SequenceAt | undefined; ; ) {
+      const signature = await this.begin(at);
+      const { sequence } = signature.from;
       try {
-        if (this.gateway.now() - offeredAt >= offerAgainAfter) {
-          const held = await this.offer(generation);
-          offeredAt = held ? this.gateway.now() : Number.NEGATIVE_INFINITY;
+        const outcome = await this.follow(signature);
+        if ("hash" in outcome) {
+          this.sequences.use(sequence);
+          return outcome;
         }
-        await this.gateway.nextBlock(this.height);
-        const indexed = await this.lookUp(generation);
-        if (indexed !== undefined) return indexed;
-        const at = await this.gateway.sequence();
-        this.progress(at.height);
-        if (at.sequence > generation.from.sequence) {
-          const found = await this.searchBlocks(generation, at.height);
-          if (found !== "unreadable") return found ?? at;
-          continue;
-        }
-        if (at.height >= generation.newest.timeoutHeight) {
-          // The sequence is still unused at that height: none of the signatures counted, and none can any more.
-          if (generation.refusal !== undefined) throw this.rejected(generation.refusal, generation.newest.hash);
-          await this.signAgain(generation, at.height);
-          offeredAt = Number.NEGATIVE_INFINITY;
-        }
-        this.requireProgress(generation);
-      } catch (error) {
-        if (!(error instanceof NetworkUnreachable)) throw error;
-        // Who was away may have forgotten its mempool.
-        offeredAt = Number.NEGATIVE_INFINITY;
-        this.requireProgress(generation, error);
+        at = outcome;
+      } finally {
+        this.sequences.release(sequence);
       }
     }
   }
 
-  private async signAgain(generation: Generation, height: bigint): Promise<void> {
+  /**
+   * Signs with the next sequence and offers that, in one turn: where a mempool refuses it for good, whoever comes next
+   * gets the same sequence. `known`: the state of before, with which it goes on while the network is away.
+   */
+  private begin(known: SequenceAt | undefined): Promise<Signature> {
+    return this.sequences.turn(undefined, async () => {
+      const at = await this.gateway.sequence().catch((error: unknown) => {
+        if (known !== undefined && error instanceof NetworkUnreachable) return known;
+        throw error;
+      });
+      this.progress(at.height);
+      const from = { sequence: this.sequences.take(at), height: at.height };
+      try {
+        const signature = new Signature(from, await this.signNext(from));
+        await this.offer(signature);
+        return signature;
+      } catch (error) {
+        this.sequences.release(from.sequence);
+        throw error;
+      }
+    });
+  }
+
+  /**
+   * Until the signature is in a block, or never will be. Answers with the transaction, or with the state that shows
+   * that it does not count.
+   */
+  private async follow(signature: Signature): Promise<CommittedTransaction | SequenceAt> {
+    const { from, signed } = signature;
+    for (let justOffered = true; ; justOffered = false) {
+      try {
+        if (!justOffered && this.gateway.now() - signature.heldAt >= offerAgainAfter) {
+          await this.sequences.turn(from.sequence, () => this.offer(signature));
+        }
+        await this.gateway.nextBlock(this.height);
+        const indexed = await this.gateway.transaction(signed.hash);
+        if (indexed !== undefined && counted(indexed)) return indexed;
+        const at = await this.gateway.sequence();
+        this.progress(at.height);
+        if (at.sequence > from.sequence) {
+          const found = await this.searchBlocks(signature, at.height);
+          if (found !== "unreadable") return found ?? at;
+          continue;
+        }
+        if (at.height >= signed.timeoutHeight) {
+          // The sequence is still unused at that height: the signature did not count, and can't any more.
+          if (signature.refusal !== undefined) throw this.rejected(signature.refusal, signed.hash);
+          return at;
+        }
+        this.requireProgress(signature);
+      } catch (error) {
+        if (!(error instanceof NetworkUnreachable)) throw error;
+        // Who was away may have forgotten its mempool.
+        signature.heldAt = Number.NEGATIVE_INFINITY;
+        this.requireProgress(signature, error);
+      }
+    }
+  }
+
+  private async signNext(at: SequenceAt): Promise<SignedTransaction> {
     if (this.attempts >= this.limits.attempts) {
       const log = `signed ${this.attempts} times, and each time it was not in a block before its timeout height or before another transaction of this account`;
       throw this.rejected({ abciCode: sdk.timeoutHeight, codespace: "sdk", log }, undefined);
     }
     this.attempts += 1;
-    generation.signed.push(await this.sign({ sequence: generation.from.sequence, height }, this.attempts));
+    return await this.sign(at, this.attempts);
   }
 
-  /** Whether the node holds the newest signature now. Throws when it is certain that no node ever had any. */
-  private async offer(generation: Generation): Promise<boolean> {
+  /** Offers it to a node. Throws when it is certain that no node ever had it. */
+  private async offer(signature: Signature): Promise<void> {
+    signature.heldAt = Number.NEGATIVE_INFINITY;
     let verdict: BroadcastVerdict;
     try {
-      verdict = await this.gateway.broadcast(generation.newest.bytes);
+      verdict = await this.gateway.broadcast(signature.signed.bytes);
     } catch (error) {
       if (!(error instanceof NetworkUnreachable)) throw error;
       // It may have got there. The wait for the next block comes before the next offer.
-      generation.mayBePending = true;
-      return false;
+      signature.mayBePending = true;
+      return;
     }
     if (verdict.abciCode === 0 || isSdk(verdict, sdk.inCache)) {
-      generation.mayBePending = true;
-      generation.refusal = undefined;
-      return true;
+      signature.mayBePending = true;
+      signature.refusal = undefined;
+      signature.heldAt = this.gateway.now();
+      return;
     }
-    // Someone else's transaction waits with our sequence, or that is used up already; or there is no room just now;
-    // or it came too late. Time tells, with the sequence or the timeout height.
+    // Someone else's transaction waits with our sequence, or that is used up already; or one of ours before it has not
+    // got here yet; or there is no room just now; or it came too late. Time tells, with the sequence or the timeout
+    // height.
     if (isSdk(verdict, sdk.wrongSequence) || isSdk(verdict, sdk.mempoolFull) || isSdk(verdict, sdk.timeoutHeight)) {
-      return false;
+      return;
     }
-    if (!generation.mayBePending) throw this.rejected(verdict, generation.newest.hash);
+    if (!signature.mayBePending) throw this.rejected(verdict, signature.signed.hash);
     // A mempool checks funds before sequences: a transaction that counted already is refused in many ways.
-    generation.refusal = verdict;
-    return false;
-  }
-
-  /** The signature that counted, newest first, as far as the index knows. */
-  private async lookUp(generation: Generation): Promise<CommittedTransaction | undefined> {
-    for (const { hash } of generation.signed.toReversed()) {
-      const found = await this.gateway.transaction(hash);
-      if (found !== undefined && counted(found)) return found;
-    }
-    return undefined;
+    signature.refusal = verdict;
   }
 
   /** "unreadable": a node did not have one of the blocks; the next may. Throws when that happens too often. */
   private async searchBlocks(
-    generation: Generation,
+    signature: Signature,
     upTo: bigint,
   ): Promise<CommittedTransaction | "unreadable" | undefined> {
-    const hashes = new Set(generation.signed.map((signed) => signed.hash));
+    const { from, signed } = signature;
     try {
-      for (let height = generation.from.height + 1n; height <= upTo; height++) {
+      for (let height = from.height + 1n; height <= upTo; height++) {
         const transactions = await this.gateway.blockTransactions(height);
-        const found = transactions.find((transaction) => hashes.has(transaction.hash) && counted(transaction));
+        const found = transactions.find((transaction) => transaction.hash === signed.hash && counted(transaction));
         if (found !== undefined) return found;
       }
       return undefined;
     } catch (error) {
       if (!(error instanceof QueryFailed)) throw error;
-      generation.unreadable += 1;
-      if (generation.unreadable >= mostUnreadable) throw this.unknown(generation, error);
+      signature.unreadable += 1;
+      if (signature.unreadable >= mostUnreadable) throw this.unknown(signature, error);
       return "unreadable";
     }
   }
@@ -236,13 +245,12 @@ class Delivery {
     this.progressedAt = this.gateway.now();
   }
 
-  private requireProgress(generation: Generation, cause?: unknown): void {
-    if (this.gateway.now() - this.progressedAt > this.limits.patience) throw this.unknown(generation, cause);
+  private requireProgress(signature: Signature, cause?: unknown): void {
+    if (this.gateway.now() - this.progressedAt > this.limits.patience) throw this.unknown(signature, cause);
   }
 
-  private unknown(generation: Generation, cause: unknown): TransactionOutcomeUnknown {
-    const hashes = generation.signed.map((signed) => signed.hash);
-    return new TransactionOutcomeUnknown(hashes, generation.newest.timeoutHeight, { cause });
+  private unknown({ signed }: Signature, cause: unknown): TransactionOutcomeUnknown {
+    return new TransactionOutcomeUnknown([signed.hash], signed.timeoutHeight, { cause });
   }
 
   private rejected(failure: TransactionFailure, hash: string | undefined): Error {
@@ -250,32 +258,7 @@ class Delivery {
   }
 }
 
-/** The error for a transaction that never got into a block. `hash` absent: it was not signed. */
-export function rejection(failure: TransactionFailure, address: string, hash?: string): Error {
-  if (isForFunds(failure)) return new InsufficientFunds(address, failure, hash);
-  return new TransactionRejected(failure, exchangeCode(failure), hash);
-}
-
-function failedInBlock(transaction: CommittedTransaction, address: string): Error {
-  const { hash, height, abciCode, codespace, log } = transaction;
-  const failure = { abciCode, codespace, log };
-  if (isForFunds(failure)) return new InsufficientFunds(address, failure, hash, height);
-  return new TransactionFailed(hash, height, failure, exchangeCode(failure));
-}
-
 /** With a wrong sequence a transaction is in a block for nothing: it neither ran nor used its sequence. */
 function counted(transaction: CommittedTransaction): boolean {
   return !isSdk(transaction, sdk.wrongSequence);
-}
-
-function isSdk(failure: TransactionFailure, code: number): boolean {
-  return failure.codespace === "sdk" && failure.abciCode === code;
-}
-
-function isForFunds(failure: TransactionFailure): boolean {
-  return isSdk(failure, sdk.insufficientFunds) || exchangeCode(failure) === ExchangeErrorCode.InsufficientFunds;
-}
-
-function exchangeCode(failure: TransactionFailure): ExchangeErrorCode | undefined {
-  return failure.codespace === exchangeCodespace ? failure.abciCode : undefined;
 }

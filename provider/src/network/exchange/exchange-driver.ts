@@ -295,6 +295,12 @@ async function connect(endpoint: ExchangeEndpoint, signal: AbortSignal): Promise
   }
 }
 
+/**
+ * Transactions of different deployments on their way at once: of one deployment never two are (see GroupCommit and the
+ * session's turns), so none depends on another that is not committed.
+ */
+const MOST_IN_FLIGHT = 64;
+
 /** Milliseconds for which it is remembered that it is stopped: a preview asks once for each resource. */
 const STOPPED_MEMORY = 5000;
 
@@ -349,6 +355,7 @@ function identityOf({ endpoint, account, query }: Connection): NetworkIdentity {
 
 function signingOptions({ gasAdjustment, gasPrice, maxFee }: FeeSettings): SigningClientOptions {
   return {
+    inFlight: MOST_IN_FLIGHT,
     ...(gasAdjustment === undefined ? {} : { gasFactor: gasAdjustment }),
     ...(gasPrice === undefined ? {} : { gasPrice }),
     ...(maxFee === undefined ? {} : { maxFee }),
