@@ -1,6 +1,7 @@
 import type { Parameters } from "@dcx/protocol";
 import { TxMsgData } from "cosmjs-types/cosmos/base/abci/v1beta1/abci";
 import { ExecTxResult, type Event as WireEvent } from "cosmjs-types/tendermint/abci/types";
+import { encode } from "../encode";
 import { putAccount } from "../state/accounts";
 import { Branch } from "../state/branch";
 import { type Event, EventList, UnlimitedGas } from "../state/context";
@@ -136,7 +137,7 @@ export function executeFacilitator(store: KeyValueStore, transaction: Transactio
       return responseOf(message, around.machine.applyMessage(branch, context, message, "facilitator").response);
     });
     branch.write(store);
-    const data = TxMsgData.encode(TxMsgData.fromPartial({ msgResponses: responses })).finish();
+    const data = encode(TxMsgData, { data: [], msgResponses: responses });
     return ExecTxResult.fromPartial({ data, events: events.events.map(wireEvent) });
   } catch (error) {
     return refused(refusalOf(error, transaction, around), transaction, 0n);
@@ -240,7 +241,7 @@ function runMessages(
     }
   });
   return {
-    data: TxMsgData.encode(TxMsgData.fromPartial({ msgResponses: responses })).finish(),
+    data: encode(TxMsgData, { data: [], msgResponses: responses }),
     events: events.events,
   };
 }

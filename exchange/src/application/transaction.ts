@@ -1,6 +1,7 @@
 import { PubKey } from "cosmjs-types/cosmos/crypto/secp256k1/keys";
 import { SignMode } from "cosmjs-types/cosmos/tx/signing/v1beta1/signing";
 import { AuthInfo, type Fee, SignDoc, TxBody, TxRaw } from "cosmjs-types/cosmos/tx/v1beta1/tx";
+import { type Encoder, encode, isEncodingOf } from "../encode";
 import { sha256 } from "../storage/sha256";
 import { EnvelopeError, EnvelopeErrorCode } from "./envelope-error";
 
@@ -54,9 +55,9 @@ export function decodeTransaction(bytes: Uint8Array): Transaction {
   } catch (error) {
     throw new EnvelopeError(EnvelopeErrorCode.Undecodable, `tx parse error: ${describe(error)}`, { cause: error });
   }
-  requireCanonical("transaction", bytes, TxRaw.encode(raw).finish());
-  requireCanonical("body", raw.bodyBytes, TxBody.encode(body).finish());
-  requireCanonical("auth info", raw.authInfoBytes, AuthInfo.encode(authInfo).finish());
+  requireCanonical("transaction", bytes, TxRaw, raw);
+  requireCanonical("body", raw.bodyBytes, TxBody, body);
+  requireCanonical("auth info", raw.authInfoBytes, AuthInfo, authInfo);
   if (body.extensionOptions.length + body.nonCriticalExtensionOptions.length > 0) {
     throw new EnvelopeError(EnvelopeErrorCode.UnknownExtension, "unknown extension options: this chain has none");
   }
@@ -88,7 +89,7 @@ export function decodeTransaction(bytes: Uint8Array): Transaction {
 /** The digest that a signer of a SIGN_MODE_DIRECT transaction signs: SHA-256 of the encoded SignDoc. */
 export function signDigest(transaction: Transaction, chainId: string, accountNumber: bigint): Buffer {
   const { bodyBytes, authInfoBytes } = transaction;
-  return sha256(SignDoc.encode({ bodyBytes, authInfoBytes, chainId, accountNumber }).finish());
+  return sha256(encode(SignDoc, { bodyBytes, authInfoBytes, chainId, accountNumber }));
 }
 
 /**
@@ -96,8 +97,8 @@ export function signDigest(transaction: Transaction, chainId: string, accountNum
  * attempts at the same thing apart.
  */
 export function encodeFacilitatorTransaction(message: EncodedMessage, height: bigint): Uint8Array {
-  const body = TxBody.encode(TxBody.fromPartial({ messages: [message], timeoutHeight: height })).finish();
-  return TxRaw.encode({ bodyBytes: body, authInfoBytes: noBytes, signatures: [] }).finish();
+  const body = encode(TxBody, TxBody.fromPartial({ messages: [message], timeoutHeight: height }));
+  return encode(TxRaw, { bodyBytes: body, authInfoBytes: noBytes, signatures: [] });
 }
 
 function decodeKey(key: EncodedMessage): Uint8Array {
@@ -119,12 +120,12 @@ function decodeKey(key: EncodedMessage): Uint8Array {
       `public key: ${bytes.length} bytes, not the 33 of a compressed secp256k1 key`,
     );
   }
-  requireCanonical("public key", key.value, PubKey.encode({ key: bytes }).finish());
+  requireCanonical("public key", key.value, PubKey, { key: bytes });
   return bytes;
 }
 
-function requireCanonical(what: string, received: Uint8Array, canonical: Uint8Array): void {
-  if (Buffer.compare(received, canonical) !== 0) {
+function requireCanonical<Message>(what: string, bytes: Uint8Array, codec: Encoder<Message>, message: Message): void {
+  if (!isEncodingOf(bytes, codec, message)) {
     throw new EnvelopeError(
       EnvelopeErrorCode.Undecodable,
       `tx parse error: the ${what} has unknown fields or is not encoded canonically (ADR-27)`,

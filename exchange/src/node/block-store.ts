@@ -2,6 +2,7 @@ import { ResponseFinalizeBlock } from "cosmjs-types/tendermint/abci/types";
 import { Block } from "cosmjs-types/tendermint/types/block";
 import { Commit } from "cosmjs-types/tendermint/types/types";
 import { type Database, open, type RootDatabase } from "lmdb";
+import { encode } from "../encode";
 import { BoundedCache } from "../storage/bounded-cache";
 import { sha256 } from "../storage/sha256";
 import { blockEntries, transactionEntries } from "./event-index";
@@ -69,8 +70,8 @@ export class BlockStore {
     const key = heightKey(height);
     this.environment.transactionSync(() => {
       this.blocks.putSync(key, asBuffer(blockBytes));
-      this.commits.putSync(key, asBuffer(Commit.encode(stored.commit).finish()));
-      this.results.putSync(key, asBuffer(ResponseFinalizeBlock.encode(stored.results).finish()));
+      this.commits.putSync(key, asBuffer(encode(Commit, stored.commit)));
+      this.results.putSync(key, asBuffer(encode(ResponseFinalizeBlock, stored.results)));
       this.byHash.putSync(asBuffer(stored.commit.blockId.hash), key);
       for (const [index, hash] of hashes.entries()) this.transactions.putSync(asBuffer(hash), placeKey(height, index));
       for (const entry of entriesOf(stored)) this.index.putSync(entry, nothing);

@@ -1,4 +1,5 @@
 import { type Deployment, DeploymentId, DeploymentState, ExchangeErrorCode, TimerKind } from "@dcx/protocol";
+import { encode } from "../encode";
 import type { TransitionContext } from "./context";
 import { ExchangeError } from "./errors";
 import { bytesKey, deploymentKey, describeDeployment, readUint64, tables, textKey, uint64Key } from "./keys";
@@ -36,7 +37,7 @@ export function nextDeploymentSequence(store: KeyValueStore, tenant: string): bi
 export function enterDeployment(store: KeyValueStore, deployment: Deployment): void {
   const id = idOf(deployment);
   deployments.put(store, id, deployment);
-  store.set(tokenKey(id.tenant, deployment.clientToken), DeploymentId.encode(id).finish());
+  store.set(tokenKey(id.tenant, deployment.clientToken), encode(DeploymentId, id));
   store.set(tables.activeDeployment + deploymentKey(id), mark);
   adjustTotals(store, { activeDeployments: 1n });
 }

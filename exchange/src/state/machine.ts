@@ -24,10 +24,10 @@ import {
   MsgUpdateDeploymentResponse,
 } from "@dcx/protocol";
 import { MsgSend, MsgSendResponse } from "cosmjs-types/cosmos/bank/v1beta1/tx";
+import { type Encoder, encode, isEncodingOf } from "../encode";
 import type { TransactionContext } from "./context";
 import { ExchangeError } from "./errors";
 import { MeteredStore } from "./gas";
-import { sameBytes } from "./keys";
 import type { KeyValueReader, KeyValueStore } from "./store";
 import { cancelDeployment } from "./transitions/cancel-deployment";
 import { cancelFulfillment } from "./transitions/cancel-fulfillment";
@@ -51,8 +51,7 @@ export interface Message {
 /** Where a message comes from: a signed transaction, or the facilitator's part of the block. */
 export type Origin = "transaction" | "facilitator";
 
-interface Codec<Value> {
-  encode(message: Value): { finish(): Uint8Array };
+interface Codec<Value> extends Encoder<Value> {
   decode(input: Uint8Array): Value;
 }
 
@@ -91,7 +90,7 @@ function handler<Request extends object, Response>(kind: Kind<Request, Response>
     apply(state, context, value) {
       context.gas.consume(kind.gas, "message");
       const message = read(value);
-      return kind.response.encode(kind.transition(new MeteredStore(state, context.gas), context, message)).finish();
+      return encode(kind.response, kind.transition(new MeteredStore(state, context.gas), context, message));
     },
   };
 }
@@ -115,7 +114,7 @@ function decode<Value>(codec: Codec<Value>, bytes: Uint8Array): Value {
       cause,
     });
   }
-  if (!sameBytes(bytes, codec.encode(message).finish()))
+  if (!isEncodingOf(bytes, codec, message))
     throw new ExchangeError(
       ExchangeErrorCode.InvalidMessage,
       "the message has fields that this exchange does not know, or is not encoded canonically (ADR-27)",

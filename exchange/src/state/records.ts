@@ -14,6 +14,7 @@ import {
   Parameters,
   SlotRecord,
 } from "@dcx/protocol";
+import { type Encoder, encode } from "../encode";
 import { ExchangeError } from "./errors";
 import {
   deploymentKey,
@@ -28,8 +29,7 @@ import {
 } from "./keys";
 import type { KeyValueReader, KeyValueStore } from "./store";
 
-interface Codec<Value> {
-  encode(message: Value): { finish(): Uint8Array };
+interface Codec<Value> extends Encoder<Value> {
   decode(input: Uint8Array): Value;
 }
 
@@ -52,7 +52,7 @@ export class Table<Id, Value> {
   }
 
   put(store: KeyValueStore, id: Id, value: Value): void {
-    store.set(this.prefix + this.key(id), this.codec.encode(value).finish());
+    store.set(this.prefix + this.key(id), encode(this.codec, value));
   }
 
   delete(store: KeyValueStore, id: Id): void {

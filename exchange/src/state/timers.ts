@@ -1,4 +1,5 @@
 import { type OrderId, TimerKind, TimerRecord } from "@dcx/protocol";
+import { encode } from "../encode";
 import { orderKey, readUint64, tables, textKey, uint64Key } from "./keys";
 import { present } from "./records";
 import type { KeyValueReader, KeyValueStore } from "./store";
@@ -34,7 +35,7 @@ function timerKey(height: bigint, timer: Timer): string {
 
 /** Has the timer run at the beginning of the block of that height. Setting the same one twice sets it once. */
 export function setTimer(store: KeyValueStore, height: bigint, timer: Timer): void {
-  store.set(timerKey(height, timer), TimerRecord.encode({ ...timer }).finish());
+  store.set(timerKey(height, timer), encode(TimerRecord, { ...timer }));
 }
 
 export function clearTimer(store: KeyValueStore, height: bigint, timer: Timer): void {

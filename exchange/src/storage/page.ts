@@ -1,17 +1,17 @@
-import { keyString } from "./keys";
-import { sha256 } from "./sha256";
+import { keyBytes, keyString } from "./keys";
+import { type HashText, hashText } from "./sha256";
 
 /** A key and the hash that stands for it and its value. */
 export interface Leaf {
   readonly kind: "leaf";
   readonly key: string;
-  readonly hash: Buffer;
+  readonly hash: HashText;
 }
 
 /** The hash of the page one level down. */
 export interface Child {
   readonly kind: "child";
-  readonly hash: Buffer;
+  readonly hash: HashText;
 }
 
 export type Slot = Leaf | Child;
@@ -21,14 +21,13 @@ export const slotsPerPage = 16;
 const leafTag = 1;
 const childTag = 2;
 const hashBytes = 32;
-const innerBuffer = Buffer.alloc(1 + 2 * hashBytes);
+const innerBuffer = Buffer.alloc(1 + 2 * hashBytes, 1);
 
 /** The hash of an inner node: 0x01 | left | right. */
-export function innerHash(left: Buffer, right: Buffer): Buffer {
-  innerBuffer[0] = 1;
-  left.copy(innerBuffer, 1);
-  right.copy(innerBuffer, 1 + hashBytes);
-  return sha256(innerBuffer);
+export function innerHash(left: HashText, right: HashText): HashText {
+  innerBuffer.write(left, 1, "latin1");
+  innerBuffer.write(right, 1 + hashBytes, "latin1");
+  return hashText(innerBuffer);
 }
 
 /**
@@ -38,13 +37,13 @@ export function innerHash(left: Buffer, right: Buffer): Buffer {
 export class Page {
   // The binary tree over the slots as a heap: nodes[1] is the root, nodes[16 + i] belongs to slot i.
   // null: computed, nothing below. undefined: not computed.
-  private readonly nodes: (Buffer | null | undefined)[];
+  private readonly nodes: (HashText | null | undefined)[];
 
   constructor(
     private readonly slots: (Slot | undefined)[] = new Array<Slot | undefined>(slotsPerPage).fill(undefined),
-    nodes?: (Buffer | null | undefined)[],
+    nodes?: (HashText | null | undefined)[],
   ) {
-    this.nodes = nodes ?? new Array<Buffer | null | undefined>(2 * slotsPerPage).fill(undefined);
+    this.nodes = nodes ?? new Array<HashText | null | undefined>(2 * slotsPerPage).fill(undefined);
   }
 
   copy(): Page {
@@ -73,13 +72,13 @@ export class Page {
   }
 
   /** The hash of everything below, null if that is nothing. */
-  root(): Buffer | null {
+  root(): HashText | null {
     return this.node(1);
   }
 
   /** The siblings that a proof for the slot needs, from the slot upwards; levels with an empty sibling are left out. */
-  siblings(index: number): { readonly hash: Buffer; readonly side: "left" | "right" }[] {
-    const path: { hash: Buffer; side: "left" | "right" }[] = [];
+  siblings(index: number): { readonly hash: HashText; readonly side: "left" | "right" }[] {
+    const path: { hash: HashText; side: "left" | "right" }[] = [];
     for (let node = slotsPerPage + index; node > 1; node >>= 1) {
       const sibling = this.node(node ^ 1);
       if (sibling !== null) path.push({ hash: sibling, side: node & 1 ? "left" : "right" });
@@ -87,54 +86,44 @@ export class Page {
     return path;
   }
 
-  // PERF: a block encodes every page that it changes; one buffer each, written in place.
+  // PERF: a block encodes every page that it changes: one text, turned into bytes in one go.
   encode(): Buffer {
-    let length = 0;
-    for (const slot of this.slots) {
-      if (slot !== undefined) length += 2 + hashBytes + (slot.kind === "leaf" ? 2 + slot.key.length : 0);
-    }
-    const bytes = Buffer.allocUnsafe(length);
-    let at = 0;
+    let text = "";
     for (let index = 0; index < slotsPerPage; index++) {
       const slot = this.slots[index];
       if (slot === undefined) continue;
-      bytes[at++] = index;
-      if (slot.kind === "child") {
-        bytes[at++] = childTag;
-      } else {
-        bytes[at++] = leafTag;
-        bytes[at++] = slot.key.length >> 8;
-        bytes[at++] = slot.key.length & 0xff;
-        at += bytes.write(slot.key, at, "latin1");
+      if (slot.kind === "child") text += String.fromCharCode(index, childTag) + slot.hash;
+      else {
+        const { length } = slot.key;
+        text += String.fromCharCode(index, leafTag, length >> 8, length & 0xff) + slot.key + slot.hash;
       }
-      bytes.set(slot.hash, at);
-      at += hashBytes;
     }
-    return bytes;
+    return keyBytes(text);
   }
 
   static decode(bytes: Buffer): Page {
     const page = new Page();
+    const text = keyString(bytes);
     let at = 0;
-    while (at < bytes.length) {
-      const index = bytes.readUInt8(at);
-      const tag = bytes.readUInt8(at + 1);
+    while (at < text.length) {
+      const index = text.charCodeAt(at);
+      const tag = text.charCodeAt(at + 1);
       at += 2;
       if (tag === leafTag) {
-        const length = bytes.readUInt16BE(at);
+        const length = (text.charCodeAt(at) << 8) | text.charCodeAt(at + 1);
         at += 2;
-        const key = keyString(bytes.subarray(at, at + length));
+        const key = text.slice(at, at + length);
         at += length;
-        page.slots[index] = { kind: "leaf", key, hash: Buffer.from(bytes.subarray(at, at + hashBytes)) };
+        page.slots[index] = { kind: "leaf", key, hash: text.slice(at, at + hashBytes) };
       } else {
-        page.slots[index] = { kind: "child", hash: Buffer.from(bytes.subarray(at, at + hashBytes)) };
+        page.slots[index] = { kind: "child", hash: text.slice(at, at + hashBytes) };
       }
       at += hashBytes;
     }
     return page;
   }
 
-  private node(index: number): Buffer | null {
+  private node(index: number): HashText | null {
     const known = this.nodes[index];
     if (known !== undefined) return known;
     const computed = this.compute(index);
@@ -143,7 +132,7 @@ export class Page {
   }
 
   // A node with one child is its child: the tree has no node that does not branch.
-  private compute(index: number): Buffer | null {
+  private compute(index: number): HashText | null {
     if (index >= slotsPerPage) return this.slots[index - slotsPerPage]?.hash ?? null;
     const left = this.node(2 * index);
     const right = this.node(2 * index + 1);

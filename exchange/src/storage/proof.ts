@@ -7,9 +7,9 @@ import {
 } from "cosmjs-types/cosmos/ics23/v1/proofs";
 import { keyBytes } from "./keys";
 import type { Leaf } from "./page";
-import { sha256 } from "./sha256";
+import { type HashText, hashText } from "./sha256";
 import { StorageError } from "./storage-error";
-import type { PageReader } from "./tree";
+import { type PageReader, stepAt } from "./tree";
 
 /** The type of the proof operation in an ABCI query's answer. */
 export const proofType = "ics23:dcx";
@@ -37,7 +37,7 @@ export function proveKey(
   read: (key: string) => Uint8Array | undefined,
   key: string,
 ): CommitmentProof {
-  const path = sha256(keyBytes(key)).toString("hex");
+  const path = hashText(keyBytes(key));
   const found = findLeaf(pages, path);
   if (found !== undefined && found.leaf.key === key) {
     return CommitmentProof.fromPartial({ exist: existence(found, read) });
@@ -61,34 +61,34 @@ function existence(found: Found, read: (key: string) => Uint8Array | undefined):
 }
 
 /** The leaf at the end of the hash's path, whatever its key. */
-function findLeaf(pages: PageReader, hash: string): Found | undefined {
-  return descend(pages, (path) => stepOf(hash, path));
+function findLeaf(pages: PageReader, hash: HashText): Found | undefined {
+  return descend(pages, (path) => stepAt(hash, path.length));
 }
 
 /** The leaf whose hash is next below (-1) or above (1) the given one. */
-function findNeighbour(pages: PageReader, hash: string, direction: 1 | -1): Found | undefined {
+function findNeighbour(pages: PageReader, hash: HashText, direction: 1 | -1): Found | undefined {
   // Follow the hash as far as the tree goes, then turn off at the deepest level that has something on that side.
   const levels: string[] = [];
   let path = "";
   for (;;) {
     levels.push(path);
-    const slot = pages.page(path)?.slot(stepOf(hash, path));
+    const slot = pages.page(path)?.slot(stepAt(hash, path.length));
     if (slot?.kind !== "child") {
       if (slot !== undefined && sideOf(slot, hash) === direction) {
-        return findLeaf(pages, sha256(keyBytes(slot.key)).toString("hex"));
+        return findLeaf(pages, hashText(keyBytes(slot.key)));
       }
       break;
     }
-    path += hash.charAt(path.length);
+    path += stepAt(hash, path.length).toString(16);
   }
   for (const level of levels.reverse()) {
     const page = pages.page(level);
-    const own = stepOf(hash, level);
+    const own = stepAt(hash, level.length);
     for (let index = own + direction; index >= 0 && index < 16; index += direction) {
       if (page?.slot(index) === undefined) continue;
       const edge = direction === 1 ? 0 : 15;
       return descend(pages, (at) => {
-        if (at.length < level.length) return stepOf(hash, at);
+        if (at.length < level.length) return stepAt(hash, at.length);
         return at.length === level.length ? index : edgeSlot(pages, at, edge, direction);
       });
     }
@@ -96,12 +96,8 @@ function findNeighbour(pages: PageReader, hash: string, direction: 1 | -1): Foun
   return undefined;
 }
 
-function stepOf(hash: string, path: string): number {
-  return Number.parseInt(hash.charAt(path.length), 16);
-}
-
-function sideOf(leaf: Leaf, hash: string): 1 | -1 {
-  return sha256(keyBytes(leaf.key)).toString("hex") > hash ? 1 : -1;
+function sideOf(leaf: Leaf, hash: HashText): 1 | -1 {
+  return hashText(keyBytes(leaf.key)) > hash ? 1 : -1;
 }
 
 /** The first slot of a page that holds something, seen from one edge. */
@@ -129,8 +125,8 @@ function descend(pages: PageReader, step: (path: string) => number): Found | und
   }
 }
 
-function innerOp(sibling: { readonly hash: Buffer; readonly side: "left" | "right" }): InnerOp {
-  return sibling.side === "left"
-    ? { hash: HashOp.SHA256, prefix: Buffer.concat([Uint8Array.of(1), sibling.hash]), suffix: new Uint8Array() }
-    : { hash: HashOp.SHA256, prefix: Uint8Array.of(1), suffix: sibling.hash };
+function innerOp({ hash, side }: { readonly hash: HashText; readonly side: "left" | "right" }): InnerOp {
+  return side === "left"
+    ? { hash: HashOp.SHA256, prefix: Buffer.from(`\x01${hash}`, "latin1"), suffix: new Uint8Array() }
+    : { hash: HashOp.SHA256, prefix: Uint8Array.of(1), suffix: Buffer.from(hash, "latin1") };
 }

@@ -6,7 +6,7 @@ import { keyBytes, keyString } from "./keys";
 import { Page } from "./page";
 import { proveKey } from "./proof";
 import { StorageError } from "./storage-error";
-import { emptyRoot, type TreeUpdate, updateTree } from "./tree";
+import { bytesOf, type TreeUpdate, updateTree } from "./tree";
 
 /** The block that the committed state is the outcome of. */
 export interface CommittedBlock {
@@ -167,7 +167,7 @@ export class StateDatabase implements KeyValueReader {
 
   /** Root of the committed tree, worked out from its pages. */
   root(): Uint8Array {
-    return this.page("")?.root() ?? emptyRoot;
+    return bytesOf(this.page("")?.root() ?? null);
   }
 
   /**

@@ -13,10 +13,10 @@
  */
 import { keyBytes } from "./keys";
 import { type Child, type Leaf, Page } from "./page";
-import { sha256 } from "./sha256";
+import { type HashText, hashText } from "./sha256";
 import { StorageError } from "./storage-error";
 
-/** Where the committed pages are: the empty path is the root's. */
+/** Where the committed pages are, by the half-bytes that lead to them in hexadecimal: the empty path is the root's. */
 export interface PageReader {
   page(path: string): Page | undefined;
 }
@@ -32,63 +32,92 @@ export const emptyRoot = Buffer.alloc(32);
 
 interface Change {
   readonly key: string;
-  /** SHA-256 of the key, in hexadecimal: one character is one step down the pages. */
-  readonly path: string;
+  /** SHA-256 of the key: each half of a byte is one step down the pages. */
+  readonly path: HashText;
   readonly leaf: Leaf | undefined;
 }
 
 const leafBuffer = Buffer.alloc(65);
 
 /** The hash that stands for a key and its value. */
-export function leafHash(keyHash: Buffer, value: Uint8Array): Buffer {
-  const valueHash = sha256(value);
-  leafBuffer[0] = 0;
-  keyHash.copy(leafBuffer, 1);
-  valueHash.copy(leafBuffer, 33);
-  return sha256(leafBuffer);
+function leafHash(keyHash: HashText, value: Uint8Array): HashText {
+  leafBuffer.write(keyHash, 1, "latin1");
+  leafBuffer.write(hashText(value), 33, "latin1");
+  return hashText(leafBuffer);
 }
 
-/** Works out what the changes (undefined: delete) make of the committed tree, without touching it. */
+/** Works out what the changes (undefined: delete), one for each key, make of the committed tree, without touching it. */
 export function updateTree(
   committed: PageReader,
   changes: Iterable<readonly [key: string, value: Uint8Array | undefined]>,
 ): TreeUpdate {
   const list: Change[] = [];
   for (const [key, value] of changes) {
-    const keyHash = sha256(keyBytes(key));
-    const leaf: Leaf | undefined =
-      value === undefined ? undefined : { kind: "leaf", key, hash: leafHash(keyHash, value) };
-    list.push({ key, path: keyHash.toString("hex"), leaf });
+    const path = hashText(keyBytes(key));
+    list.push({
+      key,
+      path,
+      leaf: value === undefined ? undefined : { kind: "leaf", key, hash: leafHash(path, value) },
+    });
   }
+  list.sort(byPath);
   const pages = new Map<string, Page | undefined>();
-  const root = change(committed, pages, "", committed.page("") ?? new Page(), list);
+  const root = change(committed, pages, "", committed.page("") ?? new Page(), list, 0, list.length);
   pages.set("", root);
-  return { root: root.root() ?? emptyRoot, pages };
+  return { root: bytesOf(root.root()), pages };
 }
 
-/** Applies the changes, all of whose paths begin with the page's, to a copy of the page. */
+/** The root's hash as bytes. */
+export function bytesOf(root: HashText | null): Buffer {
+  return root === null ? emptyRoot : Buffer.from(root, "latin1");
+}
+
+function byPath(one: Change, other: Change): number {
+  return one.path < other.path ? -1 : 1;
+}
+
+/** The step that a path takes at this depth: 0 to 15. */
+export function stepAt(path: HashText, depth: number): number {
+  const byte = path.charCodeAt(depth >> 1);
+  return depth & 1 ? byte & 15 : byte >> 4;
+}
+
+/** Applies the changes from `start` up to `end`, all of whose paths begin with the page's, to a copy of the page. */
 function change(
   committed: PageReader,
   pages: Map<string, Page | undefined>,
   path: string,
   before: Page,
   changes: readonly Change[],
+  start: number,
+  end: number,
 ): Page {
   const page = before.copy();
   const depth = path.length;
-  for (const [index, group] of groupByStep(changes, depth)) {
+  // They are in the order of their paths: those of one slot lie together.
+  for (let from = start; from < end; ) {
+    const index = stepOf(changes, from, depth);
+    let to = from + 1;
+    while (to < end && stepOf(changes, to, depth) === index) to++;
     const slot = page.slot(index);
     const below = path + index.toString(16);
     if (slot?.kind === "child") {
       const childBefore = committed.page(below);
       if (childBefore === undefined)
         throw new StorageError(`the state tree lacks its page ${below}: the database is damaged`);
-      page.setSlot(index, settle(pages, below, change(committed, pages, below, childBefore, group)));
+      page.setSlot(index, settle(pages, below, change(committed, pages, below, childBefore, changes, from, to)));
     } else {
-      page.setSlot(index, fill(committed, pages, below, slot, group));
+      page.setSlot(index, fill(committed, pages, below, slot, changes.slice(from, to)));
     }
+    from = to;
   }
   return page;
+}
+
+function stepOf(changes: readonly Change[], at: number, depth: number): number {
+  const one = changes[at];
+  if (one === undefined) throw new RangeError(`no change ${at} of ${changes.length}`);
+  return stepAt(one.path, depth);
 }
 
 /** What a slot that held at most one leaf holds after the changes. */
@@ -97,14 +126,15 @@ function fill(
   pages: Map<string, Page | undefined>,
   below: string,
   slot: Leaf | undefined,
-  group: readonly Change[],
+  changes: readonly Change[],
 ): Leaf | Child | undefined {
-  const put = group.filter((one) => one.leaf !== undefined);
-  if (slot !== undefined && !group.some((one) => one.key === slot.key)) {
-    put.push({ key: slot.key, path: sha256(keyBytes(slot.key)).toString("hex"), leaf: slot });
+  const put = changes.filter((one) => one.leaf !== undefined);
+  if (slot !== undefined && !changes.some((one) => one.key === slot.key)) {
+    put.push({ key: slot.key, path: hashText(keyBytes(slot.key)), leaf: slot });
+    put.sort(byPath);
   }
   if (put.length <= 1) return put[0]?.leaf;
-  return settle(pages, below, change(committed, pages, below, new Page(), put));
+  return settle(pages, below, change(committed, pages, below, new Page(), put, 0, put.length));
 }
 
 /** Keeps a page that holds more than a leaf; else the leaf moves up, so that the shape is the keys' alone. */
@@ -115,20 +145,7 @@ function settle(pages: Map<string, Page | undefined>, path: string, page: Page):
     return single === "empty" ? undefined : single;
   }
   pages.set(path, page);
-  return { kind: "child", hash: page.root() ?? emptyRoot };
-}
-
-// The code of "a" less ten.
-const letterOffset = 87;
-
-function groupByStep(changes: readonly Change[], depth: number): Map<number, Change[]> {
-  const groups = new Map<number, Change[]>();
-  for (const one of changes) {
-    const code = one.path.charCodeAt(depth);
-    const step = code < letterOffset ? code - 48 : code - letterOffset;
-    const group = groups.get(step);
-    if (group === undefined) groups.set(step, [one]);
-    else group.push(one);
-  }
-  return groups;
+  const hash = page.root();
+  if (hash === null) throw new StorageError(`the state tree's page ${path} is empty`);
+  return { kind: "child", hash };
 }

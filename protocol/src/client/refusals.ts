@@ -3,7 +3,13 @@ import { InsufficientFunds, TransactionFailed, type TransactionFailure, Transact
 import type { CommittedTransaction } from "./exchange-query-client";
 
 /** Codes of codespace "sdk" (cosmos-sdk types/errors). */
-export const sdk = { insufficientFunds: 5, inCache: 19, mempoolFull: 20, timeoutHeight: 30, wrongSequence: 32 } as const;
+export const sdk = {
+  insufficientFunds: 5,
+  inCache: 19,
+  mempoolFull: 20,
+  timeoutHeight: 30,
+  wrongSequence: 32,
+} as const;
 
 /** The error for a transaction that never got into a block. `hash` absent: it was not signed. */
 export function rejection(failure: TransactionFailure, address: string, hash?: string): Error {

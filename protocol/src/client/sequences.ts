@@ -24,7 +24,7 @@ export class Sequences {
 
   /** The lowest that is unused at that state and that nobody here holds: gaps are filled before the row grows. */
   take(at: SequenceAt): bigint {
-    this.lowest = at.sequence > this.lowest ? at.sequence : this.lowest;
+    if (at.sequence > this.lowest) this.lowest = at.sequence;
     let sequence = this.lowest;
     while (this.held.has(sequence)) sequence += 1n;
     this.held.add(sequence);

@@ -7,10 +7,10 @@ import { FeeRefused } from "./errors";
 import type { ExchangeEvent } from "./exchange-events";
 import type { CallOptions, CommittedTransaction, ExchangeQueryClient } from "./exchange-query-client";
 import { createRegistry, decodeMessageResponse, type MessageResponse } from "./messages";
-import { RpcTransactionGateway } from "./rpc-transaction-gateway";
-import { requireAccount, simulatedGas } from "./simulation";
 import { Places } from "./places";
+import { RpcTransactionGateway } from "./rpc-transaction-gateway";
 import { type SequenceAt, Sequences } from "./sequences";
+import { requireAccount, simulatedGas } from "./simulation";
 import { deliverTransaction, type SignedTransaction } from "./transaction-delivery";
 
 export interface SigningClientOptions {

@@ -1,4 +1,4 @@
-import { NetworkUnreachable, QueryFailed, TransactionOutcomeUnknown, type TransactionFailure } from "./errors";
+import { NetworkUnreachable, QueryFailed, type TransactionFailure, TransactionOutcomeUnknown } from "./errors";
 import type { BroadcastVerdict, CommittedTransaction } from "./exchange-query-client";
 import { failedInBlock, isSdk, rejection, sdk } from "./refusals";
 import { type SequenceAt, Sequences } from "./sequences";

@@ -11,6 +11,7 @@ import { HashedParams } from "cosmjs-types/tendermint/types/params";
 import { BlockID, type Commit, CommitSig, type Header, type PartSetHeader } from "cosmjs-types/tendermint/types/types";
 import { BlockIDFlag, SimpleValidator } from "cosmjs-types/tendermint/types/validator";
 import { Consensus } from "cosmjs-types/tendermint/version/types";
+import { encode } from "../../encode";
 import { sha256 } from "../../storage/sha256";
 import { merkleRoot } from "./merkle";
 import type { ValidatorKey } from "./validator-key";
@@ -94,7 +95,7 @@ export function sealBlock(
   lastCommit: Commit,
 ): { readonly id: BlockID; readonly block: Block; readonly bytes: Uint8Array } {
   const block: Block = { header, data: { txs: transactions }, evidence: { evidence: [] }, lastCommit };
-  const bytes = Block.encode(block).finish();
+  const bytes = encode(Block, block);
   return { id: { hash: headerHash(header), partSetHeader: partSetHeader(bytes) }, block, bytes };
 }
 
@@ -150,7 +151,7 @@ export function consensusHash(blockMaxBytes: bigint, blockMaxGas: bigint): Buffe
 export function resultsHash(results: readonly ExecTxResult[]): Buffer {
   return merkleRoot(
     results.map(({ code, data, gasWanted, gasUsed }) =>
-      ExecTxResult.encode({ ...unhashed, code, data, gasWanted, gasUsed }).finish(),
+      encode(ExecTxResult, { ...unhashed, code, data, gasWanted, gasUsed }),
     ),
   );
 }
