@@ -12,7 +12,7 @@ import {
 } from "@grpc/grpc-js";
 import { Alias } from "@pulumi/pulumi/proto/alias_pb";
 import { ResourceProviderClient } from "@pulumi/pulumi/proto/provider_grpc_pb";
-import { ConstructRequest, type ConstructResponse } from "@pulumi/pulumi/proto/provider_pb";
+import { ConfigureRequest, ConstructRequest, type ConstructResponse } from "@pulumi/pulumi/proto/provider_pb";
 import { ResourceMonitorService } from "@pulumi/pulumi/proto/resource_grpc_pb";
 import {
   type RegisterResourceOutputsRequest,
@@ -253,6 +253,19 @@ describe("Construct", () => {
     expect(child?.getPropertydependenciesMap().get("workloads")?.getUrnsList()).toEqual(["urn:secret"]);
     // Said of every property: a request that says none is taken to depend with all of them on everything.
     expect(child?.getPropertydependenciesMap().get("infrastructures")?.getUrnsList()).toEqual([]);
+  });
+
+  it("makes the deployment by the provider that makes the component, whichever version that is", async () => {
+    const configure = new ConfigureRequest();
+    configure.setUrn("urn:pulumi:dev::shop::pulumi:providers:dcx::default_1_2_3");
+    configure.setId("0a1b");
+    configure.setArgs(encode({ network: "embedded" }));
+    await new Promise<void>((resolve, reject) =>
+      client.configure(configure, (error) => (error === null ? resolve() : reject(error))),
+    );
+    await construct(request());
+    const child = monitor.registered[1];
+    expect(child?.getProvider()).toBe("urn:pulumi:dev::shop::pulumi:providers:dcx::default_1_2_3::0a1b");
   });
 
   it("leaves unset what the program did not set", async () => {

@@ -20,9 +20,11 @@ import { MonitorShutDown, ResourceMonitor } from "./resource-monitor";
  * Construct: the component itself is registered with every option that the program gave it, then it registers its
  * children, then its outputs. By the monitor's own protocol and not by Pulumi's SDK: that keeps what belongs to one
  * Construct in one object, where the SDK has globals, and costs no second to load.
+ * @param self how the engine calls this provider: what makes the component makes its children too
  */
 export async function construct(
   components: ReadonlyMap<string, Component>,
+  self: string,
   request: ConstructRequest,
   { signal }: CallContext,
 ): Promise<ConstructResponse> {
@@ -38,7 +40,7 @@ export async function construct(
   let urn = "";
   const children: Children = {
     register: async (child) => {
-      const response = await monitor.register(childRegistration(request, urn, child), signal);
+      const response = await monitor.register(childRegistration(request, self, urn, child), signal);
       return {
         urn: response.getUrn(),
         id: response.getId(),
@@ -117,7 +119,12 @@ function componentRegistration(request: ConstructRequest): RegisterResourceReque
 }
 
 /** Aliases of a child follow from its component's; so do transforms: the engine knows both. */
-function childRegistration(request: ConstructRequest, parent: string, child: Child): RegisterResourceRequest {
+function childRegistration(
+  request: ConstructRequest,
+  self: string,
+  parent: string,
+  child: Child,
+): RegisterResourceRequest {
   const registration = commonRegistration(request);
   registration.setType(child.token);
   registration.setName(child.name);
@@ -125,7 +132,7 @@ function childRegistration(request: ConstructRequest, parent: string, child: Chi
   registration.setCustom(true);
   registration.setObject(encode(child.inputs));
   setDependencies(registration, child.dependencies, request.getDependenciesList());
-  registration.setProvider(request.getProvidersMap().get(packageOf(child.token)) ?? "");
+  registration.setProvider(request.getProvidersMap().get(packageOf(child.token)) ?? self);
   return registration;
 }
 

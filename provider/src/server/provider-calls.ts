@@ -45,6 +45,7 @@ export interface ProviderSettings {
 /** The requests about the provider itself: who it is, how it is configured, when it is to stop. */
 export class ProviderCalls {
   #backend: Promise<Backend> | undefined;
+  #reference = "";
 
   constructor(
     readonly settings: ProviderSettings,
@@ -61,6 +62,11 @@ export class ProviderCalls {
       );
     }
     return this.#backend;
+  }
+
+  /** How the engine calls the provider that this process is; "" where it has not said. */
+  get reference(): string {
+    return this.#reference;
   }
 
   handshake(request: ProviderHandshakeRequest): ProviderHandshakeResponse {
@@ -121,6 +127,8 @@ export class ProviderCalls {
   configure(request: ConfigureRequest): ConfigureResponse {
     const inputs: ValueMap = decode(request.getArgs() ?? new Struct());
     this.#backend = undefined;
+    const [urn, id] = [request.getUrn() ?? "", request.getId() ?? ""];
+    this.#reference = urn === "" || id === "" ? "" : `${urn}::${id}`;
     if (!isUndetermined(inputs)) {
       const configuration = resolveConfiguration(inputs, this.settings.environment);
       this.#backend = this.settings.load(configuration);

@@ -76,7 +76,7 @@ function handlers(requests: Requests, provider: ProviderCalls): IResourceProvide
       requests.unary(async (request, context) => {
         // Loaded only for programs that have a component.
         const { construct } = await import("./component-calls.js");
-        return construct(await provider.settings.components(), request, context);
+        return construct(await provider.settings.components(), provider.reference, request, context);
       }),
     ),
     parameterize: requests.unary(() => unimplemented("parameters: it is the same for everybody")),
