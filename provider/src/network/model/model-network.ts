@@ -435,15 +435,17 @@ export class ModelNetwork implements NetworkDriver {
     if (now === undefined || (now.lease === undefined && now.order === undefined)) {
       return this.#opened(terms, undefined, wait, generation);
     }
-    if (sameTerms(now.terms, terms)) {
+    if ((now.order !== undefined || now.successor !== undefined) && sameTerms(now.terms, terms)) {
       return now;
     }
-    if (now.lease !== undefined) {
-      return meetsFrozenLease(terms, now.lease)
-        ? { ...now, terms, order: undefined, successor: undefined }
-        : this.#opened(terms, now, wait, generation);
+    // A lease under notice goes whatever the terms.
+    const kept = now.lease !== undefined && now.lease.noticeEnd === undefined && meetsFrozenLease(terms, now.lease);
+    if (kept) {
+      return { ...now, terms, order: undefined, successor: undefined };
     }
-    return keepsOpenOrder(now.terms, terms) ? { ...now, terms } : this.#opened(terms, now, wait, generation);
+    return now.lease === undefined && keepsOpenOrder(now.terms, terms)
+      ? { ...now, terms }
+      : this.#opened(terms, now, wait, generation);
   }
 
   #opened(terms: Terms, now: ActualInfrastructure | undefined, wait: bigint, generation: number): ActualInfrastructure {
