@@ -61,7 +61,18 @@ test("of two manifests only what differs is told", () => {
   const after: Manifest = { ...before, workloads: { web }, connections: {} };
   expect(describeEntries(before, before)).toEqual([]);
   expect(describeEntries(before, after)).toEqual([
-    ["old", "stops"],
-    ["public", "closes"],
+    { kind: "workloads", name: "old", action: "remove", text: "stops" },
+    { kind: "connections", name: "public", action: "remove", text: "closes" },
   ]);
+  expect(describeEntries(undefined, after)).toMatchObject([
+    { kind: "workloads", name: "web", action: "add", image: "ghcr.io/acme/web:1.4" },
+  ]);
+});
+
+test("a tag is told with what it stands for, where its registry has said that", () => {
+  const digests = new Map([["ghcr.io/acme/web:1.5", `sha256:${"9c1f".repeat(16)}`]]);
+  expect(describeWorkload(web, { ...web, container: { image: "ghcr.io/acme/web:1.5" } }, digests)).toBe(
+    "ghcr.io/acme/web:1.4 → 1.5 (sha256:9c1f9c1f9c1f…)    rolling, 2 instances, no lease moves",
+  );
+  expect(describeWorkload(web, { ...web, count: 3 }, digests)).toBe("count 2 → 3    starts 1 instance, no lease moves");
 });

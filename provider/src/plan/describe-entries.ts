@@ -2,13 +2,32 @@ import type { Manifest, ManifestConnection, ManifestWorkload } from "@dcx/protoc
 
 /** What a change to an entry means, for a person. Values of an environment and credentials are never said. */
 
+/** Digests by image, where a registry has said them. */
+export type Digests = ReadonlyMap<string, string>;
+
+const none: Digests = new Map();
+
+/** What becomes of one entry of a manifest. */
+export interface EntryChange {
+  readonly kind: "workloads" | "connections";
+  readonly name: string;
+  readonly action: "add" | "change" | "remove";
+  readonly text: string;
+  /** Of a workload that is there afterwards. */
+  readonly image: string | undefined;
+}
+
 /** @param before absent: it is new */
-export function describeWorkload(before: ManifestWorkload | undefined, after: ManifestWorkload): string {
+export function describeWorkload(
+  before: ManifestWorkload | undefined,
+  after: ManifestWorkload,
+  digests: Digests = none,
+): string {
   const count = after.count ?? 1;
   if (before === undefined) {
-    return `${imageText(after.container.image)}    ${instances(count)} in ${after.infrastructure}`;
+    return `${imageText(after.container.image)}${digestText(after, digests)}    ${instances(count)} in ${after.infrastructure}`;
   }
-  const changes = workloadChanges(before, after);
+  const changes = workloadChanges(before, after, digests);
   if (changes.length === 0) {
     return "as it runs: nothing is restarted";
   }
@@ -30,39 +49,44 @@ export function describeConnection(before: ManifestConnection | undefined, after
     : `port ${before.port} of ${before.to} to ${sourceText(before)} → ${text}`;
 }
 
-/** A line for each entry that a change adds, changes or removes: its name and what becomes of it. */
+/** Whatever a change adds, changes or removes. */
 export function describeEntries(
   before: Manifest | undefined,
   after: Manifest,
-): readonly (readonly [name: string, text: string])[] {
-  const rows: [string, string][] = [];
-  for (const [name, workload] of Object.entries(after.workloads)) {
-    const was = own(before?.workloads, name);
-    if (was === undefined || !same(was, workload)) {
-      rows.push([name, describeWorkload(was, workload)]);
-    }
-  }
-  for (const name of Object.keys(before?.workloads ?? {}).filter((one) => own(after.workloads, one) === undefined)) {
-    rows.push([name, "stops"]);
-  }
-  for (const [name, connection] of Object.entries(after.connections)) {
-    const was = own(before?.connections, name);
-    if (was === undefined || !same(was, connection)) {
-      rows.push([name, describeConnection(was, connection)]);
-    }
-  }
-  for (const name of Object.keys(before?.connections ?? {}).filter(
-    (one) => own(after.connections, one) === undefined,
-  )) {
-    rows.push([name, "closes"]);
-  }
-  return rows;
+  digests: Digests = none,
+): readonly EntryChange[] {
+  return [
+    ...changesOf("workloads", before?.workloads, after.workloads, "stops", (was, is) =>
+      describeWorkload(was, is, digests),
+    ),
+    ...changesOf("connections", before?.connections, after.connections, "closes", describeConnection),
+  ];
 }
 
-function workloadChanges(before: ManifestWorkload, after: ManifestWorkload): readonly string[] {
+function changesOf<Entry extends ManifestWorkload | ManifestConnection>(
+  kind: EntryChange["kind"],
+  before: Readonly<Record<string, Entry>> | undefined,
+  after: Readonly<Record<string, Entry>>,
+  ends: string,
+  describe: (was: Entry | undefined, is: Entry) => string,
+): readonly EntryChange[] {
+  const changed = Object.entries(after).flatMap(([name, entry]): EntryChange[] => {
+    const was = own(before, name);
+    const image = "container" in entry ? entry.container.image : undefined;
+    const action = was === undefined ? "add" : "change";
+    return was !== undefined && same(was, entry) ? [] : [{ kind, name, action, text: describe(was, entry), image }];
+  });
+  const gone = Object.keys(before ?? {}).filter((name) => own(after, name) === undefined);
+  return [
+    ...changed,
+    ...gone.map((name): EntryChange => ({ kind, name, action: "remove", text: ends, image: undefined })),
+  ];
+}
+
+function workloadChanges(before: ManifestWorkload, after: ManifestWorkload, digests: Digests): readonly string[] {
   const changes: string[] = [];
   if (before.container.image !== after.container.image) {
-    changes.push(imageChange(before.container.image, after.container.image));
+    changes.push(`${imageChange(before.container.image, after.container.image)}${digestText(after, digests)}`);
   }
   if (!same(before.container.credentials, after.container.credentials)) {
     changes.push("credentials");
@@ -106,6 +130,12 @@ function splitImage(image: string): readonly [repository: string, tag: string] {
 /** With as much of a digest as tells images apart. */
 function imageText(image: string): string {
   return image.replace(/(sha256:[0-9a-f]{12})[0-9a-f]+/, "$1…");
+}
+
+/** What a tag stands for, where its registry has said that. */
+function digestText({ container: { image } }: ManifestWorkload, digests: Digests): string {
+  const digest = digests.get(image);
+  return digest === undefined ? "" : ` (${imageText(digest)})`;
 }
 
 function sourceText({ from }: ManifestConnection): string {

@@ -30,6 +30,8 @@ export function planCreation(desired: Desired, birth: Birth): Plan {
       before: undefined,
       after,
       lease: undefined,
+      order: undefined,
+      successor: undefined,
       volumes: [],
     }),
   );
@@ -81,18 +83,27 @@ export function planUpdate(desired: Desired, snapshot: Snapshot & { readonly dep
       steps.push({ kind: "deliver", version });
     }
   }
-  return { steps, consequences, costNow: rentNow(actual), costThen: highestCost(consequences) };
+  return {
+    steps,
+    consequences,
+    costNow: rentNow(actual),
+    costThen: highestCost(consequences),
+    wait: waitDuration === undefined ? undefined : { before: actual.waitDuration, after: waitDuration },
+    managers: managers === undefined ? undefined : { before: actual.managers, after: managers },
+  };
 }
 
 /** The plan that ends a deployment. Empty where it has ended. */
 export function planDeletion(actual: ActualDeployment, incarnation: bigint): Plan {
   const consequences = Object.entries(actual.infrastructures).map(
-    ([infrastructure, { terms, lease }]): Consequence => ({
+    ([infrastructure, { terms, lease, order, successor }]): Consequence => ({
       infrastructure,
       outcome: "closes",
       before: terms,
       after: undefined,
       lease,
+      order,
+      successor,
       volumes: [],
     }),
   );
@@ -130,6 +141,8 @@ function compareInfrastructures(desired: Desired, actual: ActualDeployment): rea
       before: now?.terms,
       after,
       lease: now?.lease,
+      order: now?.order,
+      successor: now?.successor,
       volumes: ends && now?.lease !== undefined ? (desired.manifest?.volumes[infrastructure] ?? []) : [],
     });
   }

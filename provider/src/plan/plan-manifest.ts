@@ -4,7 +4,7 @@ import type { Plan } from "./plan";
 /** The plan that takes a deployment from its manifest to another and changes nothing else. */
 export function planManifest(
   actual: ActualDeployment,
-  envelope: Envelope,
+  envelope: Pick<Envelope, "version">,
   entries: number,
   holders: readonly string[],
 ): Plan {

@@ -1,5 +1,5 @@
 import type { CancelDeployment, SubmitDeployment, UpdateDeployment } from "../network/driver";
-import type { Envelope, Lease, Manager, Terms } from "../network/snapshot";
+import type { Envelope, Lease, Manager, OpenOrder, Terms } from "../network/snapshot";
 
 /** What a deployment should be. */
 export interface Desired {
@@ -39,6 +39,10 @@ export interface Plan {
   readonly costNow: bigint;
   /** The most that the rent can be once the plan has run, as a rate. */
   readonly costThen: bigint;
+  /** Blocks that orders wait, where that changes. */
+  readonly wait?: { readonly before: bigint; readonly after: bigint } | undefined;
+  /** Where they change. */
+  readonly managers?: { readonly before: readonly Manager[]; readonly after: readonly Manager[] } | undefined;
 }
 
 export type Step =
@@ -64,6 +68,10 @@ export interface Consequence {
   readonly after: Terms | undefined;
   /** The lease that runs now. */
   readonly lease: Lease | undefined;
+  /** The order that is open now. */
+  readonly order: OpenOrder | undefined;
+  /** The lease that is about to replace `lease`. */
+  readonly successor: Lease | undefined;
   /** Volumes that end with this lease. */
   readonly volumes: readonly string[];
 }

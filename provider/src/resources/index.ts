@@ -1,4 +1,5 @@
 import type { ProviderConfiguration } from "../configuration/configuration";
+import type { TagResolver } from "../images/tag-resolver";
 import { configuredDriver } from "../network/configured";
 import type { NetworkDriver } from "../network/driver";
 import type { Trace } from "../network/trace";
@@ -31,8 +32,22 @@ export function createResourceSet(
   environment: NodeJS.ProcessEnv,
   trace?: Trace,
 ): ResourceSet {
-  const settings = { ...configuration, timeout: configuration.timeouts.create };
+  const settings = { ...configuration, timeout: configuration.timeouts.create, images: lazyTagResolver() };
   return resourcesOn(configuredDriver(configuration, environment), settings, trace);
+}
+
+/** Asks registries, by code that is loaded when there is something to ask. */
+export function lazyTagResolver(): TagResolver {
+  let resolver: Promise<TagResolver> | undefined;
+  return {
+    async resolve(images, signal) {
+      if (images.length === 0) {
+        return new Map();
+      }
+      resolver ??= import("../images/tag-resolver.js").then(({ RegistryTagResolver }) => new RegistryTagResolver());
+      return (await resolver).resolve(images, signal);
+    },
+  };
 }
 
 /** The same on any network. All of them share one session with it. */

@@ -1,5 +1,6 @@
 import { within } from "../await/within";
 import type { IsolationClass, Timeouts } from "../configuration/configuration";
+import type { TagResolver } from "../images/tag-resolver";
 import type {
   DeploymentKey,
   DeploymentStatus,
@@ -10,6 +11,7 @@ import type {
 import { NetworkError } from "../network/driver";
 import type { ActualDeployment, Envelope, Snapshot } from "../network/snapshot";
 import type { Trace } from "../network/trace";
+import { planManifest } from "../plan/plan-manifest";
 import { Activity } from "./activity";
 import { GroupCommit } from "./commit/group-commit";
 import type { FoundManifest } from "./current-manifest";
@@ -31,6 +33,8 @@ export interface SessionSettings {
   readonly maxCostPerMonth?: bigint | undefined;
   /** Whether creates and updates end once the transaction is in a block. */
   readonly skipAwait: boolean;
+  /** Says in previews what tags of images stand for. Without: nobody is asked. */
+  readonly images?: TagResolver;
 }
 
 /** What the resources of one provider process share: the network, and what this process has met on it. */
@@ -48,6 +52,7 @@ export class Session {
     string,
     { readonly taken: number; readonly status: Promise<DeploymentStatus | undefined> }
   >();
+  readonly #manifestFees = new Map<string, Promise<bigint | undefined>>();
   readonly #manifests = new Map<string, Envelope>();
   readonly #incarnations = new Map<string, { readonly deployment: string; readonly incarnation: bigint }>();
 
@@ -62,6 +67,10 @@ export class Session {
   /** Seconds that an operation may take where the request does not say. */
   timeoutOf(operation: keyof Timeouts): number {
     return this.settings.timeouts?.[operation] ?? this.settings.timeout;
+  }
+
+  get images(): TagResolver {
+    return this.settings.images ?? nobody;
   }
 
   /** As the driver's, or those of an embedded network that is not there yet. */
@@ -136,6 +145,30 @@ export class Session {
     }
   }
 
+  /**
+   * About what a transaction costs that changes a deployment's manifest and nothing else, in micro-units; asked once for
+   * all entries that it carries. `undefined`: it could not be tried.
+   */
+  manifestFee(actual: ActualDeployment, signal: AbortSignal): Promise<bigint | undefined> {
+    const key = `${actual.tenant}/${actual.sequence}/${actual.revision}`;
+    const known = this.#manifestFees.get(key);
+    if (known !== undefined) {
+      return known;
+    }
+    // Any version and number will do: they have the same size.
+    const { steps } = planManifest(actual, { version: actual.nonce }, actual.manifestEntries + 1, []);
+    const [step] = steps.filter((one) => one.kind === "transaction");
+    const fee =
+      step === undefined
+        ? Promise.resolve(undefined)
+        : this.driver.estimateFee(step.transaction, signal).catch(() => {
+            this.#manifestFees.delete(key);
+            return undefined;
+          });
+    this.#manifestFees.set(key, fee);
+    return fee;
+  }
+
   unreachable(deployment: ActualDeployment, why: string): NetworkError {
     return new NetworkError(
       "unreachable",
@@ -202,6 +235,9 @@ export class Session {
     return known !== undefined && known.deployment === deployment && known.incarnation > incarnation;
   }
 }
+
+/** Asks no registry. */
+const nobody: TagResolver = { resolve: async () => new Map() };
 
 /** Milliseconds for which one snapshot serves all that ask: about what lies between the first request of an operation
  * about a deployment and the last. */

@@ -1,22 +1,17 @@
 import { randomBytes } from "node:crypto";
-import { type Manifest, resourceIdText } from "@dcx/protocol";
-import { naming } from "../../await/conditions";
+import { resourceIdText } from "@dcx/protocol";
 import { Deadline, spanText, WaitCancelled, WaitFailed, WaitTimeout } from "../../await/wait";
 import type { DeploymentKey, NetworkParameters } from "../../network/driver";
 import { NetworkError, type NetworkIdentity, RevisionConflict } from "../../network/driver";
-import type { ActualDeployment, Snapshot } from "../../network/snapshot";
-import { describeEntries } from "../../plan/describe-entries";
-import { desiredManifest, emptyManifest, openManifest, sealManifest } from "../../plan/manifest";
-import type { Desired, Plan } from "../../plan/plan";
+import type { ActualDeployment } from "../../network/snapshot";
+import { emptyManifest, sealManifest } from "../../plan/manifest";
 import { planCreation, planDeletion, planUpdate } from "../../plan/plan-deployment";
 import { planTakeOver } from "../../plan/plan-take-over";
-import { renderPlan } from "../../plan/render";
-import { Unknown, type Value, type ValueMap } from "../../wire/value";
+import type { ValueMap } from "../../wire/value";
 import { findManifest, holdersOf } from "../current-manifest";
 import { NONCE } from "../entries/ownership";
 import { deploymentId, keyOf, nameOf, whereabouts } from "../identity";
-import { desiredInfrastructures, desiredManagers, desiredWait } from "../inputs/desired";
-import { containsUnknown, isMap } from "../inputs/shape";
+import { isMap } from "../inputs/shape";
 import {
   type CallContext,
   type CheckRequest,
@@ -39,9 +34,11 @@ import { applyPlan, handToAll } from "./apply";
 import { awaitDeployment } from "./await-deployment";
 import { checkDeployment } from "./check-deployment";
 import { somebodyElseChanged, touchedUnchanged } from "./conflict";
+import { desiredState } from "./desired-state";
 import { diffDeployment } from "./diff-deployment";
 import { inlineManifest, isInline, type SealedManifest } from "./inline-manifest";
-import { deploymentOutputs, foretoldAddresses } from "./outputs";
+import { deploymentOutputs } from "./outputs";
+import { existing, previewCreation, previewUpdate } from "./preview-deployment";
 import { readDeployment } from "./read-deployment";
 import { claimInline, type Declarer, type InlineClaim, importedNonce, takenOver, takenOverText } from "./take-over";
 import { awaitTeardown } from "./teardown";
@@ -70,7 +67,7 @@ export class DeploymentResource implements Resource {
 
   async create(request: CreateRequest, context: CallContext): Promise<CreateResult> {
     if (request.preview) {
-      return this.#previewCreate(request, context);
+      return previewCreation(this.session, request, context);
     }
     using deadline = new Deadline(context.signal, request.timeout, this.session.timeoutOf("create"));
     using _presence = this.session.activity.begin();
@@ -107,7 +104,7 @@ export class DeploymentResource implements Resource {
   async update(request: UpdateRequest, context: CallContext): Promise<UpdateResult> {
     const id = deploymentId(request.id);
     if (request.preview) {
-      return { state: await this.#previewUpdate(request, context) };
+      return { state: await previewUpdate(this.session, request, context) };
     }
     using deadline = new Deadline(context.signal, request.timeout, this.session.timeoutOf("update"));
     using _presence = this.session.activity.begin();
@@ -346,153 +343,10 @@ export class DeploymentResource implements Resource {
   ): Promise<SealedManifest | undefined> {
     return isInline(inputs) ? inlineManifest(inputs, salt, await this.session.owner(context.urn, signal)) : undefined;
   }
-
-  async #previewCreate(request: CreateRequest, context: CallContext): Promise<CreateResult> {
-    const { inputs } = request;
-    const identity = await this.session.identify(context.signal);
-    const parameters = await this.session.parameters(context.signal);
-    if (!containsUnknown(inputs)) {
-      const birth = { clientToken: "", nonce: "", emptyVersion: "" };
-      const sealed = isInline(inputs) ? inlineManifest(inputs, "0".repeat(64), "") : undefined;
-      const plan = planCreation(desiredState(inputs, sealed, parameters), birth);
-      const fees = await this.#fees(plan, context, identity);
-      const entries = sealed === undefined ? [] : describeEntries(undefined, sealed.content);
-      context.log("info", renderPlan(plan, { identity, parameters, fees, entries }));
-    }
-    const unknown: Value = Unknown.instance;
-    return {
-      id: "",
-      state: {
-        ...inputs,
-        deploymentId: unknown,
-        leases: unknown,
-        incarnation: unknown,
-        ...(isInline(inputs) ? { version: unknown, addresses: unknown } : {}),
-      },
-    };
-  }
-
-  async #previewUpdate(request: UpdateRequest, context: CallContext): Promise<ValueMap> {
-    const { inputs, oldState } = request;
-    const id = deploymentId(request.id);
-    await whereabouts(this.session, id, context.signal);
-    const unknown: Value = Unknown.instance;
-    const state: Record<string, Value> = { ...inputs };
-    for (const output of ["deploymentId", "incarnation", "leases"]) {
-      state[output] = oldState[output] ?? unknown;
-    }
-    if (containsUnknown(inputs)) {
-      state["leases"] = unknown;
-      return isInline(inputs) ? { ...state, version: unknown, addresses: unknown } : state;
-    }
-    const { driver } = this.session;
-    const parameters = await driver.parameters(context.signal);
-    const snapshot = await existing(this.session, request.id, keyOf(id), context.signal);
-    const salt = await driver.manifestSalt(snapshot.deployment.clientToken, snapshot.deployment.nonce, context.signal);
-    const sealed = await this.#sealed(inputs, salt, context, context.signal);
-    const plan = planUpdate(desiredState(inputs, sealed, parameters), snapshot);
-    const identity = await this.session.identify(context.signal);
-    const before = sealed === undefined ? undefined : await this.#manifestNow(request, snapshot.deployment, context);
-    if (plan.steps.some(({ kind }) => kind === "transaction")) {
-      const fees = await this.#fees(plan, context, identity);
-      const names = naming(parameters, await driver.datacenters(context.signal));
-      const entries = sealed === undefined ? [] : describeEntries(before, sealed.content);
-      const { deployment } = snapshot;
-      context.log("info", renderPlan(plan, { identity, parameters, fees, deployment, name: names.name, entries }));
-    } else {
-      context.log("info", nothingToSend(sealed, request));
-    }
-    const moving = plan.consequences.filter(({ outcome }) => outcome !== "unchanged" && outcome !== "in-place");
-    if (moving.length > 0) {
-      state["leases"] = unknown;
-    }
-    if (sealed !== undefined) {
-      const places = new Set(moving.map(({ infrastructure }) => infrastructure));
-      state["version"] = sealed.envelope.version;
-      state["addresses"] = foretoldAddresses(before, sealed.content, oldState["addresses"], places);
-    }
-    return state;
-  }
-
-  /**
-   * The manifest that the chain names, where a holder has it.
-   * @throws {NetworkError} as the update would, where somebody else declares what is in it
-   */
-  async #manifestNow(
-    { id, oldState }: UpdateRequest,
-    actual: ActualDeployment,
-    { urn, signal, log }: CallContext,
-  ): Promise<Manifest | undefined> {
-    const found = await findManifest(this.session, actual, signal);
-    if (found.kind !== "found") {
-      return undefined;
-    }
-    const claim = await claimInline(this.session, { id, urn, state: oldState }, actual, found.envelope.stamps, signal);
-    if (claim === "takes-over") {
-      log(
-        "info",
-        "takes it over from the stack that has declared it until now, by one more transaction: SubmitDeployment",
-      );
-    }
-    return openManifest(found.envelope);
-  }
-
-  async #fees(plan: Plan, context: CallContext, identity: NetworkIdentity | undefined): Promise<bigint | undefined> {
-    if (identity === undefined) {
-      return undefined;
-    }
-    const [step] = plan.steps.filter(({ kind }) => kind === "transaction");
-    if (step?.kind !== "transaction" || step.transaction.kind === "submit-deployment") {
-      return undefined;
-    }
-    return this.session.driver.estimateFee(step.transaction, context.signal).catch(() => undefined);
-  }
-}
-
-function desiredState(inputs: ValueMap, sealed: SealedManifest | undefined, parameters: NetworkParameters): Desired {
-  return {
-    infrastructures: desiredInfrastructures(inputs, parameters),
-    waitDuration: desiredWait(inputs, parameters),
-    managers: desiredManagers(inputs, parameters),
-    manifest: sealed === undefined ? undefined : desiredManifest(sealed.content, sealed.envelope.stamps),
-  };
-}
-
-async function existing(
-  session: Session,
-  id: string,
-  key: DeploymentKey,
-  signal: AbortSignal,
-): Promise<Snapshot & { readonly deployment: ActualDeployment }> {
-  const snapshot = await session.driver.snapshot(key, signal);
-  const { deployment } = snapshot;
-  if (deployment === undefined || !deployment.active) {
-    throw new WaitFailed([
-      `deployment ${id} has been cancelled; \`pulumi refresh\` records that, and \`pulumi up\` makes a new one`,
-    ]);
-  }
-  return { ...snapshot, deployment };
 }
 
 function isWait(error: unknown): boolean {
   return error instanceof WaitTimeout || error instanceof WaitCancelled || error instanceof WaitFailed;
-}
-
-/** Why an update that sends nothing is worth an update. */
-function nothingToSend(sealed: SealedManifest | undefined, { inputs, oldInputs }: UpdateRequest): string {
-  if (sealed !== undefined && !isInline(oldInputs)) {
-    const names = [...Object.keys(sealed.content.workloads), ...Object.keys(sealed.content.connections)].join(", ");
-    return `declares ${names} inline from now on; they go on as they run, no transaction`;
-  }
-  if (sealed === undefined && isInline(oldInputs)) {
-    return "leaves its workloads and connections to resources of their own; they go on as they run, no transaction";
-  }
-  const [limit, old] = [inputs["maxCostPerMonth"], oldInputs["maxCostPerMonth"]];
-  if (limit !== old) {
-    const said = typeof limit === "string" ? `at most ${limit} a month` : "no limit";
-    return `${said} from now on; what is leased meets it, no transaction`;
-  }
-  return "no transaction; waits until all of it is done";
 }
 
 function announce(identity: NetworkIdentity, context: CallContext): void {

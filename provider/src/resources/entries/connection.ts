@@ -115,6 +115,7 @@ export const connectionRules: EntryKindRules<ManifestConnection> = {
   },
 
   describe: describeConnection,
+  images: () => [],
 };
 
 /** What the source connects to: a name and port that stay the same wherever the target runs, or the public address. */

@@ -1,6 +1,7 @@
 import {
   entryDigest,
   entryKey,
+  formatTokens,
   type Manifest,
   type ManifestConnection,
   ManifestError,
@@ -11,8 +12,10 @@ import {
 } from "@dcx/protocol";
 import { idle } from "../../await/holder-watch";
 import { Deadline, spanText, WaitCancelled, WaitFailed, WaitTimeout } from "../../await/wait";
+import type { WantedImage } from "../../images/tag-resolver";
 import { type DeploymentKey, NetworkError } from "../../network/driver";
 import type { ActualDeployment, Snapshot } from "../../network/snapshot";
+import type { Digests } from "../../plan/describe-entries";
 import { openManifest } from "../../plan/manifest";
 import { Unknown, type Value, type ValueMap } from "../../wire/value";
 import type { Change, Draft, Waiting } from "../commit/change";
@@ -73,7 +76,9 @@ export interface EntryKindRules<Content extends EntryContent> {
   ): Promise<ValueMap>;
   /** What an entry that is there lacks of being done, told without waiting; nothing where nobody can tell. */
   lacks(session: Session, entry: ArrivingEntry<Content>, signal: AbortSignal): Promise<string | undefined>;
-  describe(before: Content | undefined, after: Content): string;
+  describe(before: Content | undefined, after: Content, digests: Digests): string;
+  /** Images that it runs. */
+  images(content: Content): readonly WantedImage[];
 }
 
 export interface ArrivingEntry<Content extends EntryContent> {
@@ -365,7 +370,8 @@ export class EntryResource<Content extends EntryContent> implements Resource {
     if (containsUnknown(inputs) || typeof deployment !== "string" || typeof name !== "string") {
       const known = containsUnknown({ ...inputs, deployment: "" }) ? undefined : this.rules.content(inputs);
       if (known !== undefined) {
-        context.log("info", this.rules.describe(undefined, known));
+        const digests = await this.session.images.resolve(this.rules.images(known), context.signal);
+        context.log("info", this.rules.describe(undefined, known, digests));
       }
       const foretold = known === undefined ? {} : this.rules.foretell(known, oldState);
       return { ...inputs, digest: unknown, ...this.#unknownOutputs(oldState), ...foretold };
@@ -380,10 +386,17 @@ export class EntryResource<Content extends EntryContent> implements Resource {
     const found = await findManifest(this.session, actual, context.signal, "content");
     const before = found.kind === "found" ? this.rules.find(openManifest(found.envelope), name) : undefined;
     const asItIs = before !== undefined && entryDigest(salt, entryKey(this.rules.kind, name), before) === digest;
+    const [digests, fee] = asItIs
+      ? [new Map<string, string>(), undefined]
+      : await Promise.all([
+          this.session.images.resolve(this.rules.images(content), context.signal),
+          this.session.manifestFee(actual, context.signal),
+        ]);
+    const paid = fee === undefined ? "" : `, fee about ${formatTokens(fee)} for all of them`;
     const how = asItIs
       ? `no transaction${oldState === undefined ? "; it is this resource's from then on" : "; waits until it is done"}`
-      : `UpdateDeployment, in one transaction with other changes to deployment ${actual.sequence}`;
-    context.log("info", `${this.rules.describe(before, content)}\n${how}`);
+      : `UpdateDeployment, in one transaction with other changes to deployment ${actual.sequence}${paid}`;
+    context.log("info", `${this.rules.describe(before, content, digests)}\n${how}`);
     const nonce = oldState?.[NONCE];
     return {
       ...inputs,

@@ -123,6 +123,7 @@ export const workloadRules: EntryKindRules<ManifestWorkload> = {
   },
 
   describe: describeWorkload,
+  images: ({ container }) => [container],
 };
 
 function expectationOf(entry: ArrivingEntry<ManifestWorkload>): WorkloadExpectation {

@@ -1,0 +1,149 @@
+import { randomBytes } from "node:crypto";
+import type { Manifest } from "@dcx/protocol";
+import { naming } from "../../await/conditions";
+import type { NetworkIdentity } from "../../network/driver";
+import type { ActualDeployment, Snapshot } from "../../network/snapshot";
+import { describeEntries, type EntryChange } from "../../plan/describe-entries";
+import type { Plan, Step } from "../../plan/plan";
+import { planCreation, planUpdate } from "../../plan/plan-deployment";
+import { type PlanReport, reportPlan } from "../../plan/report";
+import type { ValueMap } from "../../wire/value";
+import { containsUnknown } from "../inputs/shape";
+import type { Session } from "../session";
+import { desiredState } from "./desired-state";
+import { inlineManifest, isInline, type SealedManifest } from "./inline-manifest";
+
+/** What would happen, found out without changing anything. */
+export interface Foreseen {
+  readonly plan: Plan;
+  readonly report: PlanReport;
+  /** Absent: nothing is declared inline, or what is is not known yet. */
+  readonly sealed: SealedManifest | undefined;
+  /** The manifest that is there now, where it could be had. */
+  readonly before: Manifest | undefined;
+}
+
+export interface Foresight {
+  /** Transactions that come before those of the plan. */
+  readonly first?: readonly Step[];
+  readonly before?: Manifest | undefined;
+  readonly changes?: PlanReport["changes"];
+  readonly notes?: readonly string[];
+}
+
+/** Whether enough is known for a plan: what infrastructures are and how they are ordered. */
+export function canForesee(inputs: ValueMap): boolean {
+  return !["infrastructures", "waitDuration", "managers"].some((name) => containsUnknown(inputs[name]));
+}
+
+/** Whether what runs is known, where it is declared inline. */
+export function entriesKnown(inputs: ValueMap): boolean {
+  return !containsUnknown(inputs["workloads"]) && !containsUnknown(inputs["connections"]);
+}
+
+/** @param inputs normal, and such that `canForesee` */
+export async function foreseeCreation(
+  session: Session,
+  inputs: ValueMap,
+  signal: AbortSignal,
+  foresight: Foresight = {},
+): Promise<Foreseen> {
+  const identity = await session.identify(signal);
+  const parameters = await session.parameters(signal);
+  const known = isInline(inputs) && entriesKnown(inputs);
+  // Its salt is made when it is created: what is planned has the size of what will be sent, and another hash.
+  const sealed = known ? inlineManifest(inputs, "0".repeat(64), "") : undefined;
+  const random = (): string => randomBytes(32).toString("hex");
+  const birth = { clientToken: random(), nonce: random(), emptyVersion: random() };
+  const plan = planCreation(desiredState(inputs, sealed, parameters), birth);
+  const entries = sealed === undefined ? [] : describeEntries(undefined, sealed.content);
+  const [fees, digests] = await Promise.all([
+    feesOf(session, plan.steps, identity, signal),
+    digestsOf(session, sealed, entries, signal),
+  ]);
+  const report = reportPlan(plan, {
+    identity,
+    parameters,
+    fees,
+    digests,
+    entries: sealed === undefined ? [] : describeEntries(undefined, sealed.content, digests),
+    notes: [...(foresight.notes ?? []), ...unknownNotes(inputs)],
+  });
+  return { plan, report, sealed, before: undefined };
+}
+
+/** @param inputs as for `foreseeCreation` */
+export async function foreseeUpdate(
+  session: Session,
+  inputs: ValueMap,
+  snapshot: Snapshot & { readonly deployment: ActualDeployment },
+  sealed: SealedManifest | undefined,
+  signal: AbortSignal,
+  foresight: Foresight = {},
+): Promise<Foreseen> {
+  const { deployment } = snapshot;
+  const [identity, parameters] = await Promise.all([session.identify(signal), session.parameters(signal)]);
+  const update = planUpdate(desiredState(inputs, sealed, parameters), snapshot);
+  const plan: Plan = { ...update, steps: [...(foresight.first ?? []), ...update.steps] };
+  const entries = sealed === undefined ? [] : describeEntries(foresight.before, sealed.content);
+  const sends = plan.steps.some(({ kind }) => kind === "transaction");
+  const [fees, digests, datacenters] = await Promise.all([
+    feesOf(session, plan.steps, identity, signal),
+    digestsOf(session, sealed, entries, signal),
+    sends ? session.driver.datacenters(signal) : [],
+  ]);
+  const report = reportPlan(plan, {
+    identity,
+    parameters,
+    fees,
+    deployment,
+    digests,
+    name: naming(parameters, datacenters).name,
+    entries: sealed === undefined ? [] : describeEntries(foresight.before, sealed.content, digests),
+    changes: foresight.changes,
+    version: {
+      before: deployment.version,
+      after: isInline(inputs) ? (sealed?.envelope.version ?? null) : deployment.version,
+    },
+    notes: [...(foresight.notes ?? []), ...unknownNotes(inputs)],
+  });
+  return { plan, report, sealed, before: foresight.before };
+}
+
+function unknownNotes(inputs: ValueMap): readonly string[] {
+  return isInline(inputs) && !entriesKnown(inputs)
+    ? ["what runs on it is told once all of its workloads and connections are known"]
+    : [];
+}
+
+async function feesOf(
+  session: Session,
+  steps: readonly Step[],
+  identity: NetworkIdentity | undefined,
+  signal: AbortSignal,
+): Promise<readonly (bigint | undefined)[]> {
+  if (identity === undefined) {
+    return [];
+  }
+  return Promise.all(
+    steps.flatMap((step) =>
+      step.kind === "transaction" ? [session.driver.estimateFee(step.transaction, signal).catch(() => undefined)] : [],
+    ),
+  );
+}
+
+/** What the tags of images that begin to run stand for. */
+async function digestsOf(
+  session: Session,
+  sealed: SealedManifest | undefined,
+  entries: readonly EntryChange[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, string>> {
+  const workloads = entries.flatMap(({ kind, name, action }) =>
+    kind === "workloads" && action !== "remove" ? [sealed?.content.workloads[name]] : [],
+  );
+  return session.images.resolve(
+    workloads.flatMap((one) => (one === undefined ? [] : [one.container])),
+    signal,
+  );
+}
