@@ -1,3 +1,4 @@
+import type { z } from "zod";
 import {
   type PageRequest,
   QueryClientImpl,
@@ -79,6 +80,8 @@ export class ExchangeQueryClient implements Disposable {
     options: QueryClientOptions = {},
   ): Promise<ExchangeQueryClient> {
     const make = ExchangeQueryClient.prepare(endpoints, options);
+    // Where there are several they have to agree on the chain, and one that is behind is no place to begin.
+    if (typeof endpoints !== "string" && endpoints.length > 1) await make.rpc.survey();
     const { node_info, sync_info } = await make.rpc.call("status", {}, StatusAnswer);
     const client = make.client(node_info.network);
     client.newest.learn(sync_info.latest_block_height);
@@ -296,7 +299,8 @@ export class ExchangeQueryClient implements Disposable {
   /** Any ABCI query; a refusal is an answer with a code. */
   async abciQuery(path: string, data: Uint8Array, { signal }: CallOptions = {}): Promise<AbciAnswer> {
     const params = { path, data: Buffer.from(data).toString("hex"), height: "0", prove: false };
-    const { response } = await this.rpc.call("abci_query", params, AbciQueryAnswer, signal);
+    const heightOf = ({ response }: z.infer<typeof AbciQueryAnswer>): bigint => response.height;
+    const { response } = await this.rpc.callForState("abci_query", params, AbciQueryAnswer, heightOf, signal);
     return response;
   }
 

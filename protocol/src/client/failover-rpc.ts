@@ -9,10 +9,13 @@ const RpcAnswer = z.object({
   error: z.object({ code: z.number(), message: z.string(), data: z.string().optional() }).nullish(),
 });
 
-const ChainOfStatus = z.object({ node_info: z.object({ network: z.string() }) });
+const NodeState = z.object({
+  node_info: z.object({ network: z.string() }),
+  sync_info: z.object({ latest_block_height: z.coerce.bigint(), catching_up: z.boolean() }),
+});
 
 export interface FailoverOptions {
-  /** Undefined: the chain of the first endpoint that answers. */
+  /** Undefined: the chain that the endpoints agree on. */
   readonly chainId: string | undefined;
   /** How long a call goes on, in ms. */
   readonly patience: number;
@@ -24,25 +27,46 @@ export interface FailoverOptions {
 
 interface Endpoint {
   readonly url: string;
+  /** Without what lets one in. */
+  readonly shown: string;
   /** Its chain is known to be the right one. Forgotten at each failure: something else may listen there next. */
   verified: boolean;
 }
 
-/** An endpoint did not answer, or answered something that no node says. The next one may do better. */
-class EndpointFailed extends Error {}
+/**
+ * An endpoint did not answer, is behind, is of another chain, or answered something that no node says. The next one
+ * may do better.
+ */
+class EndpointFailed extends Error {
+  constructor(
+    message: string,
+    readonly otherChain?: WrongChain,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
 
 const firstDelay = 100;
 const longestDelay = 2_000;
+/** Blocks that a node may be behind another at the same moment without being a bad one. */
+const toleratedLag = 2n;
+/** How long the others are waited for once one endpoint has said where it is, in ms. */
+const surveyGrace = 1_000;
 
 /**
- * CometBFT's JSON-RPC over several nodes of one chain. A call goes to the endpoint that answered last; where it
- * does not answer, to the next ones, in rounds with growing pauses, until the patience is over.
+ * CometBFT's JSON-RPC over several nodes of one chain. A call goes to the endpoint that answered last; where it does
+ * not answer, is still catching up or is of another chain, to the next ones, in rounds with growing pauses, until the
+ * patience is over. Reads of the state never go back in time: an answer from before what was seen already counts as
+ * none (`callForState`).
  */
 export class FailoverRpc {
   private readonly endpoints: readonly Endpoint[];
   private readonly poster: JsonPoster;
   private preferred = 0;
   private chain: string | undefined;
+  /** Of any block that was seen at any endpoint. */
+  private newest = 0n;
 
   /** Throws when there is no endpoint, or one that is no http(s) URL. */
   constructor(
@@ -52,7 +76,10 @@ export class FailoverRpc {
     if (endpoints.length === 0) {
       throw new Error("No endpoint of the exchange is given: name at least one, such as http://127.0.0.1:26657.");
     }
-    this.endpoints = endpoints.map((endpoint) => ({ url: requireHttpUrl(endpoint), verified: false }));
+    this.endpoints = endpoints.map((endpoint) => {
+      const url = requireHttpUrl(endpoint);
+      return { url, shown: shownUrl(url), verified: false };
+    });
     this.chain = options.chainId;
     this.poster = new JsonPoster(options.requestTimeout);
   }
@@ -78,23 +105,67 @@ export class FailoverRpc {
     schema: z.ZodType<T>,
     signal?: AbortSignal,
   ): Promise<T> {
-    const ended = this.ended(signal);
-    const deadline = Date.now() + this.options.patience;
-    for (let delay = firstDelay; ; delay = Math.min(delay * 2, longestDelay)) {
-      const reasons: string[] = [];
-      for (let tried = 0; tried < this.endpoints.length; tried++) {
-        const endpoint = this.endpointAt(this.preferred);
-        try {
-          return await this.ask(endpoint, method, params, schema, ended);
-        } catch (error) {
-          if (!(error instanceof EndpointFailed)) throw error;
-          this.leave(endpoint);
-          reasons.push(`${endpoint.url}: ${error.message}`);
-        }
-      }
-      if (Date.now() + delay > deadline) throw this.unreachable(reasons);
-      await pause(delay, ended);
+    return this.rounds((endpoint, ended) => this.ask(endpoint, method, params, schema, ended), signal);
+  }
+
+  /**
+   * As `call`, for what is from the state at a height: never from before a block that was seen already, here or at
+   * another endpoint. Throws NetworkUnreachable also where all endpoints stay behind.
+   */
+  async callForState<T>(
+    method: string,
+    params: Readonly<Record<string, unknown>>,
+    schema: z.ZodType<T>,
+    heightOf: (answer: T) => bigint,
+    signal?: AbortSignal,
+  ): Promise<T> {
+    return this.rounds(async (endpoint, ended) => {
+      const answer = await this.ask(endpoint, method, params, schema, ended);
+      const height = heightOf(answer);
+      if (height < this.newest) throw new EndpointFailed(behind(height, this.newest));
+      this.learn(height);
+      return answer;
+    }, signal);
+  }
+
+  /** A height that was seen at an endpoint. */
+  learn(height: bigint): void {
+    if (height > this.newest) this.newest = height;
+  }
+
+  /**
+   * Asks every endpoint where it is, leaves the current one where it is behind another or of another chain, and
+   * answers with the newest height. Throws as `call`, and WrongChain where two are of different chains and nobody said
+   * which is meant.
+   */
+  async survey(signal?: AbortSignal): Promise<bigint> {
+    const found = this.endpoints.length === 1 ? [] : await this.states(this.ended(signal));
+    if (found.length === 0) {
+      const { sync_info } = await this.call("status", {}, NodeState, signal);
+      this.learn(sync_info.latest_block_height);
+      return this.newest;
     }
+    if (this.chain === undefined) {
+      const [first] = found;
+      const other = found.find(({ chain }) => chain !== first?.chain);
+      if (first !== undefined && other !== undefined) {
+        throw new WrongChain(other.endpoint.shown, first.chain, other.chain);
+      }
+      this.chain = first?.chain;
+    }
+    const own = found.filter(({ chain }) => chain === this.chain);
+    const [stranger] = found;
+    if (own.length === 0 && found.length === this.endpoints.length && stranger !== undefined) {
+      throw new WrongChain(stranger.endpoint.shown, this.chain ?? "", stranger.chain);
+    }
+    for (const { height } of own) this.learn(height);
+    const good = own.filter(({ height, catchingUp }) => !catchingUp && height + toleratedLag >= this.newest);
+    for (const { endpoint } of good) endpoint.verified = true;
+    const [best] = good;
+    if (best !== undefined && !good.some(({ endpoint }) => endpoint === this.endpointAt(this.preferred))) {
+      this.preferred = this.endpoints.indexOf(best.endpoint);
+    }
+    return this.newest;
   }
 
   /** As `call`, with a single attempt at a single endpoint: for what must be known to have been sent or not. */
@@ -110,8 +181,57 @@ export class FailoverRpc {
     } catch (error) {
       if (!(error instanceof EndpointFailed)) throw error;
       this.leave(endpoint);
-      throw new NetworkUnreachable([endpoint.url], [error.message], { cause: error });
+      if (error.otherChain !== undefined && this.endpoints.length === 1) throw error.otherChain;
+      throw new NetworkUnreachable([endpoint.shown], [error.message], { cause: error });
     }
+  }
+
+  private async rounds<T>(
+    attempt: (endpoint: Endpoint, ended: AbortSignal) => Promise<T>,
+    signal: AbortSignal | undefined,
+  ): Promise<T> {
+    const ended = this.ended(signal);
+    const deadline = Date.now() + this.options.patience;
+    for (let delay = firstDelay; ; delay = Math.min(delay * 2, longestDelay)) {
+      const reasons = new Map<Endpoint, EndpointFailed>();
+      for (let tried = 0; tried < this.endpoints.length; tried++) {
+        const endpoint = this.endpointAt(this.preferred);
+        try {
+          return await attempt(endpoint, ended);
+        } catch (error) {
+          if (!(error instanceof EndpointFailed)) throw error;
+          this.leave(endpoint);
+          reasons.set(endpoint, error);
+        }
+      }
+      const others = this.endpoints.map((endpoint) => reasons.get(endpoint)?.otherChain);
+      if (others[0] !== undefined && !others.includes(undefined)) throw others[0];
+      if (Date.now() + delay > deadline) throw this.unreachable(reasons);
+      // Not all who lost the same node come back at the same moment.
+      await pause(delay * (0.75 + Math.random() / 2), ended);
+    }
+  }
+
+  /** What endpoints say of themselves, in their order; without those that are late or say nothing. */
+  private async states(signal: AbortSignal) {
+    const late = new AbortController();
+    const bounded = AbortSignal.any([signal, late.signal]);
+    let timer: NodeJS.Timeout | undefined;
+    const answers = await Promise.all(
+      this.endpoints.map(async (endpoint) => {
+        try {
+          const state = parseAnswer("status", NodeState, await this.post(endpoint, "status", {}, bounded));
+          timer ??= setTimeout(() => late.abort(), surveyGrace);
+          const { latest_block_height: height, catching_up: catchingUp } = state.sync_info;
+          return [{ endpoint, chain: state.node_info.network, height, catchingUp }];
+        } catch {
+          signal.throwIfAborted();
+          return [];
+        }
+      }),
+    );
+    clearTimeout(timer);
+    return answers.flat();
   }
 
   private async ask<T>(
@@ -123,10 +243,18 @@ export class FailoverRpc {
   ): Promise<T> {
     if (!endpoint.verified) {
       const answer = await this.post(endpoint, "status", {}, signal);
-      const { network } = parseAnswer("status", ChainOfStatus, answer).node_info;
+      const { node_info, sync_info } = parseAnswer("status", NodeState, answer);
+      const { network } = node_info;
       this.chain ??= network;
-      if (network !== this.chain) throw new WrongChain(endpoint.url, this.chain, network);
-      endpoint.verified = true;
+      if (network !== this.chain) {
+        const wrong = new WrongChain(endpoint.shown, this.chain, network);
+        throw new EndpointFailed(`is a node of chain ${network}, not of ${this.chain}`, wrong);
+      }
+      // Of itself even such a node may speak.
+      if (sync_info.catching_up && method !== "status") {
+        throw new EndpointFailed(`is still catching up, at block ${sync_info.latest_block_height}`);
+      }
+      endpoint.verified = !sync_info.catching_up;
     }
     return parseAnswer(method, schema, await this.post(endpoint, method, params, signal));
   }
@@ -144,7 +272,7 @@ export class FailoverRpc {
       answered = await this.poster.post(endpoint.url, body, signal);
     } catch (error) {
       signal.throwIfAborted();
-      throw new EndpointFailed(networkReason(error, this.options.requestTimeout), { cause: error });
+      throw new EndpointFailed(networkReason(error, this.options.requestTimeout), undefined, { cause: error });
     }
     // CometBFT answers an error of a method with HTTP 500 and a proper JSON-RPC body: only the body tells.
     const answer = RpcAnswer.safeParse(parseJson(answered.text));
@@ -170,11 +298,10 @@ export class FailoverRpc {
     return signal === undefined ? this.options.signal : AbortSignal.any([signal, this.options.signal]);
   }
 
-  private unreachable(reasons: readonly string[]): NetworkUnreachable {
-    const urls = this.endpoints.map((endpoint) => endpoint.url);
+  private unreachable(reasons: ReadonlyMap<Endpoint, EndpointFailed>): NetworkUnreachable {
     return new NetworkUnreachable(
-      urls,
-      urls.map((url) => reasons.find((reason) => reason.startsWith(`${url}: `))?.slice(url.length + 2) ?? "not tried"),
+      this.endpoints.map(({ shown }) => shown),
+      this.endpoints.map((endpoint) => reasons.get(endpoint)?.message ?? "not tried"),
     );
   }
 }
@@ -196,6 +323,17 @@ function requireHttpUrl(text: string): string {
     throw new Error(`"${text}" is no endpoint of an exchange: write its URL, such as http://127.0.0.1:26657.`);
   }
   return url.href;
+}
+
+/** A URL may hold a password, or a key in its query. */
+function shownUrl(text: string): string {
+  const url = new URL(text);
+  const address = `${url.origin}${url.pathname}`;
+  return url.search === "" ? address : `${address}?…`;
+}
+
+function behind(height: bigint, newest: bigint): string {
+  return `is behind: at block ${height}, and block ${newest} has been seen`;
 }
 
 function parseAnswer<T>(method: string, schema: z.ZodType<T>, answer: unknown): T {

@@ -9,8 +9,8 @@ const NewBlockHeader = z.object({
   }),
 });
 
-/** Where a WebSocket announces the blocks, polling only guards against one that fell silent. */
-const guardInterval = 5_000;
+/** Where a WebSocket announces the blocks, polling only guards against one that fell silent: so much more seldom. */
+const guardFactor = 10;
 const longestReconnectDelay = 5_000;
 
 interface Waiter {
@@ -28,12 +28,19 @@ export class NewestHeight {
   private readonly waiters = new Set<Waiter>();
   private running: AbortController | undefined;
   private announced = false;
+  /** The connection over which blocks are announced. */
+  private listening: { readonly endpoint: string; readonly close: () => void } | undefined;
+
+  /** In ms. */
+  private readonly guardInterval: number;
 
   constructor(
     private readonly rpc: FailoverRpc,
     /** In ms. */
     private readonly pollInterval: number,
-  ) {}
+  ) {
+    this.guardInterval = pollInterval * guardFactor;
+  }
 
   /**
    * Resolves with the newest height once that is `height` or more. Throws NetworkUnreachable when no endpoint
@@ -67,6 +74,7 @@ export class NewestHeight {
 
   /** A height that was learned by the way. */
   learn(height: bigint): void {
+    this.rpc.learn(height);
     if (height <= this.newest) return;
     this.newest = height;
     for (const waiter of [...this.waiters]) {
@@ -96,10 +104,18 @@ export class NewestHeight {
 
   private async poll(signal: AbortSignal): Promise<void> {
     let idleRounds = 0;
+    let surveyedAt = Date.now();
     while (!signal.aborted) {
       try {
-        const status = await this.rpc.call("status", {}, HeightOfStatus, signal);
-        this.learn(status.sync_info.latest_block_height);
+        if (Date.now() - surveyedAt >= this.guardInterval) {
+          surveyedAt = Date.now();
+          // A node that has lost the others announces nothing, and answers as if all were well.
+          this.learn(await this.rpc.survey(signal));
+          this.leaveOldEndpoint();
+        } else {
+          const status = await this.rpc.call("status", {}, HeightOfStatus, signal);
+          this.learn(status.sync_info.latest_block_height);
+        }
       } catch (error) {
         if (signal.aborted) return;
         for (const waiter of [...this.waiters]) waiter.reject(error);
@@ -111,8 +127,13 @@ export class NewestHeight {
         if (this.running?.signal === signal) this.stop();
         return;
       }
-      await pause(this.announced ? guardInterval : this.pollInterval, signal).catch(() => undefined);
+      await pause(this.announced ? this.guardInterval : this.pollInterval, signal).catch(() => undefined);
     }
+  }
+
+  /** Listens at the endpoint that is asked. */
+  private leaveOldEndpoint(): void {
+    if (this.listening !== undefined && this.listening.endpoint !== this.rpc.currentEndpoint) this.listening.close();
   }
 
   private async listen(signal: AbortSignal): Promise<void> {
@@ -129,11 +150,13 @@ export class NewestHeight {
   private listenOnce(signal: AbortSignal): Promise<boolean> {
     return new Promise((resolve) => {
       let announcedOne = false;
-      const url = new URL(this.rpc.currentEndpoint);
+      const endpoint = this.rpc.currentEndpoint;
+      const url = new URL(endpoint);
       url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
       url.pathname = `${url.pathname.replace(/\/$/, "")}/websocket`;
       const socket = new WebSocket(url);
       const close = () => socket.close();
+      this.listening = { endpoint, close };
       signal.addEventListener("abort", close, { once: true });
       socket.addEventListener("open", () => {
         const params = { query: "tm.event='NewBlockHeader'" };
@@ -150,6 +173,7 @@ export class NewestHeight {
       // "close" follows an "error" too.
       socket.addEventListener("close", () => {
         signal.removeEventListener("abort", close);
+        this.listening = undefined;
         resolve(announcedOne);
       });
       socket.addEventListener("error", () => undefined);
