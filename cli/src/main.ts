@@ -2,14 +2,14 @@ import { CommanderError } from "commander";
 import pc from "picocolors";
 import { dcxProgram } from "./program";
 
-/** The `dcx` command. Exit codes: 0 done, 1 failed, 2 asked wrongly. */
+/** The `dcx` command. Exit codes: 0 done, 1 failed, 2 asked wrongly; of `dcx plan`, where 2 means changes, 1 for both. */
 dcxProgram()
   .parseAsync(process.argv)
   .then(
     () => undefined,
     (error: unknown) => {
       if (error instanceof CommanderError) {
-        process.exitCode = error.exitCode === 0 ? 0 : 2;
+        process.exitCode = error.exitCode === 0 ? 0 : process.argv[2] === "plan" ? 1 : 2;
         return;
       }
       const message = error instanceof Error ? error.message : String(error);

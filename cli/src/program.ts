@@ -6,6 +6,7 @@ import { logsCommand } from "./commands/logs";
 import { lookCommands } from "./commands/look";
 import { networkCommand } from "./commands/network";
 import { nodeCommand } from "./commands/node";
+import { planCommand } from "./commands/plan";
 import { queryCommand } from "./commands/query";
 import { statusCommand } from "./commands/status";
 import { version } from "./version";
@@ -20,6 +21,7 @@ export function dcxProgram(): Command {
   for (const command of [
     networkCommand(),
     ...lookCommands(),
+    planCommand(),
     statusCommand(),
     logsCommand(),
     queryCommand(),

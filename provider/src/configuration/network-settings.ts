@@ -5,11 +5,14 @@ import { isList, isMap, listOfTexts, plain, type Reader } from "./reader";
 import type { Setting } from "./settings";
 import { signerSettings } from "./signer-settings";
 
-export function resolveNetwork(reader: Reader, signer: SignerChoice | undefined): NetworkChoice {
+/** Whether an exchange can be used without anybody to sign. */
+export type SignerNeed = "signer-needed" | "signer-optional";
+
+export function resolveNetwork(reader: Reader, signer: SignerChoice | undefined, need: SignerNeed): NetworkChoice {
   const said =
     reader.input("network") ?? (reader.input("endpoints") === undefined ? reader.variable("network") : "exchange");
   if (said === undefined || said === "") {
-    return withoutNetwork(reader, signer);
+    return withoutNetwork(reader, signer, need);
   }
   if (said === "embedded") {
     return embedded(reader);
@@ -26,7 +29,7 @@ export function resolveNetwork(reader: Reader, signer: SignerChoice | undefined)
     );
     return { kind: "embedded", said: true };
   }
-  return exchange(reader, signer, described);
+  return exchange(reader, signer, described, need);
 }
 
 /** As far as the inputs alone say it. For comparing: nothing is refused, and nobody is needed to sign. */
@@ -53,9 +56,9 @@ export function resolveIsolation(reader: Reader): IsolationClass | undefined {
   return found;
 }
 
-function withoutNetwork(reader: Reader, signer: SignerChoice | undefined): NetworkChoice {
+function withoutNetwork(reader: Reader, signer: SignerChoice | undefined, need: SignerNeed): NetworkChoice {
   if (reader.source("endpoints") !== undefined) {
-    return exchange(reader, signer, {});
+    return exchange(reader, signer, {}, need);
   }
   const signerSetting = signerSettings.find((setting) => reader.source(setting) !== undefined);
   const { CI } = reader.environment;
@@ -110,7 +113,12 @@ function describedNetwork(value: Value): DescribedNetwork | undefined {
   return undefined;
 }
 
-function exchange(reader: Reader, signer: SignerChoice | undefined, described: DescribedNetwork): NetworkChoice {
+function exchange(
+  reader: Reader,
+  signer: SignerChoice | undefined,
+  described: DescribedNetwork,
+  need: SignerNeed,
+): NetworkChoice {
   const given = described.endpoints ?? reader.input("endpoints") ?? reader.variable("endpoints");
   const endpoints = listOfTexts(given);
   if (given === undefined || endpoints?.length === 0) {
@@ -131,7 +139,11 @@ function exchange(reader: Reader, signer: SignerChoice | undefined, described: D
   if (chainId !== undefined && typeof chainId !== "string") {
     reader.refuse("chainId", "must be text");
   }
-  if (signer === undefined && !signerSettings.some((setting) => reader.source(setting) !== undefined)) {
+  if (
+    need === "signer-needed" &&
+    signer === undefined &&
+    !signerSettings.some((setting) => reader.source(setting) !== undefined)
+  ) {
     reader.refuse(
       "mnemonic",
       "deploying on an exchange needs a signer: set mnemonic or privateKey (as a secret), keyFile, signerCommand or " +

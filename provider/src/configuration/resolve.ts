@@ -1,6 +1,6 @@
 import { Secret, Unknown, type ValueMap } from "../wire/value";
 import { ConfigurationError, type ProviderConfiguration, type Timeouts } from "./configuration";
-import { resolveIsolation, resolveNetwork } from "./network-settings";
+import { resolveIsolation, resolveNetwork, type SignerNeed } from "./network-settings";
 import { Reader } from "./reader";
 import { type Setting, settings } from "./settings";
 import { resolveNamespaceKey, resolveSigner } from "./signer-settings";
@@ -17,10 +17,15 @@ const HOUR = 3_600_000;
  * What the provider's inputs and the environment together mean: an input counts before the environment variable of
  * the same setting. Throws ConfigurationError with everything that is wrong. Reads no file and asks no network.
  */
-export function resolveConfiguration(inputs: ValueMap, environment: NodeJS.ProcessEnv): ProviderConfiguration {
+export function resolveConfiguration(
+  inputs: ValueMap,
+  environment: NodeJS.ProcessEnv,
+  /** `signer-optional`: for who changes nothing. */
+  need: SignerNeed = "signer-needed",
+): ProviderConfiguration {
   const reader = new Reader(inputs, environment);
   const signer = resolveSigner(reader);
-  const network = resolveNetwork(reader, signer);
+  const network = resolveNetwork(reader, signer, need);
   const own = network.kind === "embedded" ? undefined : signer;
   const configuration = {
     network,

@@ -3,6 +3,7 @@ import type { ProviderConfiguration } from "../configuration/configuration";
 import { embeddedEndpoint } from "./embedded";
 import { fixedEndpoint, type TenantAccount, tenantKeyPurpose } from "./exchange/endpoint";
 import { ExchangeDriver } from "./exchange/exchange-driver";
+import { WatchOnlyAccount } from "./watch-only";
 
 /** The driver of the network that the configuration names. Connects to nothing yet. */
 export function configuredDriver(configuration: ProviderConfiguration, environment: NodeJS.ProcessEnv): ExchangeDriver {
@@ -28,7 +29,8 @@ async function openAccount(
   options: { readonly addressPrefix: string; readonly environment: NodeJS.ProcessEnv },
 ): Promise<TenantAccount> {
   if (choice === undefined) {
-    throw new Error("an exchange that somebody runs needs a signer; its configuration was checked to have one");
+    // The configuration was checked to have one wherever anything is changed.
+    return new WatchOnlyAccount();
   }
   const signer = await openSigner(choice, options);
   if (namespaceKey !== undefined) {

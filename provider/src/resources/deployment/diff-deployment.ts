@@ -41,14 +41,15 @@ export async function diffDeployment(
   }
   session.declarations.deployment(request.id, context.urn, isInline(inputs));
   const detailed: Differences = {
-    ...infrastructureDifferences(inputs, deployment, parameters),
+    ...termDifferences(inputs, deployment, parameters),
     ...plainDifferences(inputs, oldInputs, deployment, parameters),
     ...(await manifestDifferences(session, request, deployment, context)),
   };
   return diffResult(detailed, request.ignoreChanges, STABLE, "create-before-delete");
 }
 
-function infrastructureDifferences(
+/** How what is declared of infrastructures differs from what the chain has, by path. */
+export function termDifferences(
   inputs: ValueMap,
   actual: ActualDeployment,
   parameters: NetworkParameters,
@@ -91,7 +92,8 @@ function comparable(declared: Value | undefined, parameters: NetworkParameters):
   return containsUnknown(declared) ? Unknown.instance : plainTerms(desiredTerms(declared, parameters));
 }
 
-function plainDifferences(
+/** The same of what belongs to the deployment as a whole. */
+export function plainDifferences(
   inputs: ValueMap,
   oldInputs: ValueMap,
   actual: ActualDeployment,

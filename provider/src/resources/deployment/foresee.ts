@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { Manifest } from "@dcx/protocol";
 import { naming } from "../../await/conditions";
-import type { NetworkIdentity } from "../../network/driver";
+import type { NetworkIdentity, Transaction } from "../../network/driver";
 import type { ActualDeployment, Snapshot } from "../../network/snapshot";
 import { describeEntries, type EntryChange } from "../../plan/describe-entries";
 import type { Plan, Step } from "../../plan/plan";
@@ -57,7 +57,7 @@ export async function foreseeCreation(
   const birth = { clientToken: random(), nonce: random(), emptyVersion: random() };
   const plan = planCreation(desiredState(inputs, sealed, parameters), birth);
   const entries = sealed === undefined ? [] : describeEntries(undefined, sealed.content);
-  const [fees, digests] = await Promise.all([
+  const [{ fees, notes }, digests] = await Promise.all([
     feesOf(session, plan.steps, identity, signal),
     digestsOf(session, sealed, entries, signal),
   ]);
@@ -67,7 +67,7 @@ export async function foreseeCreation(
     fees,
     digests,
     entries: sealed === undefined ? [] : describeEntries(undefined, sealed.content, digests),
-    notes: [...(foresight.notes ?? []), ...unknownNotes(inputs)],
+    notes: [...(foresight.notes ?? []), ...unknownNotes(inputs), ...notes],
   });
   return { plan, report, sealed, before: undefined };
 }
@@ -87,7 +87,7 @@ export async function foreseeUpdate(
   const plan: Plan = { ...update, steps: [...(foresight.first ?? []), ...update.steps] };
   const entries = sealed === undefined ? [] : describeEntries(foresight.before, sealed.content);
   const sends = plan.steps.some(({ kind }) => kind === "transaction");
-  const [fees, digests, datacenters] = await Promise.all([
+  const [{ fees, notes }, digests, datacenters] = await Promise.all([
     feesOf(session, plan.steps, identity, signal),
     digestsOf(session, sealed, entries, signal),
     sends ? session.driver.datacenters(signal) : [],
@@ -105,7 +105,7 @@ export async function foreseeUpdate(
       before: deployment.version,
       after: isInline(inputs) ? (sealed?.envelope.version ?? null) : deployment.version,
     },
-    notes: [...(foresight.notes ?? []), ...unknownNotes(inputs)],
+    notes: [...(foresight.notes ?? []), ...unknownNotes(inputs), ...notes],
   });
   return { plan, report, sealed, before: foresight.before };
 }
@@ -121,15 +121,28 @@ async function feesOf(
   steps: readonly Step[],
   identity: NetworkIdentity | undefined,
   signal: AbortSignal,
-): Promise<readonly (bigint | undefined)[]> {
+): Promise<Fees> {
+  const notes: string[] = [];
   if (identity === undefined) {
-    return [];
+    return { fees: [], notes };
   }
-  return Promise.all(
-    steps.flatMap((step) =>
-      step.kind === "transaction" ? [session.driver.estimateFee(step.transaction, signal).catch(() => undefined)] : [],
-    ),
-  );
+  const estimate = async (transaction: Transaction): Promise<bigint | undefined> => {
+    try {
+      return await session.driver.estimateFee(transaction, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      notes.push(`the fee is not told: ${error instanceof Error ? error.message : String(error)}`);
+      return undefined;
+    }
+  };
+  const transactions = steps.flatMap((step) => (step.kind === "transaction" ? [step.transaction] : []));
+  return { fees: await Promise.all(transactions.map(estimate)), notes };
+}
+
+interface Fees {
+  readonly fees: readonly (bigint | undefined)[];
+  /** Why one is not told. */
+  readonly notes: readonly string[];
 }
 
 /** What the tags of images that begin to run stand for. */
