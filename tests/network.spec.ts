@@ -1,7 +1,10 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
+import { text } from "node:stream/consumers";
 import type { EmbeddedNetwork } from "@dcx/protocol";
 import { thin } from "./support/programs";
-import { World } from "./support/world";
+import { dcxCommand, World } from "./support/world";
 
 jest.setTimeout(300_000);
 
@@ -57,15 +60,21 @@ describe("dcx network", () => {
   });
 
   test("a descriptor of a newer version is refused with what to do", async () => {
-    const text = readFileSync(world.paths.descriptor, "utf8");
-    writeFileSync(world.paths.descriptor, JSON.stringify({ ...JSON.parse(text), schema: 2 }));
+    const descriptor = readFileSync(world.paths.descriptor, "utf8");
+    writeFileSync(world.paths.descriptor, JSON.stringify({ ...JSON.parse(descriptor), schema: 2 }));
     await expect(world.dcx("network", "status")).rejects.toThrow(/newer dcx/);
-    writeFileSync(world.paths.descriptor, text);
+    writeFileSync(world.paths.descriptor, descriptor);
   });
 
   test("after a reset a stack's resources read as gone, and the next up makes them on the new network", async () => {
     const stack = await world.stack("reset", thin());
     await stack.up();
+    const script =
+      'process.stdin.on("data", (d) => console.log("heard " + d)); process.stdin.on("end", () => process.exit(4))';
+    const command = ["exec", "1", "api", "--", "/usr/local/bin/node", "-e", script];
+    expect(await dcxWithInput(command, "a word")).toEqual({ code: 4, output: "heard a word\n" });
+    const events = (await world.dcx("events", "1", "api", "--json")).trim().split("\n");
+    expect(events.map((line) => JSON.parse(line).state)).toEqual(expect.arrayContaining(["ready"]));
     const before = world.network.chainId;
     await world.dcx("network", "reset", "--yes");
     expect((await status()).state).toBe("absent");
@@ -76,6 +85,13 @@ describe("dcx network", () => {
     expect(world.network.chainId).not.toBe(before);
     await stack.destroy();
   });
+
+  async function dcxWithInput(words: readonly string[], input: string): Promise<{ code: unknown; output: string }> {
+    const child = spawn(dcxCommand, [...words], { env: { ...process.env, ...world.environment } });
+    child.stdin.end(input);
+    const [output, [code]] = await Promise.all([text(child.stdout), once(child, "close")]);
+    return { code, output };
+  }
 
   test("reset asks, and without a terminal the answer is no", async () => {
     await expect(world.dcx("network", "reset")).rejects.toMatchObject({ code: 2 });

@@ -1,5 +1,7 @@
 import { Command } from "commander";
 import { datacenterCommand } from "./commands/datacenter";
+import { eventsCommand } from "./commands/events";
+import { execCommand } from "./commands/exec";
 import { genesisCommand } from "./commands/genesis";
 import { keysCommand } from "./commands/keys";
 import { logsCommand } from "./commands/logs";
@@ -24,6 +26,8 @@ export function dcxProgram(): Command {
     planCommand(),
     statusCommand(),
     logsCommand(),
+    eventsCommand(),
+    execCommand(),
     queryCommand(),
     keysCommand(),
     nodeCommand(),

@@ -8,6 +8,7 @@ import { listenAgain } from "./api/listen";
 import { chainUnreachable } from "./api/refusal";
 import { createAgentApi } from "./api/server";
 import { StatusBoard } from "./api/status-board";
+import { WorkloadEvents } from "./api/workload-events";
 import { ChainFollower, pause } from "./chain/follower";
 import type { ChainView, ViewChange } from "./chain/view";
 import { ConfigurationError, type DatacenterConfiguration } from "./configuration";
@@ -64,6 +65,7 @@ export class Agent {
   readonly #board: StatusBoard;
   readonly #api: FastifyInstance<Server>;
   readonly #answers: Answers;
+  readonly #events = new WorkloadEvents();
   readonly #held: HeldDeployments;
   readonly #operation: Operation;
   #control: Control | undefined;
@@ -175,6 +177,8 @@ export class Agent {
         return decision;
       },
       knowsWorkload: (deployment, workload) => answers.status(deployment).workloads[workload] !== undefined,
+      events: this.#events,
+      runtime,
       logs: (deployment, workload, instance) => answers.logs(deployment, workload, instance),
       parameters: (deployment) => answers.parameters(deployment),
       signal: this.#stop.signal,
@@ -265,6 +269,17 @@ export class Agent {
     if (!this.#reconciler.looked) await pause(starting, this.#looked.signal);
   }
 
+  #noteEvents(): void {
+    const now = new Date().toISOString();
+    const { observed, targets } = this.#reconciler.look;
+    const deployments = new Set([
+      ...targets.map(({ placement }) => placement.deployment),
+      ...observed.map(({ labels }) => labels.deployment),
+    ]);
+    for (const deployment of deployments) this.#events.note(deployment, this.#answers.status(deployment), now);
+    this.#events.retain(deployments);
+  }
+
   async #refresh(deployment: string): Promise<void> {
     const { logger } = this.#parts;
     const known = this.#follower.view?.deployments.has(deployment);
@@ -288,6 +303,7 @@ export class Agent {
     if (this.#reconciler.looked) this.#looked.abort();
     this.#board.notify();
     this.#answers.instancesChanged();
+    this.#noteEvents();
     this.#operation.look();
     for (const { placement, current, version } of this.#reconciler.look.targets) {
       const served = this.#served(placement.lease);

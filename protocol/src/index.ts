@@ -1,7 +1,9 @@
 export * from "./agent/agent-client";
 export * from "./agent/agent-errors";
+export type { RemoteExecution } from "./agent/agent-exec";
 export type { AgentCaller, AgentDeployment, AgentTarget } from "./agent/agent-session";
 export * from "./agent/api";
+export * from "./agent/exec";
 export * from "./agent/peer-authentication";
 export * from "./agent/statement";
 export * from "./certificates";

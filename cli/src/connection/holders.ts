@@ -5,6 +5,7 @@ import {
   type DeploymentId,
   type ExchangeQueryClient,
   LeaseState,
+  type StatementPurpose,
 } from "@dcx/protocol";
 import { CommandFailure } from "../output/failure";
 
@@ -23,9 +24,14 @@ export async function holdersOf(client: ExchangeQueryClient, id: DeploymentId): 
   return holders;
 }
 
-/** A client of a holder's agent that asks as the tenant. */
-export function agentOf(client: ExchangeQueryClient, holder: Datacenter, signer: AccountSigner): AgentClient {
+/** A client of a holder's agent that asks as the tenant, for no more than the purpose says. */
+export function agentOf(
+  client: ExchangeQueryClient,
+  holder: Datacenter,
+  signer: AccountSigner,
+  purpose: StatementPurpose = "manage",
+): AgentClient {
   const roots = holder.roots.map(({ certificate }) => certificate);
   const target = { chainId: client.chainId, datacenter: holder.address, urls: holder.agentUrls, roots };
-  return new AgentClient(target, { kind: "account", signer });
+  return new AgentClient(target, { kind: "account", signer, purpose });
 }

@@ -1,3 +1,5 @@
+import type { IncomingHttpHeaders } from "node:http";
+import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import {
   type AuthenticationContext,
@@ -12,7 +14,6 @@ import {
   type StatementPurpose,
   statementHeader,
 } from "@dcx/protocol";
-import type { FastifyRequest } from "fastify";
 import type { Logger } from "pino";
 import type { ChainView } from "../chain/view";
 import { currentRoots } from "../reconcile/wiring";
@@ -29,6 +30,15 @@ export interface AuthorizationOptions {
   /** Reads a deployment that the view lacks: its lease may be of a block that the agent has not followed yet. */
   readonly refresh: (deployment: string) => Promise<void>;
   readonly logger: Logger;
+}
+
+/** What a caller is told by: of a request, or of a connection that is to be upgraded. */
+export interface CallerRequest {
+  readonly ip: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly method: string;
+  readonly raw: { readonly socket: Socket };
+  readonly routeOptions: { readonly url?: string | undefined };
 }
 
 /** A caller that may ask what it asks, and the deployment that it asks about. */
@@ -56,7 +66,7 @@ export class Authorization {
    * @throws {Refusal} for everybody else; what was presented goes into the log
    */
   async authorize(
-    request: FastifyRequest<{ Params: { tenant: string; sequence: string } }>,
+    request: CallerRequest & { readonly params: { readonly tenant: string; readonly sequence: string } },
     purpose: StatementPurpose,
     kinds: readonly Caller["kind"][],
   ): Promise<Authorized> {
@@ -80,7 +90,7 @@ export class Authorization {
    * Makes sure that the caller is this account.
    * @throws {Refusal} unless it proves that by a statement for a quote
    */
-  async authorizeAccount(request: FastifyRequest, account: string): Promise<void> {
+  async authorizeAccount(request: CallerRequest, account: string): Promise<void> {
     const view = await this.#freshView();
     await this.#authenticate(
       request,
@@ -88,6 +98,14 @@ export class Authorization {
       ["account"],
       view,
     );
+  }
+
+  /** Whether what was allowed still is, as the chain now stands: a command may run for long. */
+  stillMay({ caller, deployment, sequence, tenant }: Authorized): boolean {
+    const view = this.options.view();
+    if (view === undefined) return true;
+    if (!view.deployments.has(deployment)) return false;
+    return caller.kind !== "account" || this.#context(view).mayManage(caller.account, tenant, sequence);
   }
 
   async #freshView(): Promise<ChainView> {
@@ -100,7 +118,7 @@ export class Authorization {
   }
 
   async #authenticate(
-    request: FastifyRequest,
+    request: CallerRequest,
     about: AuthenticationRequest,
     kinds: readonly Caller["kind"][],
     view: ChainView,

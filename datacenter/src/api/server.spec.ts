@@ -26,6 +26,7 @@ import {
   QueryParametersResponse,
   type QuoteTerms,
   type StatementClaims,
+  type StatementPurpose,
   signerFromPrivateKey,
   signStatement,
   statementHeader,
@@ -38,6 +39,7 @@ import { type ManifestStore, openManifestStore } from "../manifest/store";
 import { Authorization } from "./authorization";
 import { createAgentApi } from "./server";
 import { StatusBoard } from "./status-board";
+import { WorkloadEvents } from "./workload-events";
 
 const chainId = "dcx-test";
 const self = "dcx1self";
@@ -61,6 +63,7 @@ describe("the agent's API", () => {
   let late: ChainView | undefined;
   let status: DeploymentStatus;
   let board: StatusBoard;
+  let events: WorkloadEvents;
   let stop: AbortController;
   const roots = new Map<string, CertificateWithKey>();
   const log: { code?: string; presented?: string }[] = [];
@@ -85,6 +88,7 @@ describe("the agent's API", () => {
     status = { cursor: "a", height: "1", complete: true, workloads: {}, connections: {} };
     stop = new AbortController();
     board = new StatusBoard(() => status);
+    events = new WorkloadEvents();
     const logger = pino({ level: "warn" }, { write: (line: string) => void log.push(JSON.parse(line)) });
     api = createAgentApi({
       leaf: await createLeaf(rootOf(self), { chainId, datacenter: self }, validity()),
@@ -122,6 +126,8 @@ describe("the agent's API", () => {
       logs: () => {
         throw new Error("no logs here");
       },
+      events,
+      runtime: { open: () => Promise.reject(new Error("no commands here")) },
       parameters: async () => ({ lease: "l", version, workloads: {} }),
       signal: stop.signal,
       logger,
@@ -346,6 +352,31 @@ describe("the agent's API", () => {
     ["for looking on only", () => ({ purpose: "observe" })],
   ])("refuses a statement %s", async (_which, changes) => {
     expect(await listWith(changes())).toMatchObject({ status: 403 });
+  });
+
+  it.each<[StatementPurpose, { exec: string; events: string; manifests: string }]>([
+    ["exec", { exec: "no-such-workload", events: "statement", manifests: "statement" }],
+    ["observe", { exec: "statement", events: "served", manifests: "statement" }],
+    ["manage", { exec: "no-such-workload", events: "served", manifests: "served" }],
+  ])("takes a statement to %s for that and no more", async (purpose, expected) => {
+    events.note(`${tenant.address}/1`, { workloads: {} }, "now");
+    await using client = new AgentClient(target, { kind: "account", signer: tenant, purpose });
+    const outcome = (asked: Promise<unknown>) =>
+      asked.then(
+        () => "served",
+        ({ refusal }) => refusal,
+      );
+    expect({
+      exec: await outcome(client.exec(deployment(), "web", { command: ["sh"] })),
+      events: await outcome(client.events(deployment()).next()),
+      manifests: await outcome(client.manifests(deployment())),
+    }).toEqual(expected);
+  });
+
+  it("runs no command for a stranger", async () => {
+    await using client = new AgentClient(target, { kind: "account", signer: stranger, purpose: "exec" });
+    const asked = client.exec(deployment(), "web", { command: ["sh"] });
+    await expect(asked).rejects.toMatchObject({ status: 403, refusal: "not-a-manager" });
   });
 
   it("refuses an account that has no say in the deployment", async () => {

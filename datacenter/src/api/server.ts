@@ -19,9 +19,11 @@ import { z } from "zod";
 import type { ManifestStore } from "../manifest/store";
 import type { BidDecision } from "../market/decide-bid";
 import type { Authorization, Authorized } from "./authorization";
+import { type ExecApiOptions, serveExec } from "./exec";
 import { RateLimit } from "./rate-limit";
 import { Refusal } from "./refusal";
 import type { StatusBoard } from "./status-board";
+import type { WorkloadEvents } from "./workload-events";
 import { readWorkloadLogs, type WorkloadLogs } from "./workload-logs";
 
 /** Longest that a status request waits. */
@@ -44,6 +46,9 @@ export interface AgentApiOptions {
   readonly quoteTerms: (terms: QuoteTerms, tenant: string | undefined) => Promise<BidDecision>;
   readonly knowsWorkload: (deployment: string, workload: string) => boolean;
   readonly logs: (deployment: string, workload: string, instance: number | undefined) => WorkloadLogs;
+  readonly events: WorkloadEvents;
+  /** Runs commands in instances. */
+  readonly runtime: ExecApiOptions["runtime"];
   readonly parameters: (deployment: string) => Promise<ConnectionParameters>;
   /** Aborted when the agent stops: it ends what waits. */
   readonly signal: AbortSignal;
@@ -59,8 +64,10 @@ type WorkloadParams = DeploymentParams & { readonly name: string };
 
 const Version = z.string().regex(/^[0-9a-f]{64}$/);
 const StatusQuery = z.object({ after: z.string().optional(), wait: z.coerce.number().int().min(0).default(0) });
+const Flag = z.enum(["", "0", "1", "false", "true"]).optional();
+const EventsQuery = z.object({ follow: Flag });
 const LogsQuery = z.object({
-  follow: z.enum(["", "0", "1", "false", "true"]).optional(),
+  follow: Flag,
   tail: z.coerce.number().int().min(0).optional(),
   instance: z.coerce.number().int().min(0).optional(),
 });
@@ -91,6 +98,8 @@ export function createAgentApi(options: AgentApiOptions): FastifyInstance<Server
   serveAnybody(server, options);
   serveManifests(server, options);
   serveWorkloads(server, options);
+  const instances = (deployment: string, workload: string) => options.logs(deployment, workload, undefined).instances();
+  serveExec(server.server, { ...options, instances });
   return server;
 }
 
@@ -157,7 +166,7 @@ function serveManifests(server: FastifyInstance<Server>, options: AgentApiOption
 }
 
 function serveWorkloads(server: FastifyInstance<Server>, options: AgentApiOptions): void {
-  const { authorization, knowsWorkload, logs, recentlyHeld, signal, status } = options;
+  const { authorization, events, knowsWorkload, logs, recentlyHeld, signal, status } = options;
   const base = "/v1/deployments/:tenant/:sequence";
   server.get<{ Params: DeploymentParams }>(`${base}/status`, async (request, reply) => {
     const authorized = await authorization.authorize(request, "observe", ["account"]);
@@ -165,6 +174,13 @@ function serveWorkloads(server: FastifyInstance<Server>, options: AgentApiOption
     const { after, wait } = parse(StatusQuery, request.query, "the query");
     const gone = closedBy(reply, signal);
     return await status.read(authorized.deployment, after, Math.min(wait, longestWait), gone);
+  });
+  server.get<{ Params: DeploymentParams }>(`${base}/events`, async (request, reply) => {
+    const { deployment } = mustHold(await authorization.authorize(request, "observe", ["account"]));
+    const { follow } = parse(EventsQuery, request.query, "the query");
+    const gone = closedBy(reply, signal);
+    reply.raw.socket?.setTimeout(0);
+    return sendLines(reply, events.read(deployment, isYes(follow), gone));
   });
   server.get<{ Params: WorkloadParams }>(`${base}/workloads/:name/logs`, async (request, reply) => {
     const { deployment } = mustHold(await authorization.authorize(request, "observe", ["account"]));
@@ -175,11 +191,18 @@ function serveWorkloads(server: FastifyInstance<Server>, options: AgentApiOption
     const gone = closedBy(reply, signal);
     // A log may be silent for longer than a connection may otherwise be.
     reply.raw.socket?.setTimeout(0);
-    const follows = follow !== undefined && follow !== "0" && follow !== "false";
-    const wanted = { follow: follows, ...(tail === undefined ? {} : { tail }) };
+    const wanted = { follow: isYes(follow), ...(tail === undefined ? {} : { tail }) };
     const lines = readWorkloadLogs(logs(deployment, request.params.name, instance), wanted, gone);
-    return reply.type("application/x-ndjson").send(Readable.from(ndjson(lines), { objectMode: false }));
+    return sendLines(reply, lines);
   });
+}
+
+function isYes(flag: z.infer<typeof Flag>): boolean {
+  return flag !== undefined && flag !== "0" && flag !== "false";
+}
+
+function sendLines(reply: FastifyReply, lines: AsyncIterable<object>): FastifyReply {
+  return reply.type("application/x-ndjson").send(Readable.from(ndjson(lines), { objectMode: false }));
 }
 
 async function* ndjson(lines: AsyncIterable<object>): AsyncIterable<string> {

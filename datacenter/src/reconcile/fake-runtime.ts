@@ -61,6 +61,10 @@ export class FakeRuntime implements Runtime {
     return 0;
   }
 
+  open(): Promise<never> {
+    return Promise.reject(new Error("the fake runs no commands"));
+  }
+
   async network(id: string) {
     return {
       listen: () => Promise.reject(new Error("the fake has no network")),

@@ -4,7 +4,8 @@ import { createServer } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Duplex } from "node:stream";
+import { type Duplex, Readable } from "node:stream";
+import { buffer, text } from "node:stream/consumers";
 import { Egress } from "../overlay/egress/egress";
 import { openRuntime } from "./open";
 import { isRunning, ProcessMark } from "./processes";
@@ -98,6 +99,75 @@ for (const { name, isolation, maker, describe } of offered) {
       const began = Date.now();
       await expect(runtime.execute("answers", [...node, "setInterval(() => 0, 1000)"], 500)).resolves.not.toBe(0);
       expect(Date.now() - began).toBeLessThan(8_000);
+    }, 30_000);
+
+    it("runs a command that reads what it is sent, tells both outputs apart, and gives its exit code", async () => {
+      const script = `process.stdin.on("data", (d) => process.stdout.write("heard " + d)).on("end", () => { console.error("over"); process.exit(3); })`;
+      const execution = await runtime.open("answers", { command: ["/usr/local/bin/node", "-e", script] });
+      execution.stdin.write("a word");
+      const heard = String((await once(execution.stdout, "data"))[0]);
+      execution.stdin.end();
+      const [out, error, code] = await Promise.all([
+        text(execution.stdout),
+        text(execution.stderr ?? Readable.from([])),
+        execution.exited,
+      ]);
+      expect({ out: heard + out, error: error.trim(), code }).toEqual({ out: "heard a word", error: "over", code: 3 });
+    }, 30_000);
+
+    it("carries more than any buffer holds, both ways", async () => {
+      const execution = await runtime.open("answers", {
+        command: ["/usr/local/bin/node", "-e", "process.stdin.pipe(process.stdout)"],
+      });
+      const sent = Buffer.alloc(3 << 20, "0123456789");
+      execution.stdin.end(sent);
+      const [got, code] = await Promise.all([buffer(execution.stdout), execution.exited]);
+      expect(code).toBe(0);
+      expect(got.equals(sent)).toBe(true);
+    }, 30_000);
+
+    it("gives a command a terminal of the size that it is told", async () => {
+      const script = `console.log("size " + process.stdout.isTTY + " " + process.stdin.isTTY + " " + process.stdout.getWindowSize() + " " + process.env.TERM);
+        process.on("SIGWINCH", () => { console.log("size " + process.stdout.getWindowSize()); process.exit(5); }); setInterval(() => 0, 1000)`;
+      const execution = await runtime.open("answers", {
+        command: ["/usr/local/bin/node", "-e", script],
+        terminal: { columns: 91, rows: 31, type: "vt100" },
+      });
+      let shown = "";
+      execution.stdout.on("data", (data) => {
+        shown += data;
+      });
+      await until(async () => /size true true 91,31 vt100/.test(shown));
+      execution.resize({ columns: 92, rows: 32 });
+      await expect(execution.exited).resolves.toBe(5);
+      await until(async () => /size 92,32/.test(shown));
+      expect(execution.stderr).toBeUndefined();
+    }, 30_000);
+
+    it("ends a command when told, and says when one can't be run", async () => {
+      const endless = await runtime.open("answers", {
+        command: ["/usr/local/bin/node", "-e", 'console.log("up"); setInterval(() => 0, 1000)'],
+      });
+      await once(endless.stdout, "data");
+      endless.kill();
+      await expect(endless.exited).resolves.toBeGreaterThan(0);
+      const missing = runtime.open("answers", { command: ["/no/such/program"] }).then(({ exited }) => exited);
+      await expect(missing.catch(() => 127)).resolves.toBeGreaterThan(0);
+    }, 30_000);
+
+    it("holds such a command to the instance's limits where it says that it does", async () => {
+      if (isolation === "none") return;
+      const read = 'process.stdout.write(require("fs").readFileSync("/proc/self/cgroup", "utf8"))';
+      const execution = await runtime.open("answers", { command: ["/usr/local/bin/node", "-e", read] });
+      const ofCommand = await text(execution.stdout);
+      if (isolation === "sandbox" && !runtime.unenforced.includes("memory")) {
+        expect(ofCommand).toContain(controlGroupName(join(home, "sandbox"), "answers"));
+      }
+      const eat = "const kept = []; setInterval(() => kept.push(Buffer.alloc(16 << 20, 1)), 5)";
+      const eating = await runtime.open("answers", { command: ["/usr/local/bin/node", "-e", eat] });
+      if (runtime.unenforced.includes("memory")) eating.kill();
+      await expect(eating.exited).resolves.toBe(137);
+      await until(async () => (await observed(runtime, "answers")).state.phase === "running");
     }, 30_000);
 
     isolated(

@@ -1,4 +1,5 @@
 import type { Isolation, LogLine } from "@dcx/protocol";
+import type { ExecOptions, Execution } from "./execution";
 
 /** Limits of an instance; what a runtime can't enforce it names in `unenforced`. */
 export interface Limits {
@@ -84,6 +85,8 @@ export interface Runtime {
   logs(id: string, options: LogOptions, signal: AbortSignal): AsyncIterable<Pick<LogLine, "stream" | "time" | "line">>;
   /** Runs a health check's command inside. Resolves to the exit code. */
   execute(id: string, command: readonly string[], timeout: number): Promise<number>;
+  /** Runs a command inside that somebody follows, with the instance's limits. */
+  open(id: string, options: ExecOptions): Promise<Execution>;
   /** The instance's network: how the overlay listens and dials inside it. */
   network(id: string): Promise<InstanceNetwork>;
   /** Called whenever something changed that `list` shows. Returns how to stop being called. */

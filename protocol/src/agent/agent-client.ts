@@ -3,6 +3,7 @@ import type { Dispatcher } from "undici";
 import { z } from "zod";
 import type { ManifestEnvelope } from "../manifest/types";
 import { AgentAnswerInvalid, AgentError, AgentNotTrusted, AgentRefused, AgentUnreachable } from "./agent-errors";
+import type { RemoteExecution } from "./agent-exec";
 import { type AgentCaller, type AgentDeployment, AgentSession, type AgentTarget } from "./agent-session";
 import {
   ApiError,
@@ -14,7 +15,9 @@ import {
   ManifestList,
   Quote,
   type QuoteTerms,
+  WorkloadEvent,
 } from "./api";
+import type { ExecStart } from "./exec";
 import { NO_DEPLOYMENT } from "./statement";
 
 export interface AgentClientOptions {
@@ -137,19 +140,34 @@ export class AgentClient implements AsyncDisposable {
       instance,
     }: AgentCallOptions & { readonly follow?: boolean; readonly tail?: number; readonly instance?: number } = {},
   ): AsyncGenerator<LogLine, void, undefined> {
-    const request: AgentRequest = {
+    yield* this.stream(LogLine, {
       method: "GET",
       path: `${pathOf(deployment)}/workloads/${encodeURIComponent(workload)}/logs`,
       query: { follow: follow ? "true" : undefined, tail: tail?.toString(), instance: instance?.toString() },
       deployment,
       signal,
-    };
+    });
+  }
+
+  /** What happened to a deployment's instances since the agent began, oldest first; with `follow` until the signal aborts. */
+  async *events(
+    deployment: AgentDeployment,
+    { signal, follow }: AgentCallOptions & { readonly follow?: boolean } = {},
+  ): AsyncGenerator<WorkloadEvent, void, undefined> {
+    const path = `${pathOf(deployment)}/events`;
+    const query = { follow: follow ? "true" : undefined };
+    yield* this.stream(WorkloadEvent, { method: "GET", path, query, deployment, signal });
+  }
+
+  /** Answers that come a line each, as long as the agent sends them. */
+  private async *stream<T>(schema: z.ZodType<T>, request: AgentRequest): AsyncGenerator<T, void, undefined> {
+    const { signal } = request;
     const leaving = new AbortController();
     const ended = signal === undefined ? leaving.signal : AbortSignal.any([signal, leaving.signal]);
     const body = await this.open(request, ended);
     try {
       for await (const line of this.lines(body, request)) {
-        yield this.parse(LogLine, line, request);
+        yield this.parse(schema, line, request);
       }
     } catch (error) {
       signal?.throwIfAborted();
@@ -157,6 +175,26 @@ export class AgentClient implements AsyncDisposable {
     } finally {
       leaving.abort();
     }
+  }
+
+  /**
+   * Runs a command in an instance of a workload. Resolves when the agent has agreed to it; whether it could be started is
+   * seen at `exited`. The statement has to allow "exec".
+   */
+  async exec(
+    deployment: AgentDeployment,
+    workload: string,
+    start: ExecStart,
+    { signal }: AgentCallOptions = {},
+  ): Promise<RemoteExecution> {
+    const path = `${pathOf(deployment)}/workloads/${encodeURIComponent(workload)}/exec`;
+    const { executeRemotely, upgradeToExec } = await import("./agent-exec.js");
+    const session = await this.currentSession();
+    const headers = await session.headers(deployment);
+    return await this.atFirst(signal, async (url) => {
+      const request = { datacenter: this.target.datacenter, url, path, headers, signal };
+      return executeRemotely(await upgradeToExec(await session.open(url), request), start, request);
+    });
   }
 
   /** What a holder tells its peers, so that they can tunnel to its workloads. */
@@ -193,16 +231,25 @@ export class AgentClient implements AsyncDisposable {
   }
 
   /** The body of an answer that is no refusal, from the first URL that answers. */
-  private async open(request: AgentRequest, ended: AbortSignal): Promise<Dispatcher.ResponseData["body"]> {
+  private open(request: AgentRequest, ended: AbortSignal): Promise<Dispatcher.ResponseData["body"]> {
+    return this.atFirst(request.signal, (url) => this.openAt(url, request, ended), ended);
+  }
+
+  /** What the first URL gives that answers, be it with a refusal. */
+  private async atFirst<T>(
+    signal: AbortSignal | undefined,
+    ask: (url: URL) => Promise<T>,
+    ended?: AbortSignal,
+  ): Promise<T> {
     const failures: unknown[] = [];
     for (const url of this.target.urls) {
       try {
-        return await this.openAt(parseUrl(url), request, ended);
+        return await ask(parseUrl(url));
       } catch (error) {
-        request.signal?.throwIfAborted();
+        signal?.throwIfAborted();
         if (error instanceof AgentRefused || error instanceof AgentAnswerInvalid) throw error;
         failures.push(error);
-        if (ended.aborted) break;
+        if (ended?.aborted === true) break;
       }
     }
     // An impostor is worse news than silence.

@@ -91,6 +91,11 @@ export class AgentSession {
     return pool;
   }
 
+  /** A connection of one's own. It leads to the agent, or to nobody. */
+  async open(url: URL) {
+    return await this.connect(url);
+  }
+
   /** Headers by which the agent knows who asks about this deployment. */
   async headers(deployment: AgentDeployment | undefined): Promise<Record<string, string>> {
     if (this.caller.kind !== "account" || deployment === undefined) return {};

@@ -17,6 +17,8 @@ import { z } from "zod";
  * | GET  /v1/deployments/:tenant/:sequence/manifests/:version | tenant, peer | ManifestDownload |
  * | GET  /v1/deployments/:tenant/:sequence/status?after=&wait= | tenant | DeploymentStatus; waits up to `wait` ms for one newer than `after` |
  * | GET  /v1/deployments/:tenant/:sequence/workloads/:name/logs?follow=&tail=&instance= | tenant | LogLine a line (application/x-ndjson) |
+ * | GET  /v1/deployments/:tenant/:sequence/events?follow= | tenant | WorkloadEvent a line (application/x-ndjson) |
+ * | GET  /v1/deployments/:tenant/:sequence/workloads/:name/exec, Upgrade: dcx-exec | tenant | 101, then frames (see `exec.ts`) |
  * | GET  /v1/deployments/:tenant/:sequence/parameters | peer | ConnectionParameters |
  *
  * A refusal is a JSON ApiError with a 4xx or 5xx status.
@@ -209,6 +211,19 @@ export const LogLine = z.object({
   line: z.string(),
 });
 export type LogLine = z.infer<typeof LogLine>;
+
+/** Something that happened to an instance. */
+export const WorkloadEvent = z.object({
+  time: z.string(),
+  workload: z.string(),
+  instance: z.number().int(),
+  /** What it is from then on; "gone": it was removed. */
+  state: z.union([InstanceState, z.literal("gone")]),
+  /** The reason, for a person. */
+  message: z.string().optional(),
+  restarts: z.number().int(),
+});
+export type WorkloadEvent = z.infer<typeof WorkloadEvent>;
 
 /**
  * What a holder tells its peers about the workloads that it runs, so that they can tunnel to them

@@ -5,10 +5,11 @@ import { z } from "zod";
 export const statementHeader = "dcx-statement";
 
 /**
- * "manage": everything a tenant may ask. "observe": status and logs only, no manifest. "quote": what a datacenter would
+ * "manage": everything a tenant may ask. "observe": status, events and logs only, no manifest. "exec": to run commands in
+ * instances, nothing else. "quote": what a datacenter would
  * ask of this account; it speaks about no deployment.
  */
-export const StatementPurpose = z.enum(["manage", "observe", "quote"]);
+export const StatementPurpose = z.enum(["manage", "observe", "exec", "quote"]);
 export type StatementPurpose = z.infer<typeof StatementPurpose>;
 
 /** The sequence in a statement that speaks about no deployment. */

@@ -4,6 +4,7 @@ import { PassThrough, Readable } from "node:stream";
 import type Docker from "dockerode";
 import type { ContainerInspectInfo } from "dockerode";
 import { z } from "zod";
+import type { ExecOptions, Execution } from "../execution";
 import { NamespaceNetwork } from "../namespace-network";
 import type {
   InstanceLabels,
@@ -16,6 +17,7 @@ import type {
   Runtime,
 } from "../runtime";
 import type { Line } from "../supervised/logs";
+import { executeInContainer, openInContainer } from "./engine-exec";
 import { presentInEngine, pullIntoEngine } from "./engine-images";
 import { parseEngineLog } from "./engine-logs";
 
@@ -199,31 +201,12 @@ export class ContainerRuntime implements Runtime {
     }
   }
 
-  async execute(id: string, command: readonly string[], timeout: number): Promise<number> {
-    const execution = await this.#container(id).exec({ Cmd: [...command], AttachStdout: true, AttachStderr: true });
-    const stream = await execution.start({ hijack: true, stdin: false });
-    stream.resume();
-    const ended = new Promise<"ended">((resolve) => {
-      stream.once("close", () => resolve("ended"));
-      stream.once("end", () => resolve("ended"));
-      stream.once("error", () => resolve("ended"));
-    });
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<"late">((resolve) => {
-      timer = setTimeout(() => resolve("late"), timeout);
-    });
-    const outcome = await Promise.race([ended, late]);
-    clearTimeout(timer);
-    const { ExitCode, Pid } = await execution.inspect();
-    if (outcome === "late") {
-      stream.destroy();
-      // The engine's interface has no way to end it.
-      if (Pid > 0) {
-        process.kill(Pid, "SIGKILL");
-      }
-      return 137;
-    }
-    return ExitCode ?? 137;
+  execute(id: string, command: readonly string[], timeout: number): Promise<number> {
+    return executeInContainer(this.#container(id), command, timeout);
+  }
+
+  open(id: string, options: ExecOptions): Promise<Execution> {
+    return openInContainer(this.#options.engine, this.#container(id), options);
   }
 
   async network(id: string): Promise<InstanceNetwork> {

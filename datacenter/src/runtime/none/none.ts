@@ -1,4 +1,3 @@
-import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
@@ -36,17 +35,10 @@ export function plainMethod(): SupervisedMethod {
     isolation: "none",
     unenforced: ["cpu", "memory", "disk", "processes"],
     plan,
-    execute: async (folder, _, command, timeout) => {
+    inside: async (folder, _, command) => {
       const kept = Kept.parse(JSON.parse(await readFile(join(folder, "plain.json"), "utf8")));
-      const [file = "", ...rest] = mapped(command, kept.rootfs, kept.environment);
-      const child = spawn(file, rest, { cwd: kept.folder, env: kept.environment, stdio: "ignore", detached: true });
-      const timer = setTimeout(() => child.pid !== undefined && process.kill(-child.pid, "SIGKILL"), timeout);
-      try {
-        const [code] = await once(child, "exit");
-        return typeof code === "number" ? code : 137;
-      } finally {
-        clearTimeout(timer);
-      }
+      const { environment } = kept;
+      return { line: mapped(command, kept.rootfs, environment), environment, folder: kept.folder };
     },
     network: (folder) => new HostNetwork(folder),
     clear: async () => undefined,

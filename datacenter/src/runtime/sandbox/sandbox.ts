@@ -1,19 +1,22 @@
-import { spawn, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { chownSync, existsSync, lstatSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { z } from "zod";
 import { resolveInRoot } from "../../images/root";
 import type { UnpackedImage } from "../../images/store";
 import { commandLine, environmentOf, userOf } from "../command-line";
 import { NamespaceNetwork } from "../namespace-network";
 import { isRunning, type ProcessMark } from "../processes";
 import type { InstanceSpecification, Limit } from "../runtime";
+import type { InnerCommand } from "../supervised/inside";
 import { fileName, type MethodLaunch, type State, type SupervisedMethod } from "../supervised/supervised-runtime";
 import { bubblewrapDepth, bubblewrapScript, probeBubblewrap } from "./bubblewrap";
 import { probeControlGroups, removeControlGroups } from "./control-groups";
 import {
   becomeWorkload,
   environmentFile,
+  quote,
   type SandboxMount,
   type SandboxProcess,
   type SandboxScript,
@@ -103,8 +106,14 @@ export function sandboxMethod(options: SandboxOptions): SupervisedMethod {
       mode: 0o600,
     });
     const depth = bubblewrap === undefined ? 1 : bubblewrapDepth;
-    await writeFile(join(folder, "process.json"), JSON.stringify({ ...act, depth }), { mode: 0o600 });
     const processes = String(limits.processes);
+    const kept: z.input<typeof Kept> = {
+      ...act,
+      depth,
+      controlGroups: script.controlGroups,
+      ...(prlimit === undefined ? {} : { processes }),
+    };
+    await writeFile(join(folder, "process.json"), JSON.stringify(kept), { mode: 0o600 });
     return {
       holder: {
         command: [
@@ -141,7 +150,7 @@ export function sandboxMethod(options: SandboxOptions): SupervisedMethod {
     // Without file system images volumes are folders: only what is written elsewhere has a bound.
     unenforced: (["cpu", "memory", "disk", "processes"] as const).filter((limit) => !enforced.includes(limit)),
     plan,
-    execute: (folder, state, command, timeout) => execute(tools, rooted, folder, state, command, timeout),
+    inside: (folder, state, command) => inside(tools, rooted, folder, state, command),
     network: (_, state) =>
       new NamespaceNetwork(async () => {
         const { holder, phase } = await state();
@@ -227,36 +236,46 @@ function mountPoint(rootfs: string, path: string, kind: "file" | "folder"): stri
   return place.slice(rootfs.length);
 }
 
-/** Runs a command in the sandbox with the workload's rights and environment. */
-async function execute(
+/** What is kept of an instance so that commands can be run in it. */
+const Kept = z.object({
+  user: z.object({ uid: z.number(), gid: z.number() }).optional(),
+  workingDirectory: z.string(),
+  depth: z.number(),
+  /** `cgroup.procs` of each group that it belongs to. */
+  controlGroups: z.array(z.string()).default([]),
+  processes: z.string().optional(),
+});
+
+/** A command line that runs in the sandbox with the workload's rights, environment and limits. */
+async function inside(
   tools: SandboxTools,
   rooted: boolean,
   folder: string,
   state: State,
   command: readonly string[],
-  timeout: number,
-): Promise<number> {
-  const inside: SandboxProcess & { depth: number } = JSON.parse(await readFile(join(folder, "process.json"), "utf8"));
-  const pid = innerProcess(state.process, inside.depth);
+): Promise<InnerCommand> {
+  const kept = Kept.parse(JSON.parse(await readFile(join(folder, "process.json"), "utf8")));
+  const pid = innerProcess(state.process, kept.depth);
   if (state.phase !== "running" || pid === undefined) {
     throw new Error(`it does not run (it is ${state.phase})`);
   }
+  const { user, workingDirectory } = kept;
   const namespaces = ["--user", "--mount", "--pid", "--net", "--ipc", "--uts"];
   const credentials = rooted ? ["-S", "0", "-G", "0"] : ["--preserve-credentials"];
-  const line = [...namespaces, ...credentials, "--target", String(pid), ...becomeWorkload(inside), ...command];
-  const child = spawn(tools.nsenter, line, { stdio: "ignore", env: {}, cwd: "/", detached: true });
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => {
-      if (child.pid !== undefined) {
-        process.kill(-child.pid, "SIGKILL");
-      }
-    }, timeout);
-    child.once("error", reject);
-    child.once("exit", (code) => {
-      clearTimeout(timer);
-      resolve(code ?? 137);
-    });
-  });
+  const act: SandboxProcess = { workingDirectory, ...(user === undefined ? {} : { user }) };
+  const limits =
+    kept.processes === undefined
+      ? []
+      : [findTool("prlimit") ?? "prlimit", `--nproc=${kept.processes}:${kept.processes}`, "--core=0:0"];
+  const line = [
+    // The groups are joined before anything of the tenant's runs.
+    ...[tools.sh, "-c", `${kept.controlGroups.map((file) => `echo 0 > ${quote(file)} && `).join("")}exec "$@"`, "sh"],
+    ...limits,
+    ...[tools.nsenter, ...namespaces, ...credentials, "--target", String(pid)],
+    ...becomeWorkload(act),
+    ...command,
+  ];
+  return { line, environment: {}, folder: "/" };
 }
 
 /** The workload, so many generations below the process that the supervisor has started. */

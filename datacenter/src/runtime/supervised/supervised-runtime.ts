@@ -6,6 +6,7 @@ import { join } from "node:path";
 import type { Isolation } from "@dcx/protocol";
 import { z } from "zod";
 import type { ImageStore, UnpackedImage } from "../../images/store";
+import type { ExecOptions, Execution } from "../execution";
 import { isRunning, ProcessMark, signalProcess } from "../processes";
 import type {
   InstanceNetwork,
@@ -16,6 +17,7 @@ import type {
   ObservedState,
   Runtime,
 } from "../runtime";
+import { executeInside, type InnerCommand, openInside } from "./inside";
 import { type Line, readLogs } from "./logs";
 import type { ControlGroup, Launch } from "./supervisor";
 
@@ -55,7 +57,8 @@ export interface SupervisedMethod {
     folder: string,
     volumes: string,
   ): Promise<MethodLaunch>;
-  execute(folder: string, state: State, command: readonly string[], timeout: number): Promise<number>;
+  /** How a command is run in the instance, under its limits. Throws where it does not run. */
+  inside(folder: string, state: State, command: readonly string[]): Promise<InnerCommand>;
   network(
     folder: string,
     state: () => Promise<State>,
@@ -149,7 +152,11 @@ export class SupervisedRuntime implements Runtime {
   }
 
   async execute(id: string, command: readonly string[], timeout: number): Promise<number> {
-    return this.#options.method.execute(this.#folder(id), await this.#stateOf(id), command, timeout);
+    return await executeInside(await this.#inside(id, command), timeout);
+  }
+
+  async open(id: string, options: ExecOptions): Promise<Execution> {
+    return await openInside(await this.#inside(id, options.command), options);
   }
 
   async network(id: string): Promise<InstanceNetwork> {
@@ -352,6 +359,10 @@ export class SupervisedRuntime implements Runtime {
     } catch {
       // It went away meanwhile, or there are too many watches: the interval finds changes too.
     }
+  }
+
+  async #inside(id: string, command: readonly string[]): Promise<InnerCommand> {
+    return await this.#options.method.inside(this.#folder(id), await this.#stateOf(id), command);
   }
 
   async #stateOf(id: string): Promise<State> {
