@@ -5,76 +5,21 @@
  * modules take, and the SDK's package.json where its compiled code looks for its version.
  */
 const { copyFileSync, mkdirSync, readdirSync, rmSync, statSync } = require("node:fs");
-const { createRequire, isBuiltin } = require("node:module");
 const path = require("node:path");
 const esbuild = require("esbuild");
-// Packages are loaded here for the names that they export, and @peculiar/x509 does not load without this one.
-require("reflect-metadata");
+const { common, split } = require("./bundling.cjs");
 
 const root = path.resolve(__dirname, "..");
 const folder = path.join(root, "provider", "dist", "bundle");
 
 mkdirSync(folder, { recursive: true });
-const common = {
-  bundle: true,
-  platform: "node",
-  target: "node22",
-  minifySyntax: true,
-  minifyWhitespace: true,
-  logLevel: "warning",
-};
-
-/** Zod's messages in fifty languages are more than the rest of it; we have one. */
-const oneLanguage = {
-  name: "one-language",
-  setup(build) {
-    build.onResolve({ filter: /locales\/index\.js$/ }, ({ importer, resolveDir }) =>
-      importer.split(path.sep).includes("zod")
-        ? { path: path.resolve(resolveDir, "..", "locales", "en.js") }
-        : undefined,
-    );
-  },
-};
-
-/** A CommonJS package that is imported lazily gets its exports by name: a split bundle has them as `default` alone. */
-const namedExports = {
-  name: "named-exports",
-  setup(build) {
-    build.onResolve({ filter: /^[^./]/ }, ({ path: name, kind, namespace, resolveDir }) =>
-      kind === "dynamic-import" && namespace !== "named" && !isBuiltin(name)
-        ? { path: name, namespace: "named", pluginData: resolveDir }
-        : undefined,
-    );
-    build.onLoad({ filter: /.*/, namespace: "named" }, ({ path: name, pluginData: resolveDir }) => {
-      const loaded = createRequire(path.join(resolveDir, "_"))(name);
-      const names = Object.keys(loaded).filter((one) => one !== "default" && /^[A-Za-z_$][\w$]*$/.test(one));
-      const module = JSON.stringify(name);
-      const exported = names.map((one) => `export const ${one} = all.${one};`);
-      return { contents: [`import ${module};`, `import * as all from ${module};`, ...exported].join("\n"), resolveDir };
-    });
-  },
-};
-
-// All that is loaded after the port line: what is loaded lazily lies in files of its own, for reading and parsing code
-// costs most of a start. ECMAScript modules, because Node searches each CommonJS file that is imported for its exports,
-// which takes longer than to run it.
+// All that is loaded after the port line.
 const parts = {
-  ...common,
-  format: "esm",
-  splitting: true,
+  ...split,
   entryPoints: [path.join(root, "provider", "src", "plugin.ts")],
   outdir: folder,
-  outExtension: { ".js": ".mjs" },
   chunkNames: "parts/[name]-[hash]",
   sourcemap: "linked",
-  metafile: true,
-  plugins: [oneLanguage, namedExports],
-  banner: {
-    js: [
-      'import { createRequire as __createRequire } from "node:module";',
-      "const require = __createRequire(import.meta.url), __dirname = import.meta.dirname, __filename = import.meta.filename;",
-    ].join("\n"),
-  },
   // Native and optional: whoever asks for them has a way without.
   external: ["secp256k1", "bufferutil", "utf-8-validate"],
   alias: { "@dcx/protocol": path.join(root, "protocol", "src", "index.ts") },

@@ -102,14 +102,19 @@ async function buildFromModules({ cacheDir, log, environment }) {
  * one of them builds, the others wait for it.
  *
  * @param {{ directory: string, packages: readonly string[], linkerFlags: string, what: string, takes: string,
- *   cacheDir: string, log: (line: string) => void, environment: NodeJS.ProcessEnv }} options
- *   `what` and `takes` are for the lines that `log` receives
+ *   cacheDir: string, log: (line: string) => void, environment: NodeJS.ProcessEnv, sources?: readonly string[] }} options
+ *   `what` and `takes` are for the lines that `log` receives; `sources` are files of our own that the commands are
+ *   built from, beside those modules
  * @returns {Promise<string>}
  * Throws when there is no Go, or when the build fails, with what it said.
  */
-async function buildGoCommands({ directory, packages, linkerFlags, what, takes, cacheDir, log, environment }) {
-  const sums = await fs.readFile(path.join(directory, "go.sum"));
-  const bin = path.join(cacheDir, createHash("sha256").update(sums).digest("hex").slice(0, 16));
+async function buildGoCommands(options) {
+  const { directory, packages, linkerFlags, what, takes, cacheDir, log, environment, sources = [] } = options;
+  const sums = createHash("sha256");
+  for (const file of [path.join(directory, "go.sum"), ...sources]) {
+    sums.update(await fs.readFile(file));
+  }
+  const bin = path.join(cacheDir, sums.digest("hex").slice(0, 16));
   if (await isComplete(bin, packages)) {
     return bin;
   }

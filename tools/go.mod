@@ -96,6 +96,7 @@ require (
 	github.com/cncf/xds/go v0.0.0-20260202195803-dba9d589def2 // indirect
 	github.com/cpuguy83/go-md2man/v2 v2.0.6 // indirect
 	github.com/danieljoos/wincred v1.2.3 // indirect
+	github.com/dcx/dcx/tools/sdkgen/writer v0.0.0
 	github.com/deckarep/golang-set/v2 v2.5.0 // indirect
 	github.com/djherbis/times v1.5.0 // indirect
 	github.com/dlclark/regexp2 v1.11.0 // indirect
@@ -293,3 +294,5 @@ require (
 )
 
 replace github.com/sergi/go-diff => github.com/sergi/go-diff v1.1.0
+
+replace github.com/dcx/dcx/tools/sdkgen/writer => ./sdkgen/writer

@@ -1,49 +1,56 @@
-// Command sdkgen writes the SDKs from the provider's schema, each into ../sdk/<language>. It runs in tools/.
+// Command sdkgen writes the SDKs for TypeScript, Python and Go from the provider's schema; the command in older/ writes
+// the others.
 //
-//	go run ./sdkgen [<language>...]
+//	sdkgen <schema.json> <sdk directory> [<language>...]
 //
-// Without arguments it writes all of them.
-//
-// It uses the same generators as `pulumi package gen-sdk`, but needs neither the Pulumi command line nor a language
-// host. Files of the directory that the generator did not write this time and had written before (they begin with its
-// mark) are removed, so that a resource taken out of the schema leaves nothing behind; all others are left alone.
+// They use the same generators as `pulumi package gen-sdk`, but need neither the Pulumi command line nor a language
+// host.
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"os"
-	"path/filepath"
-	"sort"
-	"strings"
 
 	"github.com/blang/semver"
+	"github.com/dcx/dcx/tools/sdkgen/writer"
+	gogen "github.com/pulumi/pulumi/pkg/v3/codegen/go"
 	"github.com/pulumi/pulumi/pkg/v3/codegen/nodejs"
+	"github.com/pulumi/pulumi/pkg/v3/codegen/python"
 	"github.com/pulumi/pulumi/pkg/v3/codegen/schema"
 )
 
-// tool names this program in the first line of each generated file.
-const tool = "sdkgen"
-
-const schemaPath = "../provider/cmd/pulumi-resource-dcx/schema.json"
-
-// ours are files that the generators would write too and that this repository keeps itself: an SDK here is a part of
-// the workspace, with its one lockfile, compiler and build.
-var ours = map[string]bool{
-	"nodejs/package.json": true, "nodejs/tsconfig.json": true, "nodejs/.gitignore": true, "nodejs/.gitattributes": true,
+func main() {
+	writer.Main(map[string]writer.Generator{
+		"nodejs": bound(func(pkg *schema.Package) (map[string][]byte, error) {
+			return nodejs.GeneratePackage(writer.Tool, pkg, nil, nil, false, loader)
+		}),
+		"python": bound(func(pkg *schema.Package) (map[string][]byte, error) {
+			return python.GeneratePackage(writer.Tool, pkg, nil, loader)
+		}),
+		"go": bound(func(pkg *schema.Package) (map[string][]byte, error) {
+			return gogen.GeneratePackage(writer.Tool, pkg, nil)
+		}),
+	}, os.Args[1:])
 }
 
-// generator yields file contents by path for a bound schema.
-type generator func(pkg *schema.Package) (map[string][]byte, error)
-
-// generators has one entry for each language; python and go are further entries of this map.
-var generators = map[string]generator{
-	"nodejs": func(pkg *schema.Package) (map[string][]byte, error) {
-		return nodejs.GeneratePackage(tool, pkg, nil, nil, false, noPackages{schema.NewNullLoader()})
-	},
+// bound reads the schema anew for each language, for a generator changes what it is given.
+func bound(generate func(*schema.Package) (map[string][]byte, error)) writer.Generator {
+	return func(text []byte) (map[string][]byte, error) {
+		var spec schema.PackageSpec
+		if err := json.Unmarshal(text, &spec); err != nil {
+			return nil, fmt.Errorf("this is not a package schema: %w", err)
+		}
+		pkg, err := schema.ImportSpec(spec, nil, schema.NewNullLoader(), schema.ValidationOptions{})
+		if err != nil {
+			return nil, fmt.Errorf("the schema does not describe a package: %w", err)
+		}
+		return generate(pkg)
+	}
 }
+
+var loader = noPackages{schema.NewNullLoader()}
 
 // noPackages refuses to load other packages: our schema refers to none.
 type noPackages struct{ schema.Loader }
@@ -56,116 +63,4 @@ func (n noPackages) LoadPackageReferenceV2(
 	_ context.Context, descriptor *schema.PackageDescriptor,
 ) (schema.PackageReference, error) {
 	return n.LoadPackageReference(descriptor.Name, descriptor.Version)
-}
-
-func main() {
-	wanted := os.Args[1:]
-	if len(wanted) == 0 {
-		wanted = languages()
-	}
-	for _, language := range wanted {
-		if err := run(schemaPath, language, filepath.Join("..", "sdk", language)); err != nil {
-			fail(err)
-		}
-	}
-}
-
-func fail(err error) {
-	fmt.Fprintf(os.Stderr, "sdkgen: %v\n", err)
-	os.Exit(1)
-}
-
-func run(schemaPath, language, directory string) error {
-	generate, known := generators[language]
-	if !known {
-		return fmt.Errorf("no generator for language %q; there are: %s", language, strings.Join(languages(), ", "))
-	}
-	pkg, err := readSchema(schemaPath)
-	if err != nil {
-		return err
-	}
-	files, err := generate(pkg)
-	if err != nil {
-		return fmt.Errorf("generating the %s SDK: %w", language, err)
-	}
-	for name := range files {
-		if ours[language+"/"+name] {
-			delete(files, name)
-		}
-	}
-	return write(files, directory)
-}
-
-func languages() []string {
-	var names []string
-	for name := range generators {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	return names
-}
-
-func readSchema(path string) (*schema.Package, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	var spec schema.PackageSpec
-	if err := json.Unmarshal(text, &spec); err != nil {
-		return nil, fmt.Errorf("%s is not a package schema: %w", path, err)
-	}
-	pkg, err := schema.ImportSpec(spec, nil, schema.NewNullLoader(), schema.ValidationOptions{})
-	if err != nil {
-		return nil, fmt.Errorf("%s does not describe a package: %w", path, err)
-	}
-	return pkg, nil
-}
-
-func write(files map[string][]byte, directory string) error {
-	if err := removeStale(files, directory); err != nil {
-		return err
-	}
-	for name, contents := range files {
-		path := filepath.Join(directory, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			return err
-		}
-		if err := os.WriteFile(path, contents, 0o644); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// removeStale deletes what an earlier run of this program wrote and this one does not.
-func removeStale(files map[string][]byte, directory string) error {
-	if _, err := os.Stat(directory); os.IsNotExist(err) {
-		return nil
-	}
-	return filepath.WalkDir(directory, func(path string, entry os.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if entry.IsDir() {
-			if entry.Name() == "node_modules" || entry.Name() == "bin" {
-				return filepath.SkipDir
-			}
-			return nil
-		}
-		name, err := filepath.Rel(directory, path)
-		if err != nil {
-			return err
-		}
-		if _, current := files[filepath.ToSlash(name)]; current {
-			return nil
-		}
-		text, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		if !bytes.Contains(text[:min(len(text), 200)], []byte("generated by "+tool)) {
-			return nil
-		}
-		return os.Remove(path)
-	})
 }

@@ -3,6 +3,7 @@ import { specs } from "./build";
 import { componentSpecs } from "./components";
 import { configuration } from "./configuration";
 import { functionSpecs, functionTypes } from "./functions";
+import { languages } from "./languages";
 import { resourceSpecs } from "./resources";
 import { types } from "./types";
 
@@ -16,6 +17,7 @@ export function packageSchema(): object {
     description: "Deploy to decentralized cloud exchanges: capacity, workloads and connections.",
     keywords: ["pulumi", "dcx", "category/cloud", "kind/native"],
     publisher: "dcx",
+    namespace: "dcx",
     license: "Apache-2.0",
     config: { variables: properties },
     provider: {
@@ -27,15 +29,7 @@ export function packageSchema(): object {
     ),
     resources: { ...resourceSpecs(), ...componentSpecs() },
     functions: functionSpecs,
-    language: {
-      nodejs: {
-        packageName: "@dcx/pulumi",
-        packageDescription: "Pulumi SDK of dcx: deploy to decentralized cloud exchanges.",
-        respectSchemaVersion: true,
-        dependencies: { "@pulumi/pulumi": "^3.142.0" },
-      },
-      python: { packageName: "pulumi_dcx", respectSchemaVersion: true, pyproject: { enabled: true } },
-    },
+    language: languages,
   };
 }
 
