@@ -4,13 +4,16 @@ package main
 
 import (
 	"bytes"
+	"context"
 	_ "embed"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
+	"regexp"
 
+	"github.com/blang/semver"
 	"github.com/dcx/dcx/tools/sdkgen/writer"
 	"github.com/pulumi/pulumi-java/pkg/codegen/java"
 	"github.com/pulumi/pulumi/pkg/v3/codegen/dotnet"
@@ -28,7 +31,11 @@ func main() {
 			return dotnet.GeneratePackage(writer.Tool, pkg, nil, nil)
 		}),
 		"java": bound(func(pkg *schema.Package) (map[string][]byte, error) {
-			return java.GeneratePackage(writer.Tool, pkg, nil, nil, false, false)
+			files, err := java.GeneratePackage(writer.Tool, pkg, nil, nil, false, false)
+			if err != nil {
+				return nil, err
+			}
+			return files, withoutMirror(files)
 		}),
 	}, os.Args[1:])
 }
@@ -40,12 +47,38 @@ func bound(generate func(*schema.Package) (map[string][]byte, error)) writer.Gen
 		if err := json.Unmarshal(text, &spec); err != nil {
 			return nil, fmt.Errorf("this is not a package schema: %w", err)
 		}
-		pkg, err := schema.ImportSpec(spec, nil, schema.ValidationOptions{})
+		pkg, problems, err := schema.BindSpec(spec, noPackages{}, schema.ValidationOptions{})
+		if err == nil && problems.HasErrors() {
+			err = problems
+		}
 		if err != nil {
 			return nil, fmt.Errorf("the schema does not describe a package: %w", err)
 		}
 		return generate(pkg)
 	}
+}
+
+// mirror is a repository that the generated build would ask before Maven Central itself.
+var mirror = regexp.MustCompile(`(?m)^ +maven \{ // [^\n]*\n[^\n]*\n +\}\n`)
+
+func withoutMirror(files map[string][]byte) error {
+	text := files["build.gradle"]
+	if len(mirror.FindAll(text, -1)) != 1 {
+		return fmt.Errorf("build.gradle does not name the one mirror that is to be taken out of it")
+	}
+	files["build.gradle"] = mirror.ReplaceAll(text, nil)
+	return nil
+}
+
+// noPackages refuses to load other packages: our schema refers to none.
+type noPackages struct{}
+
+func (noPackages) LoadPackage(name string, _ *semver.Version) (*schema.Package, error) {
+	return nil, fmt.Errorf("the schema refers to the package %q; sdkgen knows only the package it generates", name)
+}
+
+func (n noPackages) LoadPackageV2(_ context.Context, descriptor *schema.PackageDescriptor) (*schema.Package, error) {
+	return n.LoadPackage(descriptor.Name, descriptor.Version)
 }
 
 // logoOnly answers every request with the logo, and reaches nothing.

@@ -15,9 +15,10 @@ import (
 const Tool = "sdkgen"
 
 // ours are files that the generators would write too and that this repository keeps itself: the TypeScript SDK is a
-// part of the workspace, with its one lockfile, compiler and build.
+// part of the workspace, with its one lockfile, compiler and build; what is said of each SDK is in its README.
 var ours = map[string]bool{
 	"nodejs/package.json": true, "nodejs/tsconfig.json": true, "nodejs/.gitignore": true, "nodejs/.gitattributes": true,
+	"nodejs/README.md": true, "dotnet/README.md": true, "java/README.md": true,
 }
 
 // listName is the file in an SDK's directory that names what was generated there: not every generated file can carry

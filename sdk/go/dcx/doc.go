@@ -1,0 +1,2 @@
+// Deploy to decentralized cloud exchanges: capacity, workloads and connections.
+package dcx
