@@ -18,7 +18,7 @@ const Tool = "sdkgen"
 // part of the workspace, with its one lockfile, compiler and build; what is said of each SDK is in its README.
 var ours = map[string]bool{
 	"nodejs/package.json": true, "nodejs/tsconfig.json": true, "nodejs/.gitignore": true, "nodejs/.gitattributes": true,
-	"nodejs/README.md": true, "dotnet/README.md": true, "java/README.md": true,
+	"nodejs/README.md": true, "dotnet/README.md": true, "java/README.md": true, "java/settings.gradle": true,
 }
 
 // listName is the file in an SDK's directory that names what was generated there: not every generated file can carry
