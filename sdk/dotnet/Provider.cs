@@ -44,16 +44,28 @@ namespace Dcx.Sdk
     public sealed class ProviderArgs : global::Pulumi.ResourceArgs
     {
         /// <summary>
-        /// Chain that must answer there. Without: whichever does. Environment: DCX_CHAIN_ID.
+        /// Chain that must answer there. Without: the one that the endpoints agree on. Environment: DCX_CHAIN_ID.
         /// </summary>
         [Input("chainId")]
         public Input<string>? ChainId { get; set; }
+
+        /// <summary>
+        /// The same for creates alone. Default: `timeout`. Environment: DCX_CREATE_TIMEOUT.
+        /// </summary>
+        [Input("createTimeout")]
+        public Input<string>? CreateTimeout { get; set; }
+
+        /// <summary>
+        /// The same for deletes alone. Default: `timeout`. Environment: DCX_DELETE_TIMEOUT.
+        /// </summary>
+        [Input("deleteTimeout")]
+        public Input<string>? DeleteTimeout { get; set; }
 
         [Input("endpoints", json: true)]
         private InputList<string>? _endpoints;
 
         /// <summary>
-        /// URLs of nodes of the exchange. Environment: DCX_ENDPOINTS, separated by commas.
+        /// URLs of nodes of the exchange, tried in this order. One that does not answer, lags behind the others or is of another chain is left for the next. Environment: DCX_ENDPOINTS, separated by commas.
         /// </summary>
         public InputList<string> Endpoints
         {
@@ -62,10 +74,80 @@ namespace Dcx.Sdk
         }
 
         /// <summary>
-        /// The same as a file that dcx wrote. Environment: DCX_KEY_FILE.
+        /// Account that pays the fees of transactions; it has granted that to the one that deploys. Default: the account that deploys. Environment: DCX_FEE_GRANTER.
+        /// </summary>
+        [Input("feeGranter")]
+        public Input<string>? FeeGranter { get; set; }
+
+        /// <summary>
+        /// The gas limit of a transaction is what it takes as things are, times this. Default: `1.4`. Environment: DCX_GAS_ADJUSTMENT.
+        /// </summary>
+        [Input("gasAdjustment", json: true)]
+        public Input<double>? GasAdjustment { get; set; }
+
+        /// <summary>
+        /// Gas limit of every transaction, in place of what it takes as things are. Environment: DCX_GAS_LIMIT.
+        /// </summary>
+        [Input("gasLimit", json: true)]
+        public Input<double>? GasLimit { get; set; }
+
+        /// <summary>
+        /// Micro-units for a unit of gas, with or without the denomination. Default: the least that the exchange takes. Environment: DCX_GAS_PRICE.
+        /// </summary>
+        [Input("gasPrice")]
+        public Input<string>? GasPrice { get; set; }
+
+        /// <summary>
+        /// The account that deploys, as the path of a key file, encrypted or not: see `dcx keys`. Environment: DCX_KEY_FILE.
         /// </summary>
         [Input("keyFile")]
         public Input<string>? KeyFile { get; set; }
+
+        [Input("keyFilePassword")]
+        private Input<string>? _keyFilePassword;
+
+        /// <summary>
+        /// Password of an encrypted key file, or the age identity (`AGE-SECRET-KEY-1…`) that it is encrypted to. Environment: DCX_KEY_FILE_PASSWORD.
+        /// </summary>
+        public Input<string>? KeyFilePassword
+        {
+            get => _keyFilePassword;
+            set
+            {
+                var emptySecret = Output.CreateSecret(0);
+                _keyFilePassword = Output.Tuple<Input<string>?, int>(value, emptySecret).Apply(t => t.Item1);
+            }
+        }
+
+        [Input("keyFilePasswordCommand", json: true)]
+        private InputList<string>? _keyFilePasswordCommand;
+
+        /// <summary>
+        /// A command, with its arguments, that prints that password as its first line. Environment: DCX_KEY_FILE_PASSWORD_COMMAND.
+        /// </summary>
+        public InputList<string> KeyFilePasswordCommand
+        {
+            get => _keyFilePasswordCommand ?? (_keyFilePasswordCommand = new InputList<string>());
+            set => _keyFilePasswordCommand = value;
+        }
+
+        /// <summary>
+        /// Tokens that all deployments of the program together may cost a month at most, by their maximum prices. A program that could cost more is refused before anything of it is changed. Default: no limit. Environment: DCX_MAX_COST_PER_MONTH.
+        /// </summary>
+        [Input("maxCostPerMonth")]
+        public Input<string>? MaxCostPerMonth { get; set; }
+
+        /// <summary>
+        /// Tokens that one transaction may cost in fees at most: one that would cost more is not signed. Default: no limit. Environment: DCX_MAX_FEE.
+        /// </summary>
+        [Input("maxFee")]
+        public Input<string>? MaxFee { get; set; }
+
+        /// <summary>
+        /// The weakest way in which a datacenter may keep workloads apart: `container`, `sandbox` (or containers) or `none`. Infrastructures require it of their datacenter by the attributes `isolation` or `isolated`; one that asks for less is refused. Default: what each infrastructure asks for. Environment: DCX_MINIMUM_ISOLATION.
+        /// </summary>
+        [Input("minimumIsolation")]
+        public Input<string>? MinimumIsolation { get; set; }
 
         [Input("mnemonic")]
         private Input<string>? _mnemonic;
@@ -84,7 +166,7 @@ namespace Dcx.Sdk
         }
 
         /// <summary>
-        /// Keeps two stacks with the same resource names apart. Environment: DCX_NAMESPACE.
+        /// Keeps two stacks with the same project, name and resources apart. Default: empty. Environment: DCX_NAMESPACE.
         /// </summary>
         [Input("namespace")]
         public Input<string>? Namespace { get; set; }
@@ -93,7 +175,7 @@ namespace Dcx.Sdk
         private Input<string>? _namespaceKey;
 
         /// <summary>
-        /// For signers that never show their key. Environment: DCX_NAMESPACE_KEY.
+        /// What deployments are found again by and manifests are salted with: at least 32 characters, the same for the life of the deployments. Needed with `signerCommand` and `signerUrl`, and by a tenant and managers that change one deployment. Default: derived from the account's key. Environment: DCX_NAMESPACE_KEY.
         /// </summary>
         public Input<string>? NamespaceKey
         {
@@ -106,16 +188,22 @@ namespace Dcx.Sdk
         }
 
         /// <summary>
-        /// Where to deploy: `embedded` (an exchange on this machine), `exchange` (at `endpoints`), or the URL of an exchange. Environment: DCX_NETWORK.
+        /// Where to deploy: `embedded` (an exchange on this machine), `exchange` (at `endpoints`), or the URL of an exchange. Default: `exchange` with `endpoints`, else `embedded`; where `CI` is set or a signer is configured it has to be said. Environment: DCX_NETWORK.
         /// </summary>
         [Input("network")]
         public Input<string>? Network { get; set; }
+
+        /// <summary>
+        /// How long an exchange that does not answer is asked again, at one endpoint after the other with growing pauses, before what needed it fails. Default: `10s`. Environment: DCX_PATIENCE.
+        /// </summary>
+        [Input("patience")]
+        public Input<string>? Patience { get; set; }
 
         [Input("privateKey")]
         private Input<string>? _privateKey;
 
         /// <summary>
-        /// The same as 64 hexadecimal digits. Environment: DCX_PRIVATE_KEY.
+        /// The account that deploys, as 64 hexadecimal digits. Environment: DCX_PRIVATE_KEY.
         /// </summary>
         public Input<string>? PrivateKey
         {
@@ -128,16 +216,90 @@ namespace Dcx.Sdk
         }
 
         /// <summary>
-        /// Whether resources are done once their transaction is in a block.
+        /// Certificate of the authority that vouches for `signerUrl`: PEM, or the path of a file with it. Default: the authorities that Node.js knows. Environment: DCX_SIGNER_AUTHORITY.
+        /// </summary>
+        [Input("signerAuthority")]
+        public Input<string>? SignerAuthority { get; set; }
+
+        /// <summary>
+        /// Certificate that this client shows at `signerUrl`: PEM, or the path of a file with it. Environment: DCX_SIGNER_CERTIFICATE.
+        /// </summary>
+        [Input("signerCertificate")]
+        public Input<string>? SignerCertificate { get; set; }
+
+        [Input("signerCertificateKey")]
+        private Input<string>? _signerCertificateKey;
+
+        /// <summary>
+        /// Its key: PEM, or the path of a file with it. Environment: DCX_SIGNER_CERTIFICATE_KEY.
+        /// </summary>
+        public Input<string>? SignerCertificateKey
+        {
+            get => _signerCertificateKey;
+            set
+            {
+                var emptySecret = Output.CreateSecret(0);
+                _signerCertificateKey = Output.Tuple<Input<string>?, int>(value, emptySecret).Apply(t => t.Item1);
+            }
+        }
+
+        [Input("signerCommand", json: true)]
+        private InputList<string>? _signerCommand;
+
+        /// <summary>
+        /// A command, with its arguments, that signs for the account that deploys: see docs/external-signer.md. It is run without a shell. Needs `namespaceKey`. Environment: DCX_SIGNER_COMMAND.
+        /// </summary>
+        public InputList<string> SignerCommand
+        {
+            get => _signerCommand ?? (_signerCommand = new InputList<string>());
+            set => _signerCommand = value;
+        }
+
+        /// <summary>
+        /// How long one signature may take: longer where a person has to confirm it. Default: `30s`. Environment: DCX_SIGNER_TIMEOUT.
+        /// </summary>
+        [Input("signerTimeout")]
+        public Input<string>? SignerTimeout { get; set; }
+
+        [Input("signerToken")]
+        private Input<string>? _signerToken;
+
+        /// <summary>
+        /// Bearer token for `signerUrl`. Environment: DCX_SIGNER_TOKEN.
+        /// </summary>
+        public Input<string>? SignerToken
+        {
+            get => _signerToken;
+            set
+            {
+                var emptySecret = Output.CreateSecret(0);
+                _signerToken = Output.Tuple<Input<string>?, int>(value, emptySecret).Apply(t => t.Item1);
+            }
+        }
+
+        /// <summary>
+        /// An HTTPS URL that signs for the account that deploys: see docs/external-signer.md. Needs `namespaceKey`. Environment: DCX_SIGNER_URL.
+        /// </summary>
+        [Input("signerUrl")]
+        public Input<string>? SignerUrl { get; set; }
+
+        /// <summary>
+        /// Whether resources are done once their transaction is in a block. Default: `false`. Environment: DCX_SKIP_AWAIT.
         /// </summary>
         [Input("skipAwait", json: true)]
         public Input<bool>? SkipAwait { get; set; }
 
         /// <summary>
-        /// How long a create, update or delete may take, such as `10m` (the default).
+        /// How long a create, update or delete may take where the resource does not say. Default: `10m`. Environment: DCX_TIMEOUT.
         /// </summary>
         [Input("timeout")]
         public Input<string>? Timeout { get; set; }
+
+        /// <summary>
+        /// The same for updates alone. Default: `timeout`. Environment: DCX_UPDATE_TIMEOUT.
+        /// </summary>
+        [Input("updateTimeout")]
+        public Input<string>? UpdateTimeout { get; set; }
 
         public ProviderArgs()
         {

@@ -34,7 +34,7 @@ namespace Dcx.Sdk
 
         private static readonly __Value<string?> _chainId = new __Value<string?>(() => __config.Get("chainId"));
         /// <summary>
-        /// Chain that must answer there. Without: whichever does. Environment: DCX_CHAIN_ID.
+        /// Chain that must answer there. Without: the one that the endpoints agree on. Environment: DCX_CHAIN_ID.
         /// </summary>
         public static string? ChainId
         {
@@ -42,9 +42,29 @@ namespace Dcx.Sdk
             set => _chainId.Set(value);
         }
 
+        private static readonly __Value<string?> _createTimeout = new __Value<string?>(() => __config.Get("createTimeout"));
+        /// <summary>
+        /// The same for creates alone. Default: `timeout`. Environment: DCX_CREATE_TIMEOUT.
+        /// </summary>
+        public static string? CreateTimeout
+        {
+            get => _createTimeout.Get();
+            set => _createTimeout.Set(value);
+        }
+
+        private static readonly __Value<string?> _deleteTimeout = new __Value<string?>(() => __config.Get("deleteTimeout"));
+        /// <summary>
+        /// The same for deletes alone. Default: `timeout`. Environment: DCX_DELETE_TIMEOUT.
+        /// </summary>
+        public static string? DeleteTimeout
+        {
+            get => _deleteTimeout.Get();
+            set => _deleteTimeout.Set(value);
+        }
+
         private static readonly __Value<ImmutableArray<string>> _endpoints = new __Value<ImmutableArray<string>>(() => __config.GetObject<ImmutableArray<string>>("endpoints"));
         /// <summary>
-        /// URLs of nodes of the exchange. Environment: DCX_ENDPOINTS, separated by commas.
+        /// URLs of nodes of the exchange, tried in this order. One that does not answer, lags behind the others or is of another chain is left for the next. Environment: DCX_ENDPOINTS, separated by commas.
         /// </summary>
         public static ImmutableArray<string> Endpoints
         {
@@ -52,14 +72,104 @@ namespace Dcx.Sdk
             set => _endpoints.Set(value);
         }
 
+        private static readonly __Value<string?> _feeGranter = new __Value<string?>(() => __config.Get("feeGranter"));
+        /// <summary>
+        /// Account that pays the fees of transactions; it has granted that to the one that deploys. Default: the account that deploys. Environment: DCX_FEE_GRANTER.
+        /// </summary>
+        public static string? FeeGranter
+        {
+            get => _feeGranter.Get();
+            set => _feeGranter.Set(value);
+        }
+
+        private static readonly __Value<double?> _gasAdjustment = new __Value<double?>(() => __config.GetDouble("gasAdjustment"));
+        /// <summary>
+        /// The gas limit of a transaction is what it takes as things are, times this. Default: `1.4`. Environment: DCX_GAS_ADJUSTMENT.
+        /// </summary>
+        public static double? GasAdjustment
+        {
+            get => _gasAdjustment.Get();
+            set => _gasAdjustment.Set(value);
+        }
+
+        private static readonly __Value<double?> _gasLimit = new __Value<double?>(() => __config.GetDouble("gasLimit"));
+        /// <summary>
+        /// Gas limit of every transaction, in place of what it takes as things are. Environment: DCX_GAS_LIMIT.
+        /// </summary>
+        public static double? GasLimit
+        {
+            get => _gasLimit.Get();
+            set => _gasLimit.Set(value);
+        }
+
+        private static readonly __Value<string?> _gasPrice = new __Value<string?>(() => __config.Get("gasPrice"));
+        /// <summary>
+        /// Micro-units for a unit of gas, with or without the denomination. Default: the least that the exchange takes. Environment: DCX_GAS_PRICE.
+        /// </summary>
+        public static string? GasPrice
+        {
+            get => _gasPrice.Get();
+            set => _gasPrice.Set(value);
+        }
+
         private static readonly __Value<string?> _keyFile = new __Value<string?>(() => __config.Get("keyFile"));
         /// <summary>
-        /// The same as a file that dcx wrote. Environment: DCX_KEY_FILE.
+        /// The account that deploys, as the path of a key file, encrypted or not: see `dcx keys`. Environment: DCX_KEY_FILE.
         /// </summary>
         public static string? KeyFile
         {
             get => _keyFile.Get();
             set => _keyFile.Set(value);
+        }
+
+        private static readonly __Value<string?> _keyFilePassword = new __Value<string?>(() => __config.Get("keyFilePassword"));
+        /// <summary>
+        /// Password of an encrypted key file, or the age identity (`AGE-SECRET-KEY-1…`) that it is encrypted to. Environment: DCX_KEY_FILE_PASSWORD.
+        /// </summary>
+        public static string? KeyFilePassword
+        {
+            get => _keyFilePassword.Get();
+            set => _keyFilePassword.Set(value);
+        }
+
+        private static readonly __Value<ImmutableArray<string>> _keyFilePasswordCommand = new __Value<ImmutableArray<string>>(() => __config.GetObject<ImmutableArray<string>>("keyFilePasswordCommand"));
+        /// <summary>
+        /// A command, with its arguments, that prints that password as its first line. Environment: DCX_KEY_FILE_PASSWORD_COMMAND.
+        /// </summary>
+        public static ImmutableArray<string> KeyFilePasswordCommand
+        {
+            get => _keyFilePasswordCommand.Get();
+            set => _keyFilePasswordCommand.Set(value);
+        }
+
+        private static readonly __Value<string?> _maxCostPerMonth = new __Value<string?>(() => __config.Get("maxCostPerMonth"));
+        /// <summary>
+        /// Tokens that all deployments of the program together may cost a month at most, by their maximum prices. A program that could cost more is refused before anything of it is changed. Default: no limit. Environment: DCX_MAX_COST_PER_MONTH.
+        /// </summary>
+        public static string? MaxCostPerMonth
+        {
+            get => _maxCostPerMonth.Get();
+            set => _maxCostPerMonth.Set(value);
+        }
+
+        private static readonly __Value<string?> _maxFee = new __Value<string?>(() => __config.Get("maxFee"));
+        /// <summary>
+        /// Tokens that one transaction may cost in fees at most: one that would cost more is not signed. Default: no limit. Environment: DCX_MAX_FEE.
+        /// </summary>
+        public static string? MaxFee
+        {
+            get => _maxFee.Get();
+            set => _maxFee.Set(value);
+        }
+
+        private static readonly __Value<string?> _minimumIsolation = new __Value<string?>(() => __config.Get("minimumIsolation"));
+        /// <summary>
+        /// The weakest way in which a datacenter may keep workloads apart: `container`, `sandbox` (or containers) or `none`. Infrastructures require it of their datacenter by the attributes `isolation` or `isolated`; one that asks for less is refused. Default: what each infrastructure asks for. Environment: DCX_MINIMUM_ISOLATION.
+        /// </summary>
+        public static string? MinimumIsolation
+        {
+            get => _minimumIsolation.Get();
+            set => _minimumIsolation.Set(value);
         }
 
         private static readonly __Value<string?> _mnemonic = new __Value<string?>(() => __config.Get("mnemonic"));
@@ -74,7 +184,7 @@ namespace Dcx.Sdk
 
         private static readonly __Value<string?> _namespace = new __Value<string?>(() => __config.Get("namespace"));
         /// <summary>
-        /// Keeps two stacks with the same resource names apart. Environment: DCX_NAMESPACE.
+        /// Keeps two stacks with the same project, name and resources apart. Default: empty. Environment: DCX_NAMESPACE.
         /// </summary>
         public static string? Namespace
         {
@@ -84,7 +194,7 @@ namespace Dcx.Sdk
 
         private static readonly __Value<string?> _namespaceKey = new __Value<string?>(() => __config.Get("namespaceKey"));
         /// <summary>
-        /// For signers that never show their key. Environment: DCX_NAMESPACE_KEY.
+        /// What deployments are found again by and manifests are salted with: at least 32 characters, the same for the life of the deployments. Needed with `signerCommand` and `signerUrl`, and by a tenant and managers that change one deployment. Default: derived from the account's key. Environment: DCX_NAMESPACE_KEY.
         /// </summary>
         public static string? NamespaceKey
         {
@@ -94,7 +204,7 @@ namespace Dcx.Sdk
 
         private static readonly __Value<string?> _network = new __Value<string?>(() => __config.Get("network"));
         /// <summary>
-        /// Where to deploy: `embedded` (an exchange on this machine), `exchange` (at `endpoints`), or the URL of an exchange. Environment: DCX_NETWORK.
+        /// Where to deploy: `embedded` (an exchange on this machine), `exchange` (at `endpoints`), or the URL of an exchange. Default: `exchange` with `endpoints`, else `embedded`; where `CI` is set or a signer is configured it has to be said. Environment: DCX_NETWORK.
         /// </summary>
         public static string? Network
         {
@@ -102,9 +212,19 @@ namespace Dcx.Sdk
             set => _network.Set(value);
         }
 
+        private static readonly __Value<string?> _patience = new __Value<string?>(() => __config.Get("patience"));
+        /// <summary>
+        /// How long an exchange that does not answer is asked again, at one endpoint after the other with growing pauses, before what needed it fails. Default: `10s`. Environment: DCX_PATIENCE.
+        /// </summary>
+        public static string? Patience
+        {
+            get => _patience.Get();
+            set => _patience.Set(value);
+        }
+
         private static readonly __Value<string?> _privateKey = new __Value<string?>(() => __config.Get("privateKey"));
         /// <summary>
-        /// The same as 64 hexadecimal digits. Environment: DCX_PRIVATE_KEY.
+        /// The account that deploys, as 64 hexadecimal digits. Environment: DCX_PRIVATE_KEY.
         /// </summary>
         public static string? PrivateKey
         {
@@ -112,9 +232,79 @@ namespace Dcx.Sdk
             set => _privateKey.Set(value);
         }
 
+        private static readonly __Value<string?> _signerAuthority = new __Value<string?>(() => __config.Get("signerAuthority"));
+        /// <summary>
+        /// Certificate of the authority that vouches for `signerUrl`: PEM, or the path of a file with it. Default: the authorities that Node.js knows. Environment: DCX_SIGNER_AUTHORITY.
+        /// </summary>
+        public static string? SignerAuthority
+        {
+            get => _signerAuthority.Get();
+            set => _signerAuthority.Set(value);
+        }
+
+        private static readonly __Value<string?> _signerCertificate = new __Value<string?>(() => __config.Get("signerCertificate"));
+        /// <summary>
+        /// Certificate that this client shows at `signerUrl`: PEM, or the path of a file with it. Environment: DCX_SIGNER_CERTIFICATE.
+        /// </summary>
+        public static string? SignerCertificate
+        {
+            get => _signerCertificate.Get();
+            set => _signerCertificate.Set(value);
+        }
+
+        private static readonly __Value<string?> _signerCertificateKey = new __Value<string?>(() => __config.Get("signerCertificateKey"));
+        /// <summary>
+        /// Its key: PEM, or the path of a file with it. Environment: DCX_SIGNER_CERTIFICATE_KEY.
+        /// </summary>
+        public static string? SignerCertificateKey
+        {
+            get => _signerCertificateKey.Get();
+            set => _signerCertificateKey.Set(value);
+        }
+
+        private static readonly __Value<ImmutableArray<string>> _signerCommand = new __Value<ImmutableArray<string>>(() => __config.GetObject<ImmutableArray<string>>("signerCommand"));
+        /// <summary>
+        /// A command, with its arguments, that signs for the account that deploys: see docs/external-signer.md. It is run without a shell. Needs `namespaceKey`. Environment: DCX_SIGNER_COMMAND.
+        /// </summary>
+        public static ImmutableArray<string> SignerCommand
+        {
+            get => _signerCommand.Get();
+            set => _signerCommand.Set(value);
+        }
+
+        private static readonly __Value<string?> _signerTimeout = new __Value<string?>(() => __config.Get("signerTimeout"));
+        /// <summary>
+        /// How long one signature may take: longer where a person has to confirm it. Default: `30s`. Environment: DCX_SIGNER_TIMEOUT.
+        /// </summary>
+        public static string? SignerTimeout
+        {
+            get => _signerTimeout.Get();
+            set => _signerTimeout.Set(value);
+        }
+
+        private static readonly __Value<string?> _signerToken = new __Value<string?>(() => __config.Get("signerToken"));
+        /// <summary>
+        /// Bearer token for `signerUrl`. Environment: DCX_SIGNER_TOKEN.
+        /// </summary>
+        public static string? SignerToken
+        {
+            get => _signerToken.Get();
+            set => _signerToken.Set(value);
+        }
+
+        private static readonly __Value<string?> _signerUrl = new __Value<string?>(() => __config.Get("signerUrl"));
+        /// <summary>
+        /// An HTTPS URL that signs for the account that deploys: see docs/external-signer.md. Needs `namespaceKey`. Environment: DCX_SIGNER_URL.
+        /// </summary>
+        public static string? SignerUrl
+        {
+            get => _signerUrl.Get();
+            set => _signerUrl.Set(value);
+        }
+
         private static readonly __Value<bool?> _skipAwait = new __Value<bool?>(() => __config.GetBoolean("skipAwait"));
         /// <summary>
-        /// Whether resources are done once their transaction is in a block.
+        /// Whether resources are done once their transaction is in a block. Default: `false`. Environment: DCX_SKIP_AWAIT.
         /// </summary>
         public static bool? SkipAwait
         {
@@ -124,12 +314,22 @@ namespace Dcx.Sdk
 
         private static readonly __Value<string?> _timeout = new __Value<string?>(() => __config.Get("timeout"));
         /// <summary>
-        /// How long a create, update or delete may take, such as `10m` (the default).
+        /// How long a create, update or delete may take where the resource does not say. Default: `10m`. Environment: DCX_TIMEOUT.
         /// </summary>
         public static string? Timeout
         {
             get => _timeout.Get();
             set => _timeout.Set(value);
+        }
+
+        private static readonly __Value<string?> _updateTimeout = new __Value<string?>(() => __config.Get("updateTimeout"));
+        /// <summary>
+        /// The same for updates alone. Default: `timeout`. Environment: DCX_UPDATE_TIMEOUT.
+        /// </summary>
+        public static string? UpdateTimeout
+        {
+            get => _updateTimeout.Get();
+            set => _updateTimeout.Set(value);
         }
 
     }

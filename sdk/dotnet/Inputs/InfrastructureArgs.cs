@@ -32,7 +32,7 @@ namespace Dcx.Sdk.Inputs
         private InputMap<string>? _attributes;
 
         /// <summary>
-        /// Attributes that the datacenter must have, such as `isolation: container`.
+        /// Attributes that the datacenter must have, such as `isolation: container`, or `isolated: "true"` for containers or sandboxes.
         /// </summary>
         public InputMap<string> Attributes
         {

@@ -22,7 +22,7 @@ namespace Dcx.Sdk.Outputs
         /// </summary>
         public readonly ImmutableArray<string> AllowedDatacenters;
         /// <summary>
-        /// Attributes that the datacenter must have, such as `isolation: container`.
+        /// Attributes that the datacenter must have, such as `isolation: container`, or `isolated: "true"` for containers or sandboxes.
         /// </summary>
         public readonly ImmutableDictionary<string, string>? Attributes;
         /// <summary>

@@ -23,6 +23,9 @@ func NewProvider(ctx *pulumi.Context,
 		args = &ProviderArgs{}
 	}
 
+	if args.KeyFilePassword != nil {
+		args.KeyFilePassword = pulumi.ToSecret(args.KeyFilePassword).(pulumi.StringPtrInput)
+	}
 	if args.Mnemonic != nil {
 		args.Mnemonic = pulumi.ToSecret(args.Mnemonic).(pulumi.StringPtrInput)
 	}
@@ -31,6 +34,12 @@ func NewProvider(ctx *pulumi.Context,
 	}
 	if args.PrivateKey != nil {
 		args.PrivateKey = pulumi.ToSecret(args.PrivateKey).(pulumi.StringPtrInput)
+	}
+	if args.SignerCertificateKey != nil {
+		args.SignerCertificateKey = pulumi.ToSecret(args.SignerCertificateKey).(pulumi.StringPtrInput)
+	}
+	if args.SignerToken != nil {
+		args.SignerToken = pulumi.ToSecret(args.SignerToken).(pulumi.StringPtrInput)
 	}
 	opts = internal.PkgResourceDefaultOpts(opts)
 	var resource Provider
@@ -42,50 +51,130 @@ func NewProvider(ctx *pulumi.Context,
 }
 
 type providerArgs struct {
-	// Chain that must answer there. Without: whichever does. Environment: DCX_CHAIN_ID.
+	// Chain that must answer there. Without: the one that the endpoints agree on. Environment: DCX_CHAIN_ID.
 	ChainId *string `pulumi:"chainId"`
-	// URLs of nodes of the exchange. Environment: DCX_ENDPOINTS, separated by commas.
+	// The same for creates alone. Default: `timeout`. Environment: DCX_CREATE_TIMEOUT.
+	CreateTimeout *string `pulumi:"createTimeout"`
+	// The same for deletes alone. Default: `timeout`. Environment: DCX_DELETE_TIMEOUT.
+	DeleteTimeout *string `pulumi:"deleteTimeout"`
+	// URLs of nodes of the exchange, tried in this order. One that does not answer, lags behind the others or is of another chain is left for the next. Environment: DCX_ENDPOINTS, separated by commas.
 	Endpoints []string `pulumi:"endpoints"`
-	// The same as a file that dcx wrote. Environment: DCX_KEY_FILE.
+	// Account that pays the fees of transactions; it has granted that to the one that deploys. Default: the account that deploys. Environment: DCX_FEE_GRANTER.
+	FeeGranter *string `pulumi:"feeGranter"`
+	// The gas limit of a transaction is what it takes as things are, times this. Default: `1.4`. Environment: DCX_GAS_ADJUSTMENT.
+	GasAdjustment *float64 `pulumi:"gasAdjustment"`
+	// Gas limit of every transaction, in place of what it takes as things are. Environment: DCX_GAS_LIMIT.
+	GasLimit *float64 `pulumi:"gasLimit"`
+	// Micro-units for a unit of gas, with or without the denomination. Default: the least that the exchange takes. Environment: DCX_GAS_PRICE.
+	GasPrice *string `pulumi:"gasPrice"`
+	// The account that deploys, as the path of a key file, encrypted or not: see `dcx keys`. Environment: DCX_KEY_FILE.
 	KeyFile *string `pulumi:"keyFile"`
+	// Password of an encrypted key file, or the age identity (`AGE-SECRET-KEY-1…`) that it is encrypted to. Environment: DCX_KEY_FILE_PASSWORD.
+	KeyFilePassword *string `pulumi:"keyFilePassword"`
+	// A command, with its arguments, that prints that password as its first line. Environment: DCX_KEY_FILE_PASSWORD_COMMAND.
+	KeyFilePasswordCommand []string `pulumi:"keyFilePasswordCommand"`
+	// Tokens that all deployments of the program together may cost a month at most, by their maximum prices. A program that could cost more is refused before anything of it is changed. Default: no limit. Environment: DCX_MAX_COST_PER_MONTH.
+	MaxCostPerMonth *string `pulumi:"maxCostPerMonth"`
+	// Tokens that one transaction may cost in fees at most: one that would cost more is not signed. Default: no limit. Environment: DCX_MAX_FEE.
+	MaxFee *string `pulumi:"maxFee"`
+	// The weakest way in which a datacenter may keep workloads apart: `container`, `sandbox` (or containers) or `none`. Infrastructures require it of their datacenter by the attributes `isolation` or `isolated`; one that asks for less is refused. Default: what each infrastructure asks for. Environment: DCX_MINIMUM_ISOLATION.
+	MinimumIsolation *string `pulumi:"minimumIsolation"`
 	// The account that deploys, as 12 to 24 words. Environment: DCX_MNEMONIC.
 	Mnemonic *string `pulumi:"mnemonic"`
-	// Keeps two stacks with the same resource names apart. Environment: DCX_NAMESPACE.
+	// Keeps two stacks with the same project, name and resources apart. Default: empty. Environment: DCX_NAMESPACE.
 	Namespace *string `pulumi:"namespace"`
-	// For signers that never show their key. Environment: DCX_NAMESPACE_KEY.
+	// What deployments are found again by and manifests are salted with: at least 32 characters, the same for the life of the deployments. Needed with `signerCommand` and `signerUrl`, and by a tenant and managers that change one deployment. Default: derived from the account's key. Environment: DCX_NAMESPACE_KEY.
 	NamespaceKey *string `pulumi:"namespaceKey"`
-	// Where to deploy: `embedded` (an exchange on this machine), `exchange` (at `endpoints`), or the URL of an exchange. Environment: DCX_NETWORK.
+	// Where to deploy: `embedded` (an exchange on this machine), `exchange` (at `endpoints`), or the URL of an exchange. Default: `exchange` with `endpoints`, else `embedded`; where `CI` is set or a signer is configured it has to be said. Environment: DCX_NETWORK.
 	Network *string `pulumi:"network"`
-	// The same as 64 hexadecimal digits. Environment: DCX_PRIVATE_KEY.
+	// How long an exchange that does not answer is asked again, at one endpoint after the other with growing pauses, before what needed it fails. Default: `10s`. Environment: DCX_PATIENCE.
+	Patience *string `pulumi:"patience"`
+	// The account that deploys, as 64 hexadecimal digits. Environment: DCX_PRIVATE_KEY.
 	PrivateKey *string `pulumi:"privateKey"`
-	// Whether resources are done once their transaction is in a block.
+	// Certificate of the authority that vouches for `signerUrl`: PEM, or the path of a file with it. Default: the authorities that Node.js knows. Environment: DCX_SIGNER_AUTHORITY.
+	SignerAuthority *string `pulumi:"signerAuthority"`
+	// Certificate that this client shows at `signerUrl`: PEM, or the path of a file with it. Environment: DCX_SIGNER_CERTIFICATE.
+	SignerCertificate *string `pulumi:"signerCertificate"`
+	// Its key: PEM, or the path of a file with it. Environment: DCX_SIGNER_CERTIFICATE_KEY.
+	SignerCertificateKey *string `pulumi:"signerCertificateKey"`
+	// A command, with its arguments, that signs for the account that deploys: see docs/external-signer.md. It is run without a shell. Needs `namespaceKey`. Environment: DCX_SIGNER_COMMAND.
+	SignerCommand []string `pulumi:"signerCommand"`
+	// How long one signature may take: longer where a person has to confirm it. Default: `30s`. Environment: DCX_SIGNER_TIMEOUT.
+	SignerTimeout *string `pulumi:"signerTimeout"`
+	// Bearer token for `signerUrl`. Environment: DCX_SIGNER_TOKEN.
+	SignerToken *string `pulumi:"signerToken"`
+	// An HTTPS URL that signs for the account that deploys: see docs/external-signer.md. Needs `namespaceKey`. Environment: DCX_SIGNER_URL.
+	SignerUrl *string `pulumi:"signerUrl"`
+	// Whether resources are done once their transaction is in a block. Default: `false`. Environment: DCX_SKIP_AWAIT.
 	SkipAwait *bool `pulumi:"skipAwait"`
-	// How long a create, update or delete may take, such as `10m` (the default).
+	// How long a create, update or delete may take where the resource does not say. Default: `10m`. Environment: DCX_TIMEOUT.
 	Timeout *string `pulumi:"timeout"`
+	// The same for updates alone. Default: `timeout`. Environment: DCX_UPDATE_TIMEOUT.
+	UpdateTimeout *string `pulumi:"updateTimeout"`
 }
 
 // The set of arguments for constructing a Provider resource.
 type ProviderArgs struct {
-	// Chain that must answer there. Without: whichever does. Environment: DCX_CHAIN_ID.
+	// Chain that must answer there. Without: the one that the endpoints agree on. Environment: DCX_CHAIN_ID.
 	ChainId pulumi.StringPtrInput
-	// URLs of nodes of the exchange. Environment: DCX_ENDPOINTS, separated by commas.
+	// The same for creates alone. Default: `timeout`. Environment: DCX_CREATE_TIMEOUT.
+	CreateTimeout pulumi.StringPtrInput
+	// The same for deletes alone. Default: `timeout`. Environment: DCX_DELETE_TIMEOUT.
+	DeleteTimeout pulumi.StringPtrInput
+	// URLs of nodes of the exchange, tried in this order. One that does not answer, lags behind the others or is of another chain is left for the next. Environment: DCX_ENDPOINTS, separated by commas.
 	Endpoints pulumi.StringArrayInput
-	// The same as a file that dcx wrote. Environment: DCX_KEY_FILE.
+	// Account that pays the fees of transactions; it has granted that to the one that deploys. Default: the account that deploys. Environment: DCX_FEE_GRANTER.
+	FeeGranter pulumi.StringPtrInput
+	// The gas limit of a transaction is what it takes as things are, times this. Default: `1.4`. Environment: DCX_GAS_ADJUSTMENT.
+	GasAdjustment pulumi.Float64PtrInput
+	// Gas limit of every transaction, in place of what it takes as things are. Environment: DCX_GAS_LIMIT.
+	GasLimit pulumi.Float64PtrInput
+	// Micro-units for a unit of gas, with or without the denomination. Default: the least that the exchange takes. Environment: DCX_GAS_PRICE.
+	GasPrice pulumi.StringPtrInput
+	// The account that deploys, as the path of a key file, encrypted or not: see `dcx keys`. Environment: DCX_KEY_FILE.
 	KeyFile pulumi.StringPtrInput
+	// Password of an encrypted key file, or the age identity (`AGE-SECRET-KEY-1…`) that it is encrypted to. Environment: DCX_KEY_FILE_PASSWORD.
+	KeyFilePassword pulumi.StringPtrInput
+	// A command, with its arguments, that prints that password as its first line. Environment: DCX_KEY_FILE_PASSWORD_COMMAND.
+	KeyFilePasswordCommand pulumi.StringArrayInput
+	// Tokens that all deployments of the program together may cost a month at most, by their maximum prices. A program that could cost more is refused before anything of it is changed. Default: no limit. Environment: DCX_MAX_COST_PER_MONTH.
+	MaxCostPerMonth pulumi.StringPtrInput
+	// Tokens that one transaction may cost in fees at most: one that would cost more is not signed. Default: no limit. Environment: DCX_MAX_FEE.
+	MaxFee pulumi.StringPtrInput
+	// The weakest way in which a datacenter may keep workloads apart: `container`, `sandbox` (or containers) or `none`. Infrastructures require it of their datacenter by the attributes `isolation` or `isolated`; one that asks for less is refused. Default: what each infrastructure asks for. Environment: DCX_MINIMUM_ISOLATION.
+	MinimumIsolation pulumi.StringPtrInput
 	// The account that deploys, as 12 to 24 words. Environment: DCX_MNEMONIC.
 	Mnemonic pulumi.StringPtrInput
-	// Keeps two stacks with the same resource names apart. Environment: DCX_NAMESPACE.
+	// Keeps two stacks with the same project, name and resources apart. Default: empty. Environment: DCX_NAMESPACE.
 	Namespace pulumi.StringPtrInput
-	// For signers that never show their key. Environment: DCX_NAMESPACE_KEY.
+	// What deployments are found again by and manifests are salted with: at least 32 characters, the same for the life of the deployments. Needed with `signerCommand` and `signerUrl`, and by a tenant and managers that change one deployment. Default: derived from the account's key. Environment: DCX_NAMESPACE_KEY.
 	NamespaceKey pulumi.StringPtrInput
-	// Where to deploy: `embedded` (an exchange on this machine), `exchange` (at `endpoints`), or the URL of an exchange. Environment: DCX_NETWORK.
+	// Where to deploy: `embedded` (an exchange on this machine), `exchange` (at `endpoints`), or the URL of an exchange. Default: `exchange` with `endpoints`, else `embedded`; where `CI` is set or a signer is configured it has to be said. Environment: DCX_NETWORK.
 	Network pulumi.StringPtrInput
-	// The same as 64 hexadecimal digits. Environment: DCX_PRIVATE_KEY.
+	// How long an exchange that does not answer is asked again, at one endpoint after the other with growing pauses, before what needed it fails. Default: `10s`. Environment: DCX_PATIENCE.
+	Patience pulumi.StringPtrInput
+	// The account that deploys, as 64 hexadecimal digits. Environment: DCX_PRIVATE_KEY.
 	PrivateKey pulumi.StringPtrInput
-	// Whether resources are done once their transaction is in a block.
+	// Certificate of the authority that vouches for `signerUrl`: PEM, or the path of a file with it. Default: the authorities that Node.js knows. Environment: DCX_SIGNER_AUTHORITY.
+	SignerAuthority pulumi.StringPtrInput
+	// Certificate that this client shows at `signerUrl`: PEM, or the path of a file with it. Environment: DCX_SIGNER_CERTIFICATE.
+	SignerCertificate pulumi.StringPtrInput
+	// Its key: PEM, or the path of a file with it. Environment: DCX_SIGNER_CERTIFICATE_KEY.
+	SignerCertificateKey pulumi.StringPtrInput
+	// A command, with its arguments, that signs for the account that deploys: see docs/external-signer.md. It is run without a shell. Needs `namespaceKey`. Environment: DCX_SIGNER_COMMAND.
+	SignerCommand pulumi.StringArrayInput
+	// How long one signature may take: longer where a person has to confirm it. Default: `30s`. Environment: DCX_SIGNER_TIMEOUT.
+	SignerTimeout pulumi.StringPtrInput
+	// Bearer token for `signerUrl`. Environment: DCX_SIGNER_TOKEN.
+	SignerToken pulumi.StringPtrInput
+	// An HTTPS URL that signs for the account that deploys: see docs/external-signer.md. Needs `namespaceKey`. Environment: DCX_SIGNER_URL.
+	SignerUrl pulumi.StringPtrInput
+	// Whether resources are done once their transaction is in a block. Default: `false`. Environment: DCX_SKIP_AWAIT.
 	SkipAwait pulumi.BoolPtrInput
-	// How long a create, update or delete may take, such as `10m` (the default).
+	// How long a create, update or delete may take where the resource does not say. Default: `10m`. Environment: DCX_TIMEOUT.
 	Timeout pulumi.StringPtrInput
+	// The same for updates alone. Default: `timeout`. Environment: DCX_UPDATE_TIMEOUT.
+	UpdateTimeout pulumi.StringPtrInput
 }
 
 func (ProviderArgs) ElementType() reflect.Type {

@@ -1357,7 +1357,7 @@ func (o HealthCheckPtrOutput) Timeout() pulumi.AnyOutput {
 type Infrastructure struct {
 	// Addresses of the only datacenters that may win it.
 	AllowedDatacenters []string `pulumi:"allowedDatacenters"`
-	// Attributes that the datacenter must have, such as `isolation: container`.
+	// Attributes that the datacenter must have, such as `isolation: container`, or `isolated: "true"` for containers or sandboxes.
 	Attributes map[string]string `pulumi:"attributes"`
 	// Addresses of datacenters that may not win it.
 	DeniedDatacenters []string `pulumi:"deniedDatacenters"`
@@ -1384,7 +1384,7 @@ type InfrastructureInput interface {
 type InfrastructureArgs struct {
 	// Addresses of the only datacenters that may win it.
 	AllowedDatacenters pulumi.StringArrayInput `pulumi:"allowedDatacenters"`
-	// Attributes that the datacenter must have, such as `isolation: container`.
+	// Attributes that the datacenter must have, such as `isolation: container`, or `isolated: "true"` for containers or sandboxes.
 	Attributes pulumi.StringMapInput `pulumi:"attributes"`
 	// Addresses of datacenters that may not win it.
 	DeniedDatacenters pulumi.StringArrayInput `pulumi:"deniedDatacenters"`
@@ -1453,7 +1453,7 @@ func (o InfrastructureOutput) AllowedDatacenters() pulumi.StringArrayOutput {
 	return o.ApplyT(func(v Infrastructure) []string { return v.AllowedDatacenters }).(pulumi.StringArrayOutput)
 }
 
-// Attributes that the datacenter must have, such as `isolation: container`.
+// Attributes that the datacenter must have, such as `isolation: container`, or `isolated: "true"` for containers or sandboxes.
 func (o InfrastructureOutput) Attributes() pulumi.StringMapOutput {
 	return o.ApplyT(func(v Infrastructure) map[string]string { return v.Attributes }).(pulumi.StringMapOutput)
 }

@@ -1221,7 +1221,7 @@ class InfrastructureDict(TypedDict):
     """
     attributes: NotRequired[Mapping[str, _builtins.str]]
     """
-    Attributes that the datacenter must have, such as `isolation: container`.
+    Attributes that the datacenter must have, such as `isolation: container`, or `isolated: "true"` for containers or sandboxes.
     """
     denied_datacenters: NotRequired[Sequence[_builtins.str]]
     """
@@ -1250,7 +1250,7 @@ class Infrastructure:
 
         :param Sequence['ResourceGroup'] resources: What is leased.
         :param Sequence[_builtins.str] allowed_datacenters: Addresses of the only datacenters that may win it.
-        :param Mapping[str, _builtins.str] attributes: Attributes that the datacenter must have, such as `isolation: container`.
+        :param Mapping[str, _builtins.str] attributes: Attributes that the datacenter must have, such as `isolation: container`, or `isolated: "true"` for containers or sandboxes.
         :param Sequence[_builtins.str] denied_datacenters: Addresses of datacenters that may not win it.
         :param _builtins.bool persist: Whether a broken lease is ordered again.
         :param _builtins.str region: Region of the datacenter. Without: any.
@@ -1295,7 +1295,7 @@ class Infrastructure:
     @pulumi.getter
     def attributes(self) -> Optional[Mapping[str, _builtins.str]]:
         """
-        Attributes that the datacenter must have, such as `isolation: container`.
+        Attributes that the datacenter must have, such as `isolation: container`, or `isolated: "true"` for containers or sandboxes.
         """
         return pulumi.get(self, "attributes")
 
@@ -1354,7 +1354,7 @@ class InfrastructureArgsDict(TypedDict):
     """
     attributes: NotRequired[pulumi.Input[Optional[Mapping[str, pulumi.Input[_builtins.str]]]]]
     """
-    Attributes that the datacenter must have, such as `isolation: container`.
+    Attributes that the datacenter must have, such as `isolation: container`, or `isolated: "true"` for containers or sandboxes.
     """
     denied_datacenters: NotRequired[pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]]
     """
@@ -1383,7 +1383,7 @@ class InfrastructureArgs:
 
         :param pulumi.Input[Sequence[pulumi.Input['ResourceGroupArgs']]] resources: What is leased.
         :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] allowed_datacenters: Addresses of the only datacenters that may win it.
-        :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] attributes: Attributes that the datacenter must have, such as `isolation: container`.
+        :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] attributes: Attributes that the datacenter must have, such as `isolation: container`, or `isolated: "true"` for containers or sandboxes.
         :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] denied_datacenters: Addresses of datacenters that may not win it.
         :param pulumi.Input[_builtins.bool] persist: Whether a broken lease is ordered again.
         :param pulumi.Input[_builtins.str] region: Region of the datacenter. Without: any.
@@ -1428,7 +1428,7 @@ class InfrastructureArgs:
     @pulumi.getter
     def attributes(self) -> pulumi.Input[Optional[Mapping[str, pulumi.Input[_builtins.str]]]]:
         """
-        Attributes that the datacenter must have, such as `isolation: container`.
+        Attributes that the datacenter must have, such as `isolation: container`, or `isolated: "true"` for containers or sandboxes.
         """
         return pulumi.get(self, "attributes")
 

@@ -636,7 +636,7 @@ class Infrastructure(dict):
 
         :param Sequence['ResourceGroup'] resources: What is leased.
         :param Sequence[_builtins.str] allowed_datacenters: Addresses of the only datacenters that may win it.
-        :param Mapping[str, _builtins.str] attributes: Attributes that the datacenter must have, such as `isolation: container`.
+        :param Mapping[str, _builtins.str] attributes: Attributes that the datacenter must have, such as `isolation: container`, or `isolated: "true"` for containers or sandboxes.
         :param Sequence[_builtins.str] denied_datacenters: Addresses of datacenters that may not win it.
         :param _builtins.bool persist: Whether a broken lease is ordered again.
         :param _builtins.str region: Region of the datacenter. Without: any.
@@ -673,7 +673,7 @@ class Infrastructure(dict):
     @pulumi.getter
     def attributes(self) -> Optional[Mapping[str, _builtins.str]]:
         """
-        Attributes that the datacenter must have, such as `isolation: container`.
+        Attributes that the datacenter must have, such as `isolation: container`, or `isolated: "true"` for containers or sandboxes.
         """
         return pulumi.get(self, "attributes")
 

@@ -20,35 +20,97 @@ __all__ = ['ProviderArgs', 'Provider']
 class ProviderArgs:
     def __init__(__self__, *,
                  chain_id: pulumi.Input[Optional[_builtins.str]] = None,
+                 create_timeout: pulumi.Input[Optional[_builtins.str]] = None,
+                 delete_timeout: pulumi.Input[Optional[_builtins.str]] = None,
                  endpoints: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
+                 fee_granter: pulumi.Input[Optional[_builtins.str]] = None,
+                 gas_adjustment: pulumi.Input[Optional[_builtins.float]] = None,
+                 gas_limit: pulumi.Input[Optional[_builtins.float]] = None,
+                 gas_price: pulumi.Input[Optional[_builtins.str]] = None,
                  key_file: pulumi.Input[Optional[_builtins.str]] = None,
+                 key_file_password: pulumi.Input[Optional[_builtins.str]] = None,
+                 key_file_password_command: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
+                 max_cost_per_month: pulumi.Input[Optional[_builtins.str]] = None,
+                 max_fee: pulumi.Input[Optional[_builtins.str]] = None,
+                 minimum_isolation: pulumi.Input[Optional[_builtins.str]] = None,
                  mnemonic: pulumi.Input[Optional[_builtins.str]] = None,
                  namespace: pulumi.Input[Optional[_builtins.str]] = None,
                  namespace_key: pulumi.Input[Optional[_builtins.str]] = None,
                  network: pulumi.Input[Optional[_builtins.str]] = None,
+                 patience: pulumi.Input[Optional[_builtins.str]] = None,
                  private_key: pulumi.Input[Optional[_builtins.str]] = None,
+                 signer_authority: pulumi.Input[Optional[_builtins.str]] = None,
+                 signer_certificate: pulumi.Input[Optional[_builtins.str]] = None,
+                 signer_certificate_key: pulumi.Input[Optional[_builtins.str]] = None,
+                 signer_command: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
+                 signer_timeout: pulumi.Input[Optional[_builtins.str]] = None,
+                 signer_token: pulumi.Input[Optional[_builtins.str]] = None,
+                 signer_url: pulumi.Input[Optional[_builtins.str]] = None,
                  skip_await: pulumi.Input[Optional[_builtins.bool]] = None,
-                 timeout: pulumi.Input[Optional[_builtins.str]] = None):
+                 timeout: pulumi.Input[Optional[_builtins.str]] = None,
+                 update_timeout: pulumi.Input[Optional[_builtins.str]] = None):
         """
         The set of arguments for constructing a Provider resource.
 
-        :param pulumi.Input[_builtins.str] chain_id: Chain that must answer there. Without: whichever does. Environment: DCX_CHAIN_ID.
-        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] endpoints: URLs of nodes of the exchange. Environment: DCX_ENDPOINTS, separated by commas.
-        :param pulumi.Input[_builtins.str] key_file: The same as a file that dcx wrote. Environment: DCX_KEY_FILE.
+        :param pulumi.Input[_builtins.str] chain_id: Chain that must answer there. Without: the one that the endpoints agree on. Environment: DCX_CHAIN_ID.
+        :param pulumi.Input[_builtins.str] create_timeout: The same for creates alone. Default: `timeout`. Environment: DCX_CREATE_TIMEOUT.
+        :param pulumi.Input[_builtins.str] delete_timeout: The same for deletes alone. Default: `timeout`. Environment: DCX_DELETE_TIMEOUT.
+        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] endpoints: URLs of nodes of the exchange, tried in this order. One that does not answer, lags behind the others or is of another chain is left for the next. Environment: DCX_ENDPOINTS, separated by commas.
+        :param pulumi.Input[_builtins.str] fee_granter: Account that pays the fees of transactions; it has granted that to the one that deploys. Default: the account that deploys. Environment: DCX_FEE_GRANTER.
+        :param pulumi.Input[_builtins.float] gas_adjustment: The gas limit of a transaction is what it takes as things are, times this. Default: `1.4`. Environment: DCX_GAS_ADJUSTMENT.
+        :param pulumi.Input[_builtins.float] gas_limit: Gas limit of every transaction, in place of what it takes as things are. Environment: DCX_GAS_LIMIT.
+        :param pulumi.Input[_builtins.str] gas_price: Micro-units for a unit of gas, with or without the denomination. Default: the least that the exchange takes. Environment: DCX_GAS_PRICE.
+        :param pulumi.Input[_builtins.str] key_file: The account that deploys, as the path of a key file, encrypted or not: see `dcx keys`. Environment: DCX_KEY_FILE.
+        :param pulumi.Input[_builtins.str] key_file_password: Password of an encrypted key file, or the age identity (`AGE-SECRET-KEY-1…`) that it is encrypted to. Environment: DCX_KEY_FILE_PASSWORD.
+        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] key_file_password_command: A command, with its arguments, that prints that password as its first line. Environment: DCX_KEY_FILE_PASSWORD_COMMAND.
+        :param pulumi.Input[_builtins.str] max_cost_per_month: Tokens that all deployments of the program together may cost a month at most, by their maximum prices. A program that could cost more is refused before anything of it is changed. Default: no limit. Environment: DCX_MAX_COST_PER_MONTH.
+        :param pulumi.Input[_builtins.str] max_fee: Tokens that one transaction may cost in fees at most: one that would cost more is not signed. Default: no limit. Environment: DCX_MAX_FEE.
+        :param pulumi.Input[_builtins.str] minimum_isolation: The weakest way in which a datacenter may keep workloads apart: `container`, `sandbox` (or containers) or `none`. Infrastructures require it of their datacenter by the attributes `isolation` or `isolated`; one that asks for less is refused. Default: what each infrastructure asks for. Environment: DCX_MINIMUM_ISOLATION.
         :param pulumi.Input[_builtins.str] mnemonic: The account that deploys, as 12 to 24 words. Environment: DCX_MNEMONIC.
-        :param pulumi.Input[_builtins.str] namespace: Keeps two stacks with the same resource names apart. Environment: DCX_NAMESPACE.
-        :param pulumi.Input[_builtins.str] namespace_key: For signers that never show their key. Environment: DCX_NAMESPACE_KEY.
-        :param pulumi.Input[_builtins.str] network: Where to deploy: `embedded` (an exchange on this machine), `exchange` (at `endpoints`), or the URL of an exchange. Environment: DCX_NETWORK.
-        :param pulumi.Input[_builtins.str] private_key: The same as 64 hexadecimal digits. Environment: DCX_PRIVATE_KEY.
-        :param pulumi.Input[_builtins.bool] skip_await: Whether resources are done once their transaction is in a block.
-        :param pulumi.Input[_builtins.str] timeout: How long a create, update or delete may take, such as `10m` (the default).
+        :param pulumi.Input[_builtins.str] namespace: Keeps two stacks with the same project, name and resources apart. Default: empty. Environment: DCX_NAMESPACE.
+        :param pulumi.Input[_builtins.str] namespace_key: What deployments are found again by and manifests are salted with: at least 32 characters, the same for the life of the deployments. Needed with `signerCommand` and `signerUrl`, and by a tenant and managers that change one deployment. Default: derived from the account's key. Environment: DCX_NAMESPACE_KEY.
+        :param pulumi.Input[_builtins.str] network: Where to deploy: `embedded` (an exchange on this machine), `exchange` (at `endpoints`), or the URL of an exchange. Default: `exchange` with `endpoints`, else `embedded`; where `CI` is set or a signer is configured it has to be said. Environment: DCX_NETWORK.
+        :param pulumi.Input[_builtins.str] patience: How long an exchange that does not answer is asked again, at one endpoint after the other with growing pauses, before what needed it fails. Default: `10s`. Environment: DCX_PATIENCE.
+        :param pulumi.Input[_builtins.str] private_key: The account that deploys, as 64 hexadecimal digits. Environment: DCX_PRIVATE_KEY.
+        :param pulumi.Input[_builtins.str] signer_authority: Certificate of the authority that vouches for `signerUrl`: PEM, or the path of a file with it. Default: the authorities that Node.js knows. Environment: DCX_SIGNER_AUTHORITY.
+        :param pulumi.Input[_builtins.str] signer_certificate: Certificate that this client shows at `signerUrl`: PEM, or the path of a file with it. Environment: DCX_SIGNER_CERTIFICATE.
+        :param pulumi.Input[_builtins.str] signer_certificate_key: Its key: PEM, or the path of a file with it. Environment: DCX_SIGNER_CERTIFICATE_KEY.
+        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] signer_command: A command, with its arguments, that signs for the account that deploys: see docs/external-signer.md. It is run without a shell. Needs `namespaceKey`. Environment: DCX_SIGNER_COMMAND.
+        :param pulumi.Input[_builtins.str] signer_timeout: How long one signature may take: longer where a person has to confirm it. Default: `30s`. Environment: DCX_SIGNER_TIMEOUT.
+        :param pulumi.Input[_builtins.str] signer_token: Bearer token for `signerUrl`. Environment: DCX_SIGNER_TOKEN.
+        :param pulumi.Input[_builtins.str] signer_url: An HTTPS URL that signs for the account that deploys: see docs/external-signer.md. Needs `namespaceKey`. Environment: DCX_SIGNER_URL.
+        :param pulumi.Input[_builtins.bool] skip_await: Whether resources are done once their transaction is in a block. Default: `false`. Environment: DCX_SKIP_AWAIT.
+        :param pulumi.Input[_builtins.str] timeout: How long a create, update or delete may take where the resource does not say. Default: `10m`. Environment: DCX_TIMEOUT.
+        :param pulumi.Input[_builtins.str] update_timeout: The same for updates alone. Default: `timeout`. Environment: DCX_UPDATE_TIMEOUT.
         """
         if chain_id is not None:
             pulumi.set(__self__, "chain_id", chain_id)
+        if create_timeout is not None:
+            pulumi.set(__self__, "create_timeout", create_timeout)
+        if delete_timeout is not None:
+            pulumi.set(__self__, "delete_timeout", delete_timeout)
         if endpoints is not None:
             pulumi.set(__self__, "endpoints", endpoints)
+        if fee_granter is not None:
+            pulumi.set(__self__, "fee_granter", fee_granter)
+        if gas_adjustment is not None:
+            pulumi.set(__self__, "gas_adjustment", gas_adjustment)
+        if gas_limit is not None:
+            pulumi.set(__self__, "gas_limit", gas_limit)
+        if gas_price is not None:
+            pulumi.set(__self__, "gas_price", gas_price)
         if key_file is not None:
             pulumi.set(__self__, "key_file", key_file)
+        if key_file_password is not None:
+            pulumi.set(__self__, "key_file_password", key_file_password)
+        if key_file_password_command is not None:
+            pulumi.set(__self__, "key_file_password_command", key_file_password_command)
+        if max_cost_per_month is not None:
+            pulumi.set(__self__, "max_cost_per_month", max_cost_per_month)
+        if max_fee is not None:
+            pulumi.set(__self__, "max_fee", max_fee)
+        if minimum_isolation is not None:
+            pulumi.set(__self__, "minimum_isolation", minimum_isolation)
         if mnemonic is not None:
             pulumi.set(__self__, "mnemonic", mnemonic)
         if namespace is not None:
@@ -57,18 +119,36 @@ class ProviderArgs:
             pulumi.set(__self__, "namespace_key", namespace_key)
         if network is not None:
             pulumi.set(__self__, "network", network)
+        if patience is not None:
+            pulumi.set(__self__, "patience", patience)
         if private_key is not None:
             pulumi.set(__self__, "private_key", private_key)
+        if signer_authority is not None:
+            pulumi.set(__self__, "signer_authority", signer_authority)
+        if signer_certificate is not None:
+            pulumi.set(__self__, "signer_certificate", signer_certificate)
+        if signer_certificate_key is not None:
+            pulumi.set(__self__, "signer_certificate_key", signer_certificate_key)
+        if signer_command is not None:
+            pulumi.set(__self__, "signer_command", signer_command)
+        if signer_timeout is not None:
+            pulumi.set(__self__, "signer_timeout", signer_timeout)
+        if signer_token is not None:
+            pulumi.set(__self__, "signer_token", signer_token)
+        if signer_url is not None:
+            pulumi.set(__self__, "signer_url", signer_url)
         if skip_await is not None:
             pulumi.set(__self__, "skip_await", skip_await)
         if timeout is not None:
             pulumi.set(__self__, "timeout", timeout)
+        if update_timeout is not None:
+            pulumi.set(__self__, "update_timeout", update_timeout)
 
     @_builtins.property
     @pulumi.getter(name="chainId")
     def chain_id(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        Chain that must answer there. Without: whichever does. Environment: DCX_CHAIN_ID.
+        Chain that must answer there. Without: the one that the endpoints agree on. Environment: DCX_CHAIN_ID.
         """
         return pulumi.get(self, "chain_id")
 
@@ -77,10 +157,34 @@ class ProviderArgs:
         pulumi.set(self, "chain_id", value)
 
     @_builtins.property
+    @pulumi.getter(name="createTimeout")
+    def create_timeout(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        The same for creates alone. Default: `timeout`. Environment: DCX_CREATE_TIMEOUT.
+        """
+        return pulumi.get(self, "create_timeout")
+
+    @create_timeout.setter
+    def create_timeout(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "create_timeout", value)
+
+    @_builtins.property
+    @pulumi.getter(name="deleteTimeout")
+    def delete_timeout(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        The same for deletes alone. Default: `timeout`. Environment: DCX_DELETE_TIMEOUT.
+        """
+        return pulumi.get(self, "delete_timeout")
+
+    @delete_timeout.setter
+    def delete_timeout(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "delete_timeout", value)
+
+    @_builtins.property
     @pulumi.getter
     def endpoints(self) -> pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]:
         """
-        URLs of nodes of the exchange. Environment: DCX_ENDPOINTS, separated by commas.
+        URLs of nodes of the exchange, tried in this order. One that does not answer, lags behind the others or is of another chain is left for the next. Environment: DCX_ENDPOINTS, separated by commas.
         """
         return pulumi.get(self, "endpoints")
 
@@ -89,16 +193,124 @@ class ProviderArgs:
         pulumi.set(self, "endpoints", value)
 
     @_builtins.property
+    @pulumi.getter(name="feeGranter")
+    def fee_granter(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        Account that pays the fees of transactions; it has granted that to the one that deploys. Default: the account that deploys. Environment: DCX_FEE_GRANTER.
+        """
+        return pulumi.get(self, "fee_granter")
+
+    @fee_granter.setter
+    def fee_granter(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "fee_granter", value)
+
+    @_builtins.property
+    @pulumi.getter(name="gasAdjustment")
+    def gas_adjustment(self) -> pulumi.Input[Optional[_builtins.float]]:
+        """
+        The gas limit of a transaction is what it takes as things are, times this. Default: `1.4`. Environment: DCX_GAS_ADJUSTMENT.
+        """
+        return pulumi.get(self, "gas_adjustment")
+
+    @gas_adjustment.setter
+    def gas_adjustment(self, value: pulumi.Input[Optional[_builtins.float]]):
+        pulumi.set(self, "gas_adjustment", value)
+
+    @_builtins.property
+    @pulumi.getter(name="gasLimit")
+    def gas_limit(self) -> pulumi.Input[Optional[_builtins.float]]:
+        """
+        Gas limit of every transaction, in place of what it takes as things are. Environment: DCX_GAS_LIMIT.
+        """
+        return pulumi.get(self, "gas_limit")
+
+    @gas_limit.setter
+    def gas_limit(self, value: pulumi.Input[Optional[_builtins.float]]):
+        pulumi.set(self, "gas_limit", value)
+
+    @_builtins.property
+    @pulumi.getter(name="gasPrice")
+    def gas_price(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        Micro-units for a unit of gas, with or without the denomination. Default: the least that the exchange takes. Environment: DCX_GAS_PRICE.
+        """
+        return pulumi.get(self, "gas_price")
+
+    @gas_price.setter
+    def gas_price(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "gas_price", value)
+
+    @_builtins.property
     @pulumi.getter(name="keyFile")
     def key_file(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        The same as a file that dcx wrote. Environment: DCX_KEY_FILE.
+        The account that deploys, as the path of a key file, encrypted or not: see `dcx keys`. Environment: DCX_KEY_FILE.
         """
         return pulumi.get(self, "key_file")
 
     @key_file.setter
     def key_file(self, value: pulumi.Input[Optional[_builtins.str]]):
         pulumi.set(self, "key_file", value)
+
+    @_builtins.property
+    @pulumi.getter(name="keyFilePassword")
+    def key_file_password(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        Password of an encrypted key file, or the age identity (`AGE-SECRET-KEY-1…`) that it is encrypted to. Environment: DCX_KEY_FILE_PASSWORD.
+        """
+        return pulumi.get(self, "key_file_password")
+
+    @key_file_password.setter
+    def key_file_password(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "key_file_password", value)
+
+    @_builtins.property
+    @pulumi.getter(name="keyFilePasswordCommand")
+    def key_file_password_command(self) -> pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]:
+        """
+        A command, with its arguments, that prints that password as its first line. Environment: DCX_KEY_FILE_PASSWORD_COMMAND.
+        """
+        return pulumi.get(self, "key_file_password_command")
+
+    @key_file_password_command.setter
+    def key_file_password_command(self, value: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]):
+        pulumi.set(self, "key_file_password_command", value)
+
+    @_builtins.property
+    @pulumi.getter(name="maxCostPerMonth")
+    def max_cost_per_month(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        Tokens that all deployments of the program together may cost a month at most, by their maximum prices. A program that could cost more is refused before anything of it is changed. Default: no limit. Environment: DCX_MAX_COST_PER_MONTH.
+        """
+        return pulumi.get(self, "max_cost_per_month")
+
+    @max_cost_per_month.setter
+    def max_cost_per_month(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "max_cost_per_month", value)
+
+    @_builtins.property
+    @pulumi.getter(name="maxFee")
+    def max_fee(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        Tokens that one transaction may cost in fees at most: one that would cost more is not signed. Default: no limit. Environment: DCX_MAX_FEE.
+        """
+        return pulumi.get(self, "max_fee")
+
+    @max_fee.setter
+    def max_fee(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "max_fee", value)
+
+    @_builtins.property
+    @pulumi.getter(name="minimumIsolation")
+    def minimum_isolation(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        The weakest way in which a datacenter may keep workloads apart: `container`, `sandbox` (or containers) or `none`. Infrastructures require it of their datacenter by the attributes `isolation` or `isolated`; one that asks for less is refused. Default: what each infrastructure asks for. Environment: DCX_MINIMUM_ISOLATION.
+        """
+        return pulumi.get(self, "minimum_isolation")
+
+    @minimum_isolation.setter
+    def minimum_isolation(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "minimum_isolation", value)
 
     @_builtins.property
     @pulumi.getter
@@ -116,7 +328,7 @@ class ProviderArgs:
     @pulumi.getter
     def namespace(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        Keeps two stacks with the same resource names apart. Environment: DCX_NAMESPACE.
+        Keeps two stacks with the same project, name and resources apart. Default: empty. Environment: DCX_NAMESPACE.
         """
         return pulumi.get(self, "namespace")
 
@@ -128,7 +340,7 @@ class ProviderArgs:
     @pulumi.getter(name="namespaceKey")
     def namespace_key(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        For signers that never show their key. Environment: DCX_NAMESPACE_KEY.
+        What deployments are found again by and manifests are salted with: at least 32 characters, the same for the life of the deployments. Needed with `signerCommand` and `signerUrl`, and by a tenant and managers that change one deployment. Default: derived from the account's key. Environment: DCX_NAMESPACE_KEY.
         """
         return pulumi.get(self, "namespace_key")
 
@@ -140,7 +352,7 @@ class ProviderArgs:
     @pulumi.getter
     def network(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        Where to deploy: `embedded` (an exchange on this machine), `exchange` (at `endpoints`), or the URL of an exchange. Environment: DCX_NETWORK.
+        Where to deploy: `embedded` (an exchange on this machine), `exchange` (at `endpoints`), or the URL of an exchange. Default: `exchange` with `endpoints`, else `embedded`; where `CI` is set or a signer is configured it has to be said. Environment: DCX_NETWORK.
         """
         return pulumi.get(self, "network")
 
@@ -149,10 +361,22 @@ class ProviderArgs:
         pulumi.set(self, "network", value)
 
     @_builtins.property
+    @pulumi.getter
+    def patience(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        How long an exchange that does not answer is asked again, at one endpoint after the other with growing pauses, before what needed it fails. Default: `10s`. Environment: DCX_PATIENCE.
+        """
+        return pulumi.get(self, "patience")
+
+    @patience.setter
+    def patience(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "patience", value)
+
+    @_builtins.property
     @pulumi.getter(name="privateKey")
     def private_key(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        The same as 64 hexadecimal digits. Environment: DCX_PRIVATE_KEY.
+        The account that deploys, as 64 hexadecimal digits. Environment: DCX_PRIVATE_KEY.
         """
         return pulumi.get(self, "private_key")
 
@@ -161,10 +385,94 @@ class ProviderArgs:
         pulumi.set(self, "private_key", value)
 
     @_builtins.property
+    @pulumi.getter(name="signerAuthority")
+    def signer_authority(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        Certificate of the authority that vouches for `signerUrl`: PEM, or the path of a file with it. Default: the authorities that Node.js knows. Environment: DCX_SIGNER_AUTHORITY.
+        """
+        return pulumi.get(self, "signer_authority")
+
+    @signer_authority.setter
+    def signer_authority(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "signer_authority", value)
+
+    @_builtins.property
+    @pulumi.getter(name="signerCertificate")
+    def signer_certificate(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        Certificate that this client shows at `signerUrl`: PEM, or the path of a file with it. Environment: DCX_SIGNER_CERTIFICATE.
+        """
+        return pulumi.get(self, "signer_certificate")
+
+    @signer_certificate.setter
+    def signer_certificate(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "signer_certificate", value)
+
+    @_builtins.property
+    @pulumi.getter(name="signerCertificateKey")
+    def signer_certificate_key(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        Its key: PEM, or the path of a file with it. Environment: DCX_SIGNER_CERTIFICATE_KEY.
+        """
+        return pulumi.get(self, "signer_certificate_key")
+
+    @signer_certificate_key.setter
+    def signer_certificate_key(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "signer_certificate_key", value)
+
+    @_builtins.property
+    @pulumi.getter(name="signerCommand")
+    def signer_command(self) -> pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]:
+        """
+        A command, with its arguments, that signs for the account that deploys: see docs/external-signer.md. It is run without a shell. Needs `namespaceKey`. Environment: DCX_SIGNER_COMMAND.
+        """
+        return pulumi.get(self, "signer_command")
+
+    @signer_command.setter
+    def signer_command(self, value: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]):
+        pulumi.set(self, "signer_command", value)
+
+    @_builtins.property
+    @pulumi.getter(name="signerTimeout")
+    def signer_timeout(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        How long one signature may take: longer where a person has to confirm it. Default: `30s`. Environment: DCX_SIGNER_TIMEOUT.
+        """
+        return pulumi.get(self, "signer_timeout")
+
+    @signer_timeout.setter
+    def signer_timeout(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "signer_timeout", value)
+
+    @_builtins.property
+    @pulumi.getter(name="signerToken")
+    def signer_token(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        Bearer token for `signerUrl`. Environment: DCX_SIGNER_TOKEN.
+        """
+        return pulumi.get(self, "signer_token")
+
+    @signer_token.setter
+    def signer_token(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "signer_token", value)
+
+    @_builtins.property
+    @pulumi.getter(name="signerUrl")
+    def signer_url(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        An HTTPS URL that signs for the account that deploys: see docs/external-signer.md. Needs `namespaceKey`. Environment: DCX_SIGNER_URL.
+        """
+        return pulumi.get(self, "signer_url")
+
+    @signer_url.setter
+    def signer_url(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "signer_url", value)
+
+    @_builtins.property
     @pulumi.getter(name="skipAwait")
     def skip_await(self) -> pulumi.Input[Optional[_builtins.bool]]:
         """
-        Whether resources are done once their transaction is in a block.
+        Whether resources are done once their transaction is in a block. Default: `false`. Environment: DCX_SKIP_AWAIT.
         """
         return pulumi.get(self, "skip_await")
 
@@ -176,13 +484,25 @@ class ProviderArgs:
     @pulumi.getter
     def timeout(self) -> pulumi.Input[Optional[_builtins.str]]:
         """
-        How long a create, update or delete may take, such as `10m` (the default).
+        How long a create, update or delete may take where the resource does not say. Default: `10m`. Environment: DCX_TIMEOUT.
         """
         return pulumi.get(self, "timeout")
 
     @timeout.setter
     def timeout(self, value: pulumi.Input[Optional[_builtins.str]]):
         pulumi.set(self, "timeout", value)
+
+    @_builtins.property
+    @pulumi.getter(name="updateTimeout")
+    def update_timeout(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        The same for updates alone. Default: `timeout`. Environment: DCX_UPDATE_TIMEOUT.
+        """
+        return pulumi.get(self, "update_timeout")
+
+    @update_timeout.setter
+    def update_timeout(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "update_timeout", value)
 
 
 @pulumi.type_token("pulumi:providers:dcx")
@@ -192,31 +512,71 @@ class Provider(pulumi.ProviderResource):
                  resource_name: str,
                  opts: Optional[pulumi.ResourceOptions] = None,
                  chain_id: pulumi.Input[Optional[_builtins.str]] = None,
+                 create_timeout: pulumi.Input[Optional[_builtins.str]] = None,
+                 delete_timeout: pulumi.Input[Optional[_builtins.str]] = None,
                  endpoints: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
+                 fee_granter: pulumi.Input[Optional[_builtins.str]] = None,
+                 gas_adjustment: pulumi.Input[Optional[_builtins.float]] = None,
+                 gas_limit: pulumi.Input[Optional[_builtins.float]] = None,
+                 gas_price: pulumi.Input[Optional[_builtins.str]] = None,
                  key_file: pulumi.Input[Optional[_builtins.str]] = None,
+                 key_file_password: pulumi.Input[Optional[_builtins.str]] = None,
+                 key_file_password_command: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
+                 max_cost_per_month: pulumi.Input[Optional[_builtins.str]] = None,
+                 max_fee: pulumi.Input[Optional[_builtins.str]] = None,
+                 minimum_isolation: pulumi.Input[Optional[_builtins.str]] = None,
                  mnemonic: pulumi.Input[Optional[_builtins.str]] = None,
                  namespace: pulumi.Input[Optional[_builtins.str]] = None,
                  namespace_key: pulumi.Input[Optional[_builtins.str]] = None,
                  network: pulumi.Input[Optional[_builtins.str]] = None,
+                 patience: pulumi.Input[Optional[_builtins.str]] = None,
                  private_key: pulumi.Input[Optional[_builtins.str]] = None,
+                 signer_authority: pulumi.Input[Optional[_builtins.str]] = None,
+                 signer_certificate: pulumi.Input[Optional[_builtins.str]] = None,
+                 signer_certificate_key: pulumi.Input[Optional[_builtins.str]] = None,
+                 signer_command: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
+                 signer_timeout: pulumi.Input[Optional[_builtins.str]] = None,
+                 signer_token: pulumi.Input[Optional[_builtins.str]] = None,
+                 signer_url: pulumi.Input[Optional[_builtins.str]] = None,
                  skip_await: pulumi.Input[Optional[_builtins.bool]] = None,
                  timeout: pulumi.Input[Optional[_builtins.str]] = None,
+                 update_timeout: pulumi.Input[Optional[_builtins.str]] = None,
                  __props__=None):
         """
         Where resources are deployed, as whom, and how patiently.
 
         :param str resource_name: The name of the resource.
         :param pulumi.ResourceOptions opts: Options for the resource.
-        :param pulumi.Input[_builtins.str] chain_id: Chain that must answer there. Without: whichever does. Environment: DCX_CHAIN_ID.
-        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] endpoints: URLs of nodes of the exchange. Environment: DCX_ENDPOINTS, separated by commas.
-        :param pulumi.Input[_builtins.str] key_file: The same as a file that dcx wrote. Environment: DCX_KEY_FILE.
+        :param pulumi.Input[_builtins.str] chain_id: Chain that must answer there. Without: the one that the endpoints agree on. Environment: DCX_CHAIN_ID.
+        :param pulumi.Input[_builtins.str] create_timeout: The same for creates alone. Default: `timeout`. Environment: DCX_CREATE_TIMEOUT.
+        :param pulumi.Input[_builtins.str] delete_timeout: The same for deletes alone. Default: `timeout`. Environment: DCX_DELETE_TIMEOUT.
+        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] endpoints: URLs of nodes of the exchange, tried in this order. One that does not answer, lags behind the others or is of another chain is left for the next. Environment: DCX_ENDPOINTS, separated by commas.
+        :param pulumi.Input[_builtins.str] fee_granter: Account that pays the fees of transactions; it has granted that to the one that deploys. Default: the account that deploys. Environment: DCX_FEE_GRANTER.
+        :param pulumi.Input[_builtins.float] gas_adjustment: The gas limit of a transaction is what it takes as things are, times this. Default: `1.4`. Environment: DCX_GAS_ADJUSTMENT.
+        :param pulumi.Input[_builtins.float] gas_limit: Gas limit of every transaction, in place of what it takes as things are. Environment: DCX_GAS_LIMIT.
+        :param pulumi.Input[_builtins.str] gas_price: Micro-units for a unit of gas, with or without the denomination. Default: the least that the exchange takes. Environment: DCX_GAS_PRICE.
+        :param pulumi.Input[_builtins.str] key_file: The account that deploys, as the path of a key file, encrypted or not: see `dcx keys`. Environment: DCX_KEY_FILE.
+        :param pulumi.Input[_builtins.str] key_file_password: Password of an encrypted key file, or the age identity (`AGE-SECRET-KEY-1…`) that it is encrypted to. Environment: DCX_KEY_FILE_PASSWORD.
+        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] key_file_password_command: A command, with its arguments, that prints that password as its first line. Environment: DCX_KEY_FILE_PASSWORD_COMMAND.
+        :param pulumi.Input[_builtins.str] max_cost_per_month: Tokens that all deployments of the program together may cost a month at most, by their maximum prices. A program that could cost more is refused before anything of it is changed. Default: no limit. Environment: DCX_MAX_COST_PER_MONTH.
+        :param pulumi.Input[_builtins.str] max_fee: Tokens that one transaction may cost in fees at most: one that would cost more is not signed. Default: no limit. Environment: DCX_MAX_FEE.
+        :param pulumi.Input[_builtins.str] minimum_isolation: The weakest way in which a datacenter may keep workloads apart: `container`, `sandbox` (or containers) or `none`. Infrastructures require it of their datacenter by the attributes `isolation` or `isolated`; one that asks for less is refused. Default: what each infrastructure asks for. Environment: DCX_MINIMUM_ISOLATION.
         :param pulumi.Input[_builtins.str] mnemonic: The account that deploys, as 12 to 24 words. Environment: DCX_MNEMONIC.
-        :param pulumi.Input[_builtins.str] namespace: Keeps two stacks with the same resource names apart. Environment: DCX_NAMESPACE.
-        :param pulumi.Input[_builtins.str] namespace_key: For signers that never show their key. Environment: DCX_NAMESPACE_KEY.
-        :param pulumi.Input[_builtins.str] network: Where to deploy: `embedded` (an exchange on this machine), `exchange` (at `endpoints`), or the URL of an exchange. Environment: DCX_NETWORK.
-        :param pulumi.Input[_builtins.str] private_key: The same as 64 hexadecimal digits. Environment: DCX_PRIVATE_KEY.
-        :param pulumi.Input[_builtins.bool] skip_await: Whether resources are done once their transaction is in a block.
-        :param pulumi.Input[_builtins.str] timeout: How long a create, update or delete may take, such as `10m` (the default).
+        :param pulumi.Input[_builtins.str] namespace: Keeps two stacks with the same project, name and resources apart. Default: empty. Environment: DCX_NAMESPACE.
+        :param pulumi.Input[_builtins.str] namespace_key: What deployments are found again by and manifests are salted with: at least 32 characters, the same for the life of the deployments. Needed with `signerCommand` and `signerUrl`, and by a tenant and managers that change one deployment. Default: derived from the account's key. Environment: DCX_NAMESPACE_KEY.
+        :param pulumi.Input[_builtins.str] network: Where to deploy: `embedded` (an exchange on this machine), `exchange` (at `endpoints`), or the URL of an exchange. Default: `exchange` with `endpoints`, else `embedded`; where `CI` is set or a signer is configured it has to be said. Environment: DCX_NETWORK.
+        :param pulumi.Input[_builtins.str] patience: How long an exchange that does not answer is asked again, at one endpoint after the other with growing pauses, before what needed it fails. Default: `10s`. Environment: DCX_PATIENCE.
+        :param pulumi.Input[_builtins.str] private_key: The account that deploys, as 64 hexadecimal digits. Environment: DCX_PRIVATE_KEY.
+        :param pulumi.Input[_builtins.str] signer_authority: Certificate of the authority that vouches for `signerUrl`: PEM, or the path of a file with it. Default: the authorities that Node.js knows. Environment: DCX_SIGNER_AUTHORITY.
+        :param pulumi.Input[_builtins.str] signer_certificate: Certificate that this client shows at `signerUrl`: PEM, or the path of a file with it. Environment: DCX_SIGNER_CERTIFICATE.
+        :param pulumi.Input[_builtins.str] signer_certificate_key: Its key: PEM, or the path of a file with it. Environment: DCX_SIGNER_CERTIFICATE_KEY.
+        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] signer_command: A command, with its arguments, that signs for the account that deploys: see docs/external-signer.md. It is run without a shell. Needs `namespaceKey`. Environment: DCX_SIGNER_COMMAND.
+        :param pulumi.Input[_builtins.str] signer_timeout: How long one signature may take: longer where a person has to confirm it. Default: `30s`. Environment: DCX_SIGNER_TIMEOUT.
+        :param pulumi.Input[_builtins.str] signer_token: Bearer token for `signerUrl`. Environment: DCX_SIGNER_TOKEN.
+        :param pulumi.Input[_builtins.str] signer_url: An HTTPS URL that signs for the account that deploys: see docs/external-signer.md. Needs `namespaceKey`. Environment: DCX_SIGNER_URL.
+        :param pulumi.Input[_builtins.bool] skip_await: Whether resources are done once their transaction is in a block. Default: `false`. Environment: DCX_SKIP_AWAIT.
+        :param pulumi.Input[_builtins.str] timeout: How long a create, update or delete may take where the resource does not say. Default: `10m`. Environment: DCX_TIMEOUT.
+        :param pulumi.Input[_builtins.str] update_timeout: The same for updates alone. Default: `timeout`. Environment: DCX_UPDATE_TIMEOUT.
         """
         ...
     @overload
@@ -243,15 +603,35 @@ class Provider(pulumi.ProviderResource):
                  resource_name: str,
                  opts: Optional[pulumi.ResourceOptions] = None,
                  chain_id: pulumi.Input[Optional[_builtins.str]] = None,
+                 create_timeout: pulumi.Input[Optional[_builtins.str]] = None,
+                 delete_timeout: pulumi.Input[Optional[_builtins.str]] = None,
                  endpoints: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
+                 fee_granter: pulumi.Input[Optional[_builtins.str]] = None,
+                 gas_adjustment: pulumi.Input[Optional[_builtins.float]] = None,
+                 gas_limit: pulumi.Input[Optional[_builtins.float]] = None,
+                 gas_price: pulumi.Input[Optional[_builtins.str]] = None,
                  key_file: pulumi.Input[Optional[_builtins.str]] = None,
+                 key_file_password: pulumi.Input[Optional[_builtins.str]] = None,
+                 key_file_password_command: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
+                 max_cost_per_month: pulumi.Input[Optional[_builtins.str]] = None,
+                 max_fee: pulumi.Input[Optional[_builtins.str]] = None,
+                 minimum_isolation: pulumi.Input[Optional[_builtins.str]] = None,
                  mnemonic: pulumi.Input[Optional[_builtins.str]] = None,
                  namespace: pulumi.Input[Optional[_builtins.str]] = None,
                  namespace_key: pulumi.Input[Optional[_builtins.str]] = None,
                  network: pulumi.Input[Optional[_builtins.str]] = None,
+                 patience: pulumi.Input[Optional[_builtins.str]] = None,
                  private_key: pulumi.Input[Optional[_builtins.str]] = None,
+                 signer_authority: pulumi.Input[Optional[_builtins.str]] = None,
+                 signer_certificate: pulumi.Input[Optional[_builtins.str]] = None,
+                 signer_certificate_key: pulumi.Input[Optional[_builtins.str]] = None,
+                 signer_command: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
+                 signer_timeout: pulumi.Input[Optional[_builtins.str]] = None,
+                 signer_token: pulumi.Input[Optional[_builtins.str]] = None,
+                 signer_url: pulumi.Input[Optional[_builtins.str]] = None,
                  skip_await: pulumi.Input[Optional[_builtins.bool]] = None,
                  timeout: pulumi.Input[Optional[_builtins.str]] = None,
+                 update_timeout: pulumi.Input[Optional[_builtins.str]] = None,
                  __props__=None):
         opts = pulumi.ResourceOptions.merge(_utilities.get_resource_opts_defaults(), opts)
         if not isinstance(opts, pulumi.ResourceOptions):
@@ -262,15 +642,35 @@ class Provider(pulumi.ProviderResource):
             __props__ = ProviderArgs.__new__(ProviderArgs)
 
             __props__.__dict__["chain_id"] = chain_id
+            __props__.__dict__["create_timeout"] = create_timeout
+            __props__.__dict__["delete_timeout"] = delete_timeout
             __props__.__dict__["endpoints"] = pulumi.Output.from_input(endpoints).apply(pulumi.runtime.to_json) if endpoints is not None else None
+            __props__.__dict__["fee_granter"] = fee_granter
+            __props__.__dict__["gas_adjustment"] = pulumi.Output.from_input(gas_adjustment).apply(pulumi.runtime.to_json) if gas_adjustment is not None else None
+            __props__.__dict__["gas_limit"] = pulumi.Output.from_input(gas_limit).apply(pulumi.runtime.to_json) if gas_limit is not None else None
+            __props__.__dict__["gas_price"] = gas_price
             __props__.__dict__["key_file"] = key_file
+            __props__.__dict__["key_file_password"] = None if key_file_password is None else pulumi.Output.secret(key_file_password)
+            __props__.__dict__["key_file_password_command"] = pulumi.Output.from_input(key_file_password_command).apply(pulumi.runtime.to_json) if key_file_password_command is not None else None
+            __props__.__dict__["max_cost_per_month"] = max_cost_per_month
+            __props__.__dict__["max_fee"] = max_fee
+            __props__.__dict__["minimum_isolation"] = minimum_isolation
             __props__.__dict__["mnemonic"] = None if mnemonic is None else pulumi.Output.secret(mnemonic)
             __props__.__dict__["namespace"] = namespace
             __props__.__dict__["namespace_key"] = None if namespace_key is None else pulumi.Output.secret(namespace_key)
             __props__.__dict__["network"] = network
+            __props__.__dict__["patience"] = patience
             __props__.__dict__["private_key"] = None if private_key is None else pulumi.Output.secret(private_key)
+            __props__.__dict__["signer_authority"] = signer_authority
+            __props__.__dict__["signer_certificate"] = signer_certificate
+            __props__.__dict__["signer_certificate_key"] = None if signer_certificate_key is None else pulumi.Output.secret(signer_certificate_key)
+            __props__.__dict__["signer_command"] = pulumi.Output.from_input(signer_command).apply(pulumi.runtime.to_json) if signer_command is not None else None
+            __props__.__dict__["signer_timeout"] = signer_timeout
+            __props__.__dict__["signer_token"] = None if signer_token is None else pulumi.Output.secret(signer_token)
+            __props__.__dict__["signer_url"] = signer_url
             __props__.__dict__["skip_await"] = pulumi.Output.from_input(skip_await).apply(pulumi.runtime.to_json) if skip_await is not None else None
             __props__.__dict__["timeout"] = timeout
+            __props__.__dict__["update_timeout"] = update_timeout
         super(Provider, __self__).__init__(
             'dcx',
             resource_name,

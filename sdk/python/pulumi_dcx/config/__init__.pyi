@@ -16,17 +16,72 @@ from .. import _utilities
 
 chainId: Optional[str]
 """
-Chain that must answer there. Without: whichever does. Environment: DCX_CHAIN_ID.
+Chain that must answer there. Without: the one that the endpoints agree on. Environment: DCX_CHAIN_ID.
+"""
+
+createTimeout: Optional[str]
+"""
+The same for creates alone. Default: `timeout`. Environment: DCX_CREATE_TIMEOUT.
+"""
+
+deleteTimeout: Optional[str]
+"""
+The same for deletes alone. Default: `timeout`. Environment: DCX_DELETE_TIMEOUT.
 """
 
 endpoints: Optional[str]
 """
-URLs of nodes of the exchange. Environment: DCX_ENDPOINTS, separated by commas.
+URLs of nodes of the exchange, tried in this order. One that does not answer, lags behind the others or is of another chain is left for the next. Environment: DCX_ENDPOINTS, separated by commas.
+"""
+
+feeGranter: Optional[str]
+"""
+Account that pays the fees of transactions; it has granted that to the one that deploys. Default: the account that deploys. Environment: DCX_FEE_GRANTER.
+"""
+
+gasAdjustment: Optional[float]
+"""
+The gas limit of a transaction is what it takes as things are, times this. Default: `1.4`. Environment: DCX_GAS_ADJUSTMENT.
+"""
+
+gasLimit: Optional[float]
+"""
+Gas limit of every transaction, in place of what it takes as things are. Environment: DCX_GAS_LIMIT.
+"""
+
+gasPrice: Optional[str]
+"""
+Micro-units for a unit of gas, with or without the denomination. Default: the least that the exchange takes. Environment: DCX_GAS_PRICE.
 """
 
 keyFile: Optional[str]
 """
-The same as a file that dcx wrote. Environment: DCX_KEY_FILE.
+The account that deploys, as the path of a key file, encrypted or not: see `dcx keys`. Environment: DCX_KEY_FILE.
+"""
+
+keyFilePassword: Optional[str]
+"""
+Password of an encrypted key file, or the age identity (`AGE-SECRET-KEY-1…`) that it is encrypted to. Environment: DCX_KEY_FILE_PASSWORD.
+"""
+
+keyFilePasswordCommand: Optional[str]
+"""
+A command, with its arguments, that prints that password as its first line. Environment: DCX_KEY_FILE_PASSWORD_COMMAND.
+"""
+
+maxCostPerMonth: Optional[str]
+"""
+Tokens that all deployments of the program together may cost a month at most, by their maximum prices. A program that could cost more is refused before anything of it is changed. Default: no limit. Environment: DCX_MAX_COST_PER_MONTH.
+"""
+
+maxFee: Optional[str]
+"""
+Tokens that one transaction may cost in fees at most: one that would cost more is not signed. Default: no limit. Environment: DCX_MAX_FEE.
+"""
+
+minimumIsolation: Optional[str]
+"""
+The weakest way in which a datacenter may keep workloads apart: `container`, `sandbox` (or containers) or `none`. Infrastructures require it of their datacenter by the attributes `isolation` or `isolated`; one that asks for less is refused. Default: what each infrastructure asks for. Environment: DCX_MINIMUM_ISOLATION.
 """
 
 mnemonic: Optional[str]
@@ -36,31 +91,76 @@ The account that deploys, as 12 to 24 words. Environment: DCX_MNEMONIC.
 
 namespace: Optional[str]
 """
-Keeps two stacks with the same resource names apart. Environment: DCX_NAMESPACE.
+Keeps two stacks with the same project, name and resources apart. Default: empty. Environment: DCX_NAMESPACE.
 """
 
 namespaceKey: Optional[str]
 """
-For signers that never show their key. Environment: DCX_NAMESPACE_KEY.
+What deployments are found again by and manifests are salted with: at least 32 characters, the same for the life of the deployments. Needed with `signerCommand` and `signerUrl`, and by a tenant and managers that change one deployment. Default: derived from the account's key. Environment: DCX_NAMESPACE_KEY.
 """
 
 network: Optional[str]
 """
-Where to deploy: `embedded` (an exchange on this machine), `exchange` (at `endpoints`), or the URL of an exchange. Environment: DCX_NETWORK.
+Where to deploy: `embedded` (an exchange on this machine), `exchange` (at `endpoints`), or the URL of an exchange. Default: `exchange` with `endpoints`, else `embedded`; where `CI` is set or a signer is configured it has to be said. Environment: DCX_NETWORK.
+"""
+
+patience: Optional[str]
+"""
+How long an exchange that does not answer is asked again, at one endpoint after the other with growing pauses, before what needed it fails. Default: `10s`. Environment: DCX_PATIENCE.
 """
 
 privateKey: Optional[str]
 """
-The same as 64 hexadecimal digits. Environment: DCX_PRIVATE_KEY.
+The account that deploys, as 64 hexadecimal digits. Environment: DCX_PRIVATE_KEY.
+"""
+
+signerAuthority: Optional[str]
+"""
+Certificate of the authority that vouches for `signerUrl`: PEM, or the path of a file with it. Default: the authorities that Node.js knows. Environment: DCX_SIGNER_AUTHORITY.
+"""
+
+signerCertificate: Optional[str]
+"""
+Certificate that this client shows at `signerUrl`: PEM, or the path of a file with it. Environment: DCX_SIGNER_CERTIFICATE.
+"""
+
+signerCertificateKey: Optional[str]
+"""
+Its key: PEM, or the path of a file with it. Environment: DCX_SIGNER_CERTIFICATE_KEY.
+"""
+
+signerCommand: Optional[str]
+"""
+A command, with its arguments, that signs for the account that deploys: see docs/external-signer.md. It is run without a shell. Needs `namespaceKey`. Environment: DCX_SIGNER_COMMAND.
+"""
+
+signerTimeout: Optional[str]
+"""
+How long one signature may take: longer where a person has to confirm it. Default: `30s`. Environment: DCX_SIGNER_TIMEOUT.
+"""
+
+signerToken: Optional[str]
+"""
+Bearer token for `signerUrl`. Environment: DCX_SIGNER_TOKEN.
+"""
+
+signerUrl: Optional[str]
+"""
+An HTTPS URL that signs for the account that deploys: see docs/external-signer.md. Needs `namespaceKey`. Environment: DCX_SIGNER_URL.
 """
 
 skipAwait: Optional[bool]
 """
-Whether resources are done once their transaction is in a block.
+Whether resources are done once their transaction is in a block. Default: `false`. Environment: DCX_SKIP_AWAIT.
 """
 
 timeout: Optional[str]
 """
-How long a create, update or delete may take, such as `10m` (the default).
+How long a create, update or delete may take where the resource does not say. Default: `10m`. Environment: DCX_TIMEOUT.
+"""
+
+updateTimeout: Optional[str]
+"""
+The same for updates alone. Default: `timeout`. Environment: DCX_UPDATE_TIMEOUT.
 """
 

@@ -23,23 +23,100 @@ class _ExportableConfig(types.ModuleType):
     @_builtins.property
     def chain_id(self) -> Optional[str]:
         """
-        Chain that must answer there. Without: whichever does. Environment: DCX_CHAIN_ID.
+        Chain that must answer there. Without: the one that the endpoints agree on. Environment: DCX_CHAIN_ID.
         """
         return __config__.get('chainId')
 
     @_builtins.property
+    def create_timeout(self) -> Optional[str]:
+        """
+        The same for creates alone. Default: `timeout`. Environment: DCX_CREATE_TIMEOUT.
+        """
+        return __config__.get('createTimeout')
+
+    @_builtins.property
+    def delete_timeout(self) -> Optional[str]:
+        """
+        The same for deletes alone. Default: `timeout`. Environment: DCX_DELETE_TIMEOUT.
+        """
+        return __config__.get('deleteTimeout')
+
+    @_builtins.property
     def endpoints(self) -> Optional[str]:
         """
-        URLs of nodes of the exchange. Environment: DCX_ENDPOINTS, separated by commas.
+        URLs of nodes of the exchange, tried in this order. One that does not answer, lags behind the others or is of another chain is left for the next. Environment: DCX_ENDPOINTS, separated by commas.
         """
         return __config__.get('endpoints')
 
     @_builtins.property
+    def fee_granter(self) -> Optional[str]:
+        """
+        Account that pays the fees of transactions; it has granted that to the one that deploys. Default: the account that deploys. Environment: DCX_FEE_GRANTER.
+        """
+        return __config__.get('feeGranter')
+
+    @_builtins.property
+    def gas_adjustment(self) -> Optional[float]:
+        """
+        The gas limit of a transaction is what it takes as things are, times this. Default: `1.4`. Environment: DCX_GAS_ADJUSTMENT.
+        """
+        return __config__.get_float('gasAdjustment')
+
+    @_builtins.property
+    def gas_limit(self) -> Optional[float]:
+        """
+        Gas limit of every transaction, in place of what it takes as things are. Environment: DCX_GAS_LIMIT.
+        """
+        return __config__.get_float('gasLimit')
+
+    @_builtins.property
+    def gas_price(self) -> Optional[str]:
+        """
+        Micro-units for a unit of gas, with or without the denomination. Default: the least that the exchange takes. Environment: DCX_GAS_PRICE.
+        """
+        return __config__.get('gasPrice')
+
+    @_builtins.property
     def key_file(self) -> Optional[str]:
         """
-        The same as a file that dcx wrote. Environment: DCX_KEY_FILE.
+        The account that deploys, as the path of a key file, encrypted or not: see `dcx keys`. Environment: DCX_KEY_FILE.
         """
         return __config__.get('keyFile')
+
+    @_builtins.property
+    def key_file_password(self) -> Optional[str]:
+        """
+        Password of an encrypted key file, or the age identity (`AGE-SECRET-KEY-1…`) that it is encrypted to. Environment: DCX_KEY_FILE_PASSWORD.
+        """
+        return __config__.get('keyFilePassword')
+
+    @_builtins.property
+    def key_file_password_command(self) -> Optional[str]:
+        """
+        A command, with its arguments, that prints that password as its first line. Environment: DCX_KEY_FILE_PASSWORD_COMMAND.
+        """
+        return __config__.get('keyFilePasswordCommand')
+
+    @_builtins.property
+    def max_cost_per_month(self) -> Optional[str]:
+        """
+        Tokens that all deployments of the program together may cost a month at most, by their maximum prices. A program that could cost more is refused before anything of it is changed. Default: no limit. Environment: DCX_MAX_COST_PER_MONTH.
+        """
+        return __config__.get('maxCostPerMonth')
+
+    @_builtins.property
+    def max_fee(self) -> Optional[str]:
+        """
+        Tokens that one transaction may cost in fees at most: one that would cost more is not signed. Default: no limit. Environment: DCX_MAX_FEE.
+        """
+        return __config__.get('maxFee')
+
+    @_builtins.property
+    def minimum_isolation(self) -> Optional[str]:
+        """
+        The weakest way in which a datacenter may keep workloads apart: `container`, `sandbox` (or containers) or `none`. Infrastructures require it of their datacenter by the attributes `isolation` or `isolated`; one that asks for less is refused. Default: what each infrastructure asks for. Environment: DCX_MINIMUM_ISOLATION.
+        """
+        return __config__.get('minimumIsolation')
 
     @_builtins.property
     def mnemonic(self) -> Optional[str]:
@@ -51,42 +128,105 @@ class _ExportableConfig(types.ModuleType):
     @_builtins.property
     def namespace(self) -> Optional[str]:
         """
-        Keeps two stacks with the same resource names apart. Environment: DCX_NAMESPACE.
+        Keeps two stacks with the same project, name and resources apart. Default: empty. Environment: DCX_NAMESPACE.
         """
         return __config__.get('namespace')
 
     @_builtins.property
     def namespace_key(self) -> Optional[str]:
         """
-        For signers that never show their key. Environment: DCX_NAMESPACE_KEY.
+        What deployments are found again by and manifests are salted with: at least 32 characters, the same for the life of the deployments. Needed with `signerCommand` and `signerUrl`, and by a tenant and managers that change one deployment. Default: derived from the account's key. Environment: DCX_NAMESPACE_KEY.
         """
         return __config__.get('namespaceKey')
 
     @_builtins.property
     def network(self) -> Optional[str]:
         """
-        Where to deploy: `embedded` (an exchange on this machine), `exchange` (at `endpoints`), or the URL of an exchange. Environment: DCX_NETWORK.
+        Where to deploy: `embedded` (an exchange on this machine), `exchange` (at `endpoints`), or the URL of an exchange. Default: `exchange` with `endpoints`, else `embedded`; where `CI` is set or a signer is configured it has to be said. Environment: DCX_NETWORK.
         """
         return __config__.get('network')
 
     @_builtins.property
+    def patience(self) -> Optional[str]:
+        """
+        How long an exchange that does not answer is asked again, at one endpoint after the other with growing pauses, before what needed it fails. Default: `10s`. Environment: DCX_PATIENCE.
+        """
+        return __config__.get('patience')
+
+    @_builtins.property
     def private_key(self) -> Optional[str]:
         """
-        The same as 64 hexadecimal digits. Environment: DCX_PRIVATE_KEY.
+        The account that deploys, as 64 hexadecimal digits. Environment: DCX_PRIVATE_KEY.
         """
         return __config__.get('privateKey')
 
     @_builtins.property
+    def signer_authority(self) -> Optional[str]:
+        """
+        Certificate of the authority that vouches for `signerUrl`: PEM, or the path of a file with it. Default: the authorities that Node.js knows. Environment: DCX_SIGNER_AUTHORITY.
+        """
+        return __config__.get('signerAuthority')
+
+    @_builtins.property
+    def signer_certificate(self) -> Optional[str]:
+        """
+        Certificate that this client shows at `signerUrl`: PEM, or the path of a file with it. Environment: DCX_SIGNER_CERTIFICATE.
+        """
+        return __config__.get('signerCertificate')
+
+    @_builtins.property
+    def signer_certificate_key(self) -> Optional[str]:
+        """
+        Its key: PEM, or the path of a file with it. Environment: DCX_SIGNER_CERTIFICATE_KEY.
+        """
+        return __config__.get('signerCertificateKey')
+
+    @_builtins.property
+    def signer_command(self) -> Optional[str]:
+        """
+        A command, with its arguments, that signs for the account that deploys: see docs/external-signer.md. It is run without a shell. Needs `namespaceKey`. Environment: DCX_SIGNER_COMMAND.
+        """
+        return __config__.get('signerCommand')
+
+    @_builtins.property
+    def signer_timeout(self) -> Optional[str]:
+        """
+        How long one signature may take: longer where a person has to confirm it. Default: `30s`. Environment: DCX_SIGNER_TIMEOUT.
+        """
+        return __config__.get('signerTimeout')
+
+    @_builtins.property
+    def signer_token(self) -> Optional[str]:
+        """
+        Bearer token for `signerUrl`. Environment: DCX_SIGNER_TOKEN.
+        """
+        return __config__.get('signerToken')
+
+    @_builtins.property
+    def signer_url(self) -> Optional[str]:
+        """
+        An HTTPS URL that signs for the account that deploys: see docs/external-signer.md. Needs `namespaceKey`. Environment: DCX_SIGNER_URL.
+        """
+        return __config__.get('signerUrl')
+
+    @_builtins.property
     def skip_await(self) -> Optional[bool]:
         """
-        Whether resources are done once their transaction is in a block.
+        Whether resources are done once their transaction is in a block. Default: `false`. Environment: DCX_SKIP_AWAIT.
         """
         return __config__.get_bool('skipAwait')
 
     @_builtins.property
     def timeout(self) -> Optional[str]:
         """
-        How long a create, update or delete may take, such as `10m` (the default).
+        How long a create, update or delete may take where the resource does not say. Default: `10m`. Environment: DCX_TIMEOUT.
         """
         return __config__.get('timeout')
+
+    @_builtins.property
+    def update_timeout(self) -> Optional[str]:
+        """
+        The same for updates alone. Default: `timeout`. Environment: DCX_UPDATE_TIMEOUT.
+        """
+        return __config__.get('updateTimeout')
 

@@ -6,6 +6,7 @@ package dcx.sdk;
 import com.pulumi.core.TypeShape;
 import com.pulumi.core.internal.Codegen;
 import java.lang.Boolean;
+import java.lang.Double;
 import java.lang.String;
 import java.util.List;
 import java.util.Optional;
@@ -14,25 +15,102 @@ public final class Config {
 
     private static final com.pulumi.Config config = com.pulumi.Config.of("dcx");
 /**
- * Chain that must answer there. Without: whichever does. Environment: DCX_CHAIN_ID.
+ * Chain that must answer there. Without: the one that the endpoints agree on. Environment: DCX_CHAIN_ID.
  * 
  */
     public Optional<String> chainId() {
         return Codegen.stringProp("chainId").config(config).get();
     }
 /**
- * URLs of nodes of the exchange. Environment: DCX_ENDPOINTS, separated by commas.
+ * The same for creates alone. Default: `timeout`. Environment: DCX_CREATE_TIMEOUT.
+ * 
+ */
+    public Optional<String> createTimeout() {
+        return Codegen.stringProp("createTimeout").config(config).get();
+    }
+/**
+ * The same for deletes alone. Default: `timeout`. Environment: DCX_DELETE_TIMEOUT.
+ * 
+ */
+    public Optional<String> deleteTimeout() {
+        return Codegen.stringProp("deleteTimeout").config(config).get();
+    }
+/**
+ * URLs of nodes of the exchange, tried in this order. One that does not answer, lags behind the others or is of another chain is left for the next. Environment: DCX_ENDPOINTS, separated by commas.
  * 
  */
     public Optional<List<String>> endpoints() {
         return Codegen.objectProp("endpoints", TypeShape.<List<String>>builder(List.class).addParameter(String.class).build()).config(config).get();
     }
 /**
- * The same as a file that dcx wrote. Environment: DCX_KEY_FILE.
+ * Account that pays the fees of transactions; it has granted that to the one that deploys. Default: the account that deploys. Environment: DCX_FEE_GRANTER.
+ * 
+ */
+    public Optional<String> feeGranter() {
+        return Codegen.stringProp("feeGranter").config(config).get();
+    }
+/**
+ * The gas limit of a transaction is what it takes as things are, times this. Default: `1.4`. Environment: DCX_GAS_ADJUSTMENT.
+ * 
+ */
+    public Optional<Double> gasAdjustment() {
+        return Codegen.doubleProp("gasAdjustment").config(config).get();
+    }
+/**
+ * Gas limit of every transaction, in place of what it takes as things are. Environment: DCX_GAS_LIMIT.
+ * 
+ */
+    public Optional<Double> gasLimit() {
+        return Codegen.doubleProp("gasLimit").config(config).get();
+    }
+/**
+ * Micro-units for a unit of gas, with or without the denomination. Default: the least that the exchange takes. Environment: DCX_GAS_PRICE.
+ * 
+ */
+    public Optional<String> gasPrice() {
+        return Codegen.stringProp("gasPrice").config(config).get();
+    }
+/**
+ * The account that deploys, as the path of a key file, encrypted or not: see `dcx keys`. Environment: DCX_KEY_FILE.
  * 
  */
     public Optional<String> keyFile() {
         return Codegen.stringProp("keyFile").config(config).get();
+    }
+/**
+ * Password of an encrypted key file, or the age identity (`AGE-SECRET-KEY-1…`) that it is encrypted to. Environment: DCX_KEY_FILE_PASSWORD.
+ * 
+ */
+    public Optional<String> keyFilePassword() {
+        return Codegen.stringProp("keyFilePassword").config(config).get();
+    }
+/**
+ * A command, with its arguments, that prints that password as its first line. Environment: DCX_KEY_FILE_PASSWORD_COMMAND.
+ * 
+ */
+    public Optional<List<String>> keyFilePasswordCommand() {
+        return Codegen.objectProp("keyFilePasswordCommand", TypeShape.<List<String>>builder(List.class).addParameter(String.class).build()).config(config).get();
+    }
+/**
+ * Tokens that all deployments of the program together may cost a month at most, by their maximum prices. A program that could cost more is refused before anything of it is changed. Default: no limit. Environment: DCX_MAX_COST_PER_MONTH.
+ * 
+ */
+    public Optional<String> maxCostPerMonth() {
+        return Codegen.stringProp("maxCostPerMonth").config(config).get();
+    }
+/**
+ * Tokens that one transaction may cost in fees at most: one that would cost more is not signed. Default: no limit. Environment: DCX_MAX_FEE.
+ * 
+ */
+    public Optional<String> maxFee() {
+        return Codegen.stringProp("maxFee").config(config).get();
+    }
+/**
+ * The weakest way in which a datacenter may keep workloads apart: `container`, `sandbox` (or containers) or `none`. Infrastructures require it of their datacenter by the attributes `isolation` or `isolated`; one that asks for less is refused. Default: what each infrastructure asks for. Environment: DCX_MINIMUM_ISOLATION.
+ * 
+ */
+    public Optional<String> minimumIsolation() {
+        return Codegen.stringProp("minimumIsolation").config(config).get();
     }
 /**
  * The account that deploys, as 12 to 24 words. Environment: DCX_MNEMONIC.
@@ -42,45 +120,108 @@ public final class Config {
         return Codegen.stringProp("mnemonic").config(config).get();
     }
 /**
- * Keeps two stacks with the same resource names apart. Environment: DCX_NAMESPACE.
+ * Keeps two stacks with the same project, name and resources apart. Default: empty. Environment: DCX_NAMESPACE.
  * 
  */
     public Optional<String> namespace() {
         return Codegen.stringProp("namespace").config(config).get();
     }
 /**
- * For signers that never show their key. Environment: DCX_NAMESPACE_KEY.
+ * What deployments are found again by and manifests are salted with: at least 32 characters, the same for the life of the deployments. Needed with `signerCommand` and `signerUrl`, and by a tenant and managers that change one deployment. Default: derived from the account&#39;s key. Environment: DCX_NAMESPACE_KEY.
  * 
  */
     public Optional<String> namespaceKey() {
         return Codegen.stringProp("namespaceKey").config(config).get();
     }
 /**
- * Where to deploy: `embedded` (an exchange on this machine), `exchange` (at `endpoints`), or the URL of an exchange. Environment: DCX_NETWORK.
+ * Where to deploy: `embedded` (an exchange on this machine), `exchange` (at `endpoints`), or the URL of an exchange. Default: `exchange` with `endpoints`, else `embedded`; where `CI` is set or a signer is configured it has to be said. Environment: DCX_NETWORK.
  * 
  */
     public Optional<String> network() {
         return Codegen.stringProp("network").config(config).get();
     }
 /**
- * The same as 64 hexadecimal digits. Environment: DCX_PRIVATE_KEY.
+ * How long an exchange that does not answer is asked again, at one endpoint after the other with growing pauses, before what needed it fails. Default: `10s`. Environment: DCX_PATIENCE.
+ * 
+ */
+    public Optional<String> patience() {
+        return Codegen.stringProp("patience").config(config).get();
+    }
+/**
+ * The account that deploys, as 64 hexadecimal digits. Environment: DCX_PRIVATE_KEY.
  * 
  */
     public Optional<String> privateKey() {
         return Codegen.stringProp("privateKey").config(config).get();
     }
 /**
- * Whether resources are done once their transaction is in a block.
+ * Certificate of the authority that vouches for `signerUrl`: PEM, or the path of a file with it. Default: the authorities that Node.js knows. Environment: DCX_SIGNER_AUTHORITY.
+ * 
+ */
+    public Optional<String> signerAuthority() {
+        return Codegen.stringProp("signerAuthority").config(config).get();
+    }
+/**
+ * Certificate that this client shows at `signerUrl`: PEM, or the path of a file with it. Environment: DCX_SIGNER_CERTIFICATE.
+ * 
+ */
+    public Optional<String> signerCertificate() {
+        return Codegen.stringProp("signerCertificate").config(config).get();
+    }
+/**
+ * Its key: PEM, or the path of a file with it. Environment: DCX_SIGNER_CERTIFICATE_KEY.
+ * 
+ */
+    public Optional<String> signerCertificateKey() {
+        return Codegen.stringProp("signerCertificateKey").config(config).get();
+    }
+/**
+ * A command, with its arguments, that signs for the account that deploys: see docs/external-signer.md. It is run without a shell. Needs `namespaceKey`. Environment: DCX_SIGNER_COMMAND.
+ * 
+ */
+    public Optional<List<String>> signerCommand() {
+        return Codegen.objectProp("signerCommand", TypeShape.<List<String>>builder(List.class).addParameter(String.class).build()).config(config).get();
+    }
+/**
+ * How long one signature may take: longer where a person has to confirm it. Default: `30s`. Environment: DCX_SIGNER_TIMEOUT.
+ * 
+ */
+    public Optional<String> signerTimeout() {
+        return Codegen.stringProp("signerTimeout").config(config).get();
+    }
+/**
+ * Bearer token for `signerUrl`. Environment: DCX_SIGNER_TOKEN.
+ * 
+ */
+    public Optional<String> signerToken() {
+        return Codegen.stringProp("signerToken").config(config).get();
+    }
+/**
+ * An HTTPS URL that signs for the account that deploys: see docs/external-signer.md. Needs `namespaceKey`. Environment: DCX_SIGNER_URL.
+ * 
+ */
+    public Optional<String> signerUrl() {
+        return Codegen.stringProp("signerUrl").config(config).get();
+    }
+/**
+ * Whether resources are done once their transaction is in a block. Default: `false`. Environment: DCX_SKIP_AWAIT.
  * 
  */
     public Optional<Boolean> skipAwait() {
         return Codegen.booleanProp("skipAwait").config(config).get();
     }
 /**
- * How long a create, update or delete may take, such as `10m` (the default).
+ * How long a create, update or delete may take where the resource does not say. Default: `10m`. Environment: DCX_TIMEOUT.
  * 
  */
     public Optional<String> timeout() {
         return Codegen.stringProp("timeout").config(config).get();
+    }
+/**
+ * The same for updates alone. Default: `timeout`. Environment: DCX_UPDATE_TIMEOUT.
+ * 
+ */
+    public Optional<String> updateTimeout() {
+        return Codegen.stringProp("updateTimeout").config(config).get();
     }
 }

@@ -6,6 +6,7 @@ package dcx.sdk;
 import com.pulumi.core.Output;
 import com.pulumi.core.annotations.Import;
 import java.lang.Boolean;
+import java.lang.Double;
 import java.lang.String;
 import java.util.List;
 import java.util.Objects;
@@ -18,14 +19,14 @@ public final class ProviderArgs extends com.pulumi.resources.ResourceArgs {
     public static final ProviderArgs Empty = new ProviderArgs();
 
     /**
-     * Chain that must answer there. Without: whichever does. Environment: DCX_CHAIN_ID.
+     * Chain that must answer there. Without: the one that the endpoints agree on. Environment: DCX_CHAIN_ID.
      * 
      */
     @Import(name="chainId")
     private @Nullable Output<String> chainId;
 
     /**
-     * @return Chain that must answer there. Without: whichever does. Environment: DCX_CHAIN_ID.
+     * @return Chain that must answer there. Without: the one that the endpoints agree on. Environment: DCX_CHAIN_ID.
      * 
      */
     public Optional<Output<String>> chainId() {
@@ -33,14 +34,44 @@ public final class ProviderArgs extends com.pulumi.resources.ResourceArgs {
     }
 
     /**
-     * URLs of nodes of the exchange. Environment: DCX_ENDPOINTS, separated by commas.
+     * The same for creates alone. Default: `timeout`. Environment: DCX_CREATE_TIMEOUT.
+     * 
+     */
+    @Import(name="createTimeout")
+    private @Nullable Output<String> createTimeout;
+
+    /**
+     * @return The same for creates alone. Default: `timeout`. Environment: DCX_CREATE_TIMEOUT.
+     * 
+     */
+    public Optional<Output<String>> createTimeout() {
+        return Optional.ofNullable(this.createTimeout);
+    }
+
+    /**
+     * The same for deletes alone. Default: `timeout`. Environment: DCX_DELETE_TIMEOUT.
+     * 
+     */
+    @Import(name="deleteTimeout")
+    private @Nullable Output<String> deleteTimeout;
+
+    /**
+     * @return The same for deletes alone. Default: `timeout`. Environment: DCX_DELETE_TIMEOUT.
+     * 
+     */
+    public Optional<Output<String>> deleteTimeout() {
+        return Optional.ofNullable(this.deleteTimeout);
+    }
+
+    /**
+     * URLs of nodes of the exchange, tried in this order. One that does not answer, lags behind the others or is of another chain is left for the next. Environment: DCX_ENDPOINTS, separated by commas.
      * 
      */
     @Import(name="endpoints", json=true)
     private @Nullable Output<List<String>> endpoints;
 
     /**
-     * @return URLs of nodes of the exchange. Environment: DCX_ENDPOINTS, separated by commas.
+     * @return URLs of nodes of the exchange, tried in this order. One that does not answer, lags behind the others or is of another chain is left for the next. Environment: DCX_ENDPOINTS, separated by commas.
      * 
      */
     public Optional<Output<List<String>>> endpoints() {
@@ -48,18 +79,153 @@ public final class ProviderArgs extends com.pulumi.resources.ResourceArgs {
     }
 
     /**
-     * The same as a file that dcx wrote. Environment: DCX_KEY_FILE.
+     * Account that pays the fees of transactions; it has granted that to the one that deploys. Default: the account that deploys. Environment: DCX_FEE_GRANTER.
+     * 
+     */
+    @Import(name="feeGranter")
+    private @Nullable Output<String> feeGranter;
+
+    /**
+     * @return Account that pays the fees of transactions; it has granted that to the one that deploys. Default: the account that deploys. Environment: DCX_FEE_GRANTER.
+     * 
+     */
+    public Optional<Output<String>> feeGranter() {
+        return Optional.ofNullable(this.feeGranter);
+    }
+
+    /**
+     * The gas limit of a transaction is what it takes as things are, times this. Default: `1.4`. Environment: DCX_GAS_ADJUSTMENT.
+     * 
+     */
+    @Import(name="gasAdjustment", json=true)
+    private @Nullable Output<Double> gasAdjustment;
+
+    /**
+     * @return The gas limit of a transaction is what it takes as things are, times this. Default: `1.4`. Environment: DCX_GAS_ADJUSTMENT.
+     * 
+     */
+    public Optional<Output<Double>> gasAdjustment() {
+        return Optional.ofNullable(this.gasAdjustment);
+    }
+
+    /**
+     * Gas limit of every transaction, in place of what it takes as things are. Environment: DCX_GAS_LIMIT.
+     * 
+     */
+    @Import(name="gasLimit", json=true)
+    private @Nullable Output<Double> gasLimit;
+
+    /**
+     * @return Gas limit of every transaction, in place of what it takes as things are. Environment: DCX_GAS_LIMIT.
+     * 
+     */
+    public Optional<Output<Double>> gasLimit() {
+        return Optional.ofNullable(this.gasLimit);
+    }
+
+    /**
+     * Micro-units for a unit of gas, with or without the denomination. Default: the least that the exchange takes. Environment: DCX_GAS_PRICE.
+     * 
+     */
+    @Import(name="gasPrice")
+    private @Nullable Output<String> gasPrice;
+
+    /**
+     * @return Micro-units for a unit of gas, with or without the denomination. Default: the least that the exchange takes. Environment: DCX_GAS_PRICE.
+     * 
+     */
+    public Optional<Output<String>> gasPrice() {
+        return Optional.ofNullable(this.gasPrice);
+    }
+
+    /**
+     * The account that deploys, as the path of a key file, encrypted or not: see `dcx keys`. Environment: DCX_KEY_FILE.
      * 
      */
     @Import(name="keyFile")
     private @Nullable Output<String> keyFile;
 
     /**
-     * @return The same as a file that dcx wrote. Environment: DCX_KEY_FILE.
+     * @return The account that deploys, as the path of a key file, encrypted or not: see `dcx keys`. Environment: DCX_KEY_FILE.
      * 
      */
     public Optional<Output<String>> keyFile() {
         return Optional.ofNullable(this.keyFile);
+    }
+
+    /**
+     * Password of an encrypted key file, or the age identity (`AGE-SECRET-KEY-1…`) that it is encrypted to. Environment: DCX_KEY_FILE_PASSWORD.
+     * 
+     */
+    @Import(name="keyFilePassword")
+    private @Nullable Output<String> keyFilePassword;
+
+    /**
+     * @return Password of an encrypted key file, or the age identity (`AGE-SECRET-KEY-1…`) that it is encrypted to. Environment: DCX_KEY_FILE_PASSWORD.
+     * 
+     */
+    public Optional<Output<String>> keyFilePassword() {
+        return Optional.ofNullable(this.keyFilePassword);
+    }
+
+    /**
+     * A command, with its arguments, that prints that password as its first line. Environment: DCX_KEY_FILE_PASSWORD_COMMAND.
+     * 
+     */
+    @Import(name="keyFilePasswordCommand", json=true)
+    private @Nullable Output<List<String>> keyFilePasswordCommand;
+
+    /**
+     * @return A command, with its arguments, that prints that password as its first line. Environment: DCX_KEY_FILE_PASSWORD_COMMAND.
+     * 
+     */
+    public Optional<Output<List<String>>> keyFilePasswordCommand() {
+        return Optional.ofNullable(this.keyFilePasswordCommand);
+    }
+
+    /**
+     * Tokens that all deployments of the program together may cost a month at most, by their maximum prices. A program that could cost more is refused before anything of it is changed. Default: no limit. Environment: DCX_MAX_COST_PER_MONTH.
+     * 
+     */
+    @Import(name="maxCostPerMonth")
+    private @Nullable Output<String> maxCostPerMonth;
+
+    /**
+     * @return Tokens that all deployments of the program together may cost a month at most, by their maximum prices. A program that could cost more is refused before anything of it is changed. Default: no limit. Environment: DCX_MAX_COST_PER_MONTH.
+     * 
+     */
+    public Optional<Output<String>> maxCostPerMonth() {
+        return Optional.ofNullable(this.maxCostPerMonth);
+    }
+
+    /**
+     * Tokens that one transaction may cost in fees at most: one that would cost more is not signed. Default: no limit. Environment: DCX_MAX_FEE.
+     * 
+     */
+    @Import(name="maxFee")
+    private @Nullable Output<String> maxFee;
+
+    /**
+     * @return Tokens that one transaction may cost in fees at most: one that would cost more is not signed. Default: no limit. Environment: DCX_MAX_FEE.
+     * 
+     */
+    public Optional<Output<String>> maxFee() {
+        return Optional.ofNullable(this.maxFee);
+    }
+
+    /**
+     * The weakest way in which a datacenter may keep workloads apart: `container`, `sandbox` (or containers) or `none`. Infrastructures require it of their datacenter by the attributes `isolation` or `isolated`; one that asks for less is refused. Default: what each infrastructure asks for. Environment: DCX_MINIMUM_ISOLATION.
+     * 
+     */
+    @Import(name="minimumIsolation")
+    private @Nullable Output<String> minimumIsolation;
+
+    /**
+     * @return The weakest way in which a datacenter may keep workloads apart: `container`, `sandbox` (or containers) or `none`. Infrastructures require it of their datacenter by the attributes `isolation` or `isolated`; one that asks for less is refused. Default: what each infrastructure asks for. Environment: DCX_MINIMUM_ISOLATION.
+     * 
+     */
+    public Optional<Output<String>> minimumIsolation() {
+        return Optional.ofNullable(this.minimumIsolation);
     }
 
     /**
@@ -78,14 +244,14 @@ public final class ProviderArgs extends com.pulumi.resources.ResourceArgs {
     }
 
     /**
-     * Keeps two stacks with the same resource names apart. Environment: DCX_NAMESPACE.
+     * Keeps two stacks with the same project, name and resources apart. Default: empty. Environment: DCX_NAMESPACE.
      * 
      */
     @Import(name="namespace")
     private @Nullable Output<String> namespace;
 
     /**
-     * @return Keeps two stacks with the same resource names apart. Environment: DCX_NAMESPACE.
+     * @return Keeps two stacks with the same project, name and resources apart. Default: empty. Environment: DCX_NAMESPACE.
      * 
      */
     public Optional<Output<String>> namespace() {
@@ -93,14 +259,14 @@ public final class ProviderArgs extends com.pulumi.resources.ResourceArgs {
     }
 
     /**
-     * For signers that never show their key. Environment: DCX_NAMESPACE_KEY.
+     * What deployments are found again by and manifests are salted with: at least 32 characters, the same for the life of the deployments. Needed with `signerCommand` and `signerUrl`, and by a tenant and managers that change one deployment. Default: derived from the account&#39;s key. Environment: DCX_NAMESPACE_KEY.
      * 
      */
     @Import(name="namespaceKey")
     private @Nullable Output<String> namespaceKey;
 
     /**
-     * @return For signers that never show their key. Environment: DCX_NAMESPACE_KEY.
+     * @return What deployments are found again by and manifests are salted with: at least 32 characters, the same for the life of the deployments. Needed with `signerCommand` and `signerUrl`, and by a tenant and managers that change one deployment. Default: derived from the account&#39;s key. Environment: DCX_NAMESPACE_KEY.
      * 
      */
     public Optional<Output<String>> namespaceKey() {
@@ -108,14 +274,14 @@ public final class ProviderArgs extends com.pulumi.resources.ResourceArgs {
     }
 
     /**
-     * Where to deploy: `embedded` (an exchange on this machine), `exchange` (at `endpoints`), or the URL of an exchange. Environment: DCX_NETWORK.
+     * Where to deploy: `embedded` (an exchange on this machine), `exchange` (at `endpoints`), or the URL of an exchange. Default: `exchange` with `endpoints`, else `embedded`; where `CI` is set or a signer is configured it has to be said. Environment: DCX_NETWORK.
      * 
      */
     @Import(name="network")
     private @Nullable Output<String> network;
 
     /**
-     * @return Where to deploy: `embedded` (an exchange on this machine), `exchange` (at `endpoints`), or the URL of an exchange. Environment: DCX_NETWORK.
+     * @return Where to deploy: `embedded` (an exchange on this machine), `exchange` (at `endpoints`), or the URL of an exchange. Default: `exchange` with `endpoints`, else `embedded`; where `CI` is set or a signer is configured it has to be said. Environment: DCX_NETWORK.
      * 
      */
     public Optional<Output<String>> network() {
@@ -123,14 +289,29 @@ public final class ProviderArgs extends com.pulumi.resources.ResourceArgs {
     }
 
     /**
-     * The same as 64 hexadecimal digits. Environment: DCX_PRIVATE_KEY.
+     * How long an exchange that does not answer is asked again, at one endpoint after the other with growing pauses, before what needed it fails. Default: `10s`. Environment: DCX_PATIENCE.
+     * 
+     */
+    @Import(name="patience")
+    private @Nullable Output<String> patience;
+
+    /**
+     * @return How long an exchange that does not answer is asked again, at one endpoint after the other with growing pauses, before what needed it fails. Default: `10s`. Environment: DCX_PATIENCE.
+     * 
+     */
+    public Optional<Output<String>> patience() {
+        return Optional.ofNullable(this.patience);
+    }
+
+    /**
+     * The account that deploys, as 64 hexadecimal digits. Environment: DCX_PRIVATE_KEY.
      * 
      */
     @Import(name="privateKey")
     private @Nullable Output<String> privateKey;
 
     /**
-     * @return The same as 64 hexadecimal digits. Environment: DCX_PRIVATE_KEY.
+     * @return The account that deploys, as 64 hexadecimal digits. Environment: DCX_PRIVATE_KEY.
      * 
      */
     public Optional<Output<String>> privateKey() {
@@ -138,14 +319,119 @@ public final class ProviderArgs extends com.pulumi.resources.ResourceArgs {
     }
 
     /**
-     * Whether resources are done once their transaction is in a block.
+     * Certificate of the authority that vouches for `signerUrl`: PEM, or the path of a file with it. Default: the authorities that Node.js knows. Environment: DCX_SIGNER_AUTHORITY.
+     * 
+     */
+    @Import(name="signerAuthority")
+    private @Nullable Output<String> signerAuthority;
+
+    /**
+     * @return Certificate of the authority that vouches for `signerUrl`: PEM, or the path of a file with it. Default: the authorities that Node.js knows. Environment: DCX_SIGNER_AUTHORITY.
+     * 
+     */
+    public Optional<Output<String>> signerAuthority() {
+        return Optional.ofNullable(this.signerAuthority);
+    }
+
+    /**
+     * Certificate that this client shows at `signerUrl`: PEM, or the path of a file with it. Environment: DCX_SIGNER_CERTIFICATE.
+     * 
+     */
+    @Import(name="signerCertificate")
+    private @Nullable Output<String> signerCertificate;
+
+    /**
+     * @return Certificate that this client shows at `signerUrl`: PEM, or the path of a file with it. Environment: DCX_SIGNER_CERTIFICATE.
+     * 
+     */
+    public Optional<Output<String>> signerCertificate() {
+        return Optional.ofNullable(this.signerCertificate);
+    }
+
+    /**
+     * Its key: PEM, or the path of a file with it. Environment: DCX_SIGNER_CERTIFICATE_KEY.
+     * 
+     */
+    @Import(name="signerCertificateKey")
+    private @Nullable Output<String> signerCertificateKey;
+
+    /**
+     * @return Its key: PEM, or the path of a file with it. Environment: DCX_SIGNER_CERTIFICATE_KEY.
+     * 
+     */
+    public Optional<Output<String>> signerCertificateKey() {
+        return Optional.ofNullable(this.signerCertificateKey);
+    }
+
+    /**
+     * A command, with its arguments, that signs for the account that deploys: see docs/external-signer.md. It is run without a shell. Needs `namespaceKey`. Environment: DCX_SIGNER_COMMAND.
+     * 
+     */
+    @Import(name="signerCommand", json=true)
+    private @Nullable Output<List<String>> signerCommand;
+
+    /**
+     * @return A command, with its arguments, that signs for the account that deploys: see docs/external-signer.md. It is run without a shell. Needs `namespaceKey`. Environment: DCX_SIGNER_COMMAND.
+     * 
+     */
+    public Optional<Output<List<String>>> signerCommand() {
+        return Optional.ofNullable(this.signerCommand);
+    }
+
+    /**
+     * How long one signature may take: longer where a person has to confirm it. Default: `30s`. Environment: DCX_SIGNER_TIMEOUT.
+     * 
+     */
+    @Import(name="signerTimeout")
+    private @Nullable Output<String> signerTimeout;
+
+    /**
+     * @return How long one signature may take: longer where a person has to confirm it. Default: `30s`. Environment: DCX_SIGNER_TIMEOUT.
+     * 
+     */
+    public Optional<Output<String>> signerTimeout() {
+        return Optional.ofNullable(this.signerTimeout);
+    }
+
+    /**
+     * Bearer token for `signerUrl`. Environment: DCX_SIGNER_TOKEN.
+     * 
+     */
+    @Import(name="signerToken")
+    private @Nullable Output<String> signerToken;
+
+    /**
+     * @return Bearer token for `signerUrl`. Environment: DCX_SIGNER_TOKEN.
+     * 
+     */
+    public Optional<Output<String>> signerToken() {
+        return Optional.ofNullable(this.signerToken);
+    }
+
+    /**
+     * An HTTPS URL that signs for the account that deploys: see docs/external-signer.md. Needs `namespaceKey`. Environment: DCX_SIGNER_URL.
+     * 
+     */
+    @Import(name="signerUrl")
+    private @Nullable Output<String> signerUrl;
+
+    /**
+     * @return An HTTPS URL that signs for the account that deploys: see docs/external-signer.md. Needs `namespaceKey`. Environment: DCX_SIGNER_URL.
+     * 
+     */
+    public Optional<Output<String>> signerUrl() {
+        return Optional.ofNullable(this.signerUrl);
+    }
+
+    /**
+     * Whether resources are done once their transaction is in a block. Default: `false`. Environment: DCX_SKIP_AWAIT.
      * 
      */
     @Import(name="skipAwait", json=true)
     private @Nullable Output<Boolean> skipAwait;
 
     /**
-     * @return Whether resources are done once their transaction is in a block.
+     * @return Whether resources are done once their transaction is in a block. Default: `false`. Environment: DCX_SKIP_AWAIT.
      * 
      */
     public Optional<Output<Boolean>> skipAwait() {
@@ -153,33 +439,68 @@ public final class ProviderArgs extends com.pulumi.resources.ResourceArgs {
     }
 
     /**
-     * How long a create, update or delete may take, such as `10m` (the default).
+     * How long a create, update or delete may take where the resource does not say. Default: `10m`. Environment: DCX_TIMEOUT.
      * 
      */
     @Import(name="timeout")
     private @Nullable Output<String> timeout;
 
     /**
-     * @return How long a create, update or delete may take, such as `10m` (the default).
+     * @return How long a create, update or delete may take where the resource does not say. Default: `10m`. Environment: DCX_TIMEOUT.
      * 
      */
     public Optional<Output<String>> timeout() {
         return Optional.ofNullable(this.timeout);
     }
 
+    /**
+     * The same for updates alone. Default: `timeout`. Environment: DCX_UPDATE_TIMEOUT.
+     * 
+     */
+    @Import(name="updateTimeout")
+    private @Nullable Output<String> updateTimeout;
+
+    /**
+     * @return The same for updates alone. Default: `timeout`. Environment: DCX_UPDATE_TIMEOUT.
+     * 
+     */
+    public Optional<Output<String>> updateTimeout() {
+        return Optional.ofNullable(this.updateTimeout);
+    }
+
     private ProviderArgs() {}
 
     private ProviderArgs(ProviderArgs $) {
         this.chainId = $.chainId;
+        this.createTimeout = $.createTimeout;
+        this.deleteTimeout = $.deleteTimeout;
         this.endpoints = $.endpoints;
+        this.feeGranter = $.feeGranter;
+        this.gasAdjustment = $.gasAdjustment;
+        this.gasLimit = $.gasLimit;
+        this.gasPrice = $.gasPrice;
         this.keyFile = $.keyFile;
+        this.keyFilePassword = $.keyFilePassword;
+        this.keyFilePasswordCommand = $.keyFilePasswordCommand;
+        this.maxCostPerMonth = $.maxCostPerMonth;
+        this.maxFee = $.maxFee;
+        this.minimumIsolation = $.minimumIsolation;
         this.mnemonic = $.mnemonic;
         this.namespace = $.namespace;
         this.namespaceKey = $.namespaceKey;
         this.network = $.network;
+        this.patience = $.patience;
         this.privateKey = $.privateKey;
+        this.signerAuthority = $.signerAuthority;
+        this.signerCertificate = $.signerCertificate;
+        this.signerCertificateKey = $.signerCertificateKey;
+        this.signerCommand = $.signerCommand;
+        this.signerTimeout = $.signerTimeout;
+        this.signerToken = $.signerToken;
+        this.signerUrl = $.signerUrl;
         this.skipAwait = $.skipAwait;
         this.timeout = $.timeout;
+        this.updateTimeout = $.updateTimeout;
     }
 
     public static Builder builder() {
@@ -201,7 +522,7 @@ public final class ProviderArgs extends com.pulumi.resources.ResourceArgs {
         }
 
         /**
-         * @param chainId Chain that must answer there. Without: whichever does. Environment: DCX_CHAIN_ID.
+         * @param chainId Chain that must answer there. Without: the one that the endpoints agree on. Environment: DCX_CHAIN_ID.
          * 
          * @return builder
          * 
@@ -212,7 +533,7 @@ public final class ProviderArgs extends com.pulumi.resources.ResourceArgs {
         }
 
         /**
-         * @param chainId Chain that must answer there. Without: whichever does. Environment: DCX_CHAIN_ID.
+         * @param chainId Chain that must answer there. Without: the one that the endpoints agree on. Environment: DCX_CHAIN_ID.
          * 
          * @return builder
          * 
@@ -222,7 +543,49 @@ public final class ProviderArgs extends com.pulumi.resources.ResourceArgs {
         }
 
         /**
-         * @param endpoints URLs of nodes of the exchange. Environment: DCX_ENDPOINTS, separated by commas.
+         * @param createTimeout The same for creates alone. Default: `timeout`. Environment: DCX_CREATE_TIMEOUT.
+         * 
+         * @return builder
+         * 
+         */
+        public Builder createTimeout(@Nullable Output<String> createTimeout) {
+            $.createTimeout = createTimeout;
+            return this;
+        }
+
+        /**
+         * @param createTimeout The same for creates alone. Default: `timeout`. Environment: DCX_CREATE_TIMEOUT.
+         * 
+         * @return builder
+         * 
+         */
+        public Builder createTimeout(String createTimeout) {
+            return createTimeout(Output.of(createTimeout));
+        }
+
+        /**
+         * @param deleteTimeout The same for deletes alone. Default: `timeout`. Environment: DCX_DELETE_TIMEOUT.
+         * 
+         * @return builder
+         * 
+         */
+        public Builder deleteTimeout(@Nullable Output<String> deleteTimeout) {
+            $.deleteTimeout = deleteTimeout;
+            return this;
+        }
+
+        /**
+         * @param deleteTimeout The same for deletes alone. Default: `timeout`. Environment: DCX_DELETE_TIMEOUT.
+         * 
+         * @return builder
+         * 
+         */
+        public Builder deleteTimeout(String deleteTimeout) {
+            return deleteTimeout(Output.of(deleteTimeout));
+        }
+
+        /**
+         * @param endpoints URLs of nodes of the exchange, tried in this order. One that does not answer, lags behind the others or is of another chain is left for the next. Environment: DCX_ENDPOINTS, separated by commas.
          * 
          * @return builder
          * 
@@ -233,7 +596,7 @@ public final class ProviderArgs extends com.pulumi.resources.ResourceArgs {
         }
 
         /**
-         * @param endpoints URLs of nodes of the exchange. Environment: DCX_ENDPOINTS, separated by commas.
+         * @param endpoints URLs of nodes of the exchange, tried in this order. One that does not answer, lags behind the others or is of another chain is left for the next. Environment: DCX_ENDPOINTS, separated by commas.
          * 
          * @return builder
          * 
@@ -243,7 +606,7 @@ public final class ProviderArgs extends com.pulumi.resources.ResourceArgs {
         }
 
         /**
-         * @param endpoints URLs of nodes of the exchange. Environment: DCX_ENDPOINTS, separated by commas.
+         * @param endpoints URLs of nodes of the exchange, tried in this order. One that does not answer, lags behind the others or is of another chain is left for the next. Environment: DCX_ENDPOINTS, separated by commas.
          * 
          * @return builder
          * 
@@ -253,7 +616,91 @@ public final class ProviderArgs extends com.pulumi.resources.ResourceArgs {
         }
 
         /**
-         * @param keyFile The same as a file that dcx wrote. Environment: DCX_KEY_FILE.
+         * @param feeGranter Account that pays the fees of transactions; it has granted that to the one that deploys. Default: the account that deploys. Environment: DCX_FEE_GRANTER.
+         * 
+         * @return builder
+         * 
+         */
+        public Builder feeGranter(@Nullable Output<String> feeGranter) {
+            $.feeGranter = feeGranter;
+            return this;
+        }
+
+        /**
+         * @param feeGranter Account that pays the fees of transactions; it has granted that to the one that deploys. Default: the account that deploys. Environment: DCX_FEE_GRANTER.
+         * 
+         * @return builder
+         * 
+         */
+        public Builder feeGranter(String feeGranter) {
+            return feeGranter(Output.of(feeGranter));
+        }
+
+        /**
+         * @param gasAdjustment The gas limit of a transaction is what it takes as things are, times this. Default: `1.4`. Environment: DCX_GAS_ADJUSTMENT.
+         * 
+         * @return builder
+         * 
+         */
+        public Builder gasAdjustment(@Nullable Output<Double> gasAdjustment) {
+            $.gasAdjustment = gasAdjustment;
+            return this;
+        }
+
+        /**
+         * @param gasAdjustment The gas limit of a transaction is what it takes as things are, times this. Default: `1.4`. Environment: DCX_GAS_ADJUSTMENT.
+         * 
+         * @return builder
+         * 
+         */
+        public Builder gasAdjustment(Double gasAdjustment) {
+            return gasAdjustment(Output.of(gasAdjustment));
+        }
+
+        /**
+         * @param gasLimit Gas limit of every transaction, in place of what it takes as things are. Environment: DCX_GAS_LIMIT.
+         * 
+         * @return builder
+         * 
+         */
+        public Builder gasLimit(@Nullable Output<Double> gasLimit) {
+            $.gasLimit = gasLimit;
+            return this;
+        }
+
+        /**
+         * @param gasLimit Gas limit of every transaction, in place of what it takes as things are. Environment: DCX_GAS_LIMIT.
+         * 
+         * @return builder
+         * 
+         */
+        public Builder gasLimit(Double gasLimit) {
+            return gasLimit(Output.of(gasLimit));
+        }
+
+        /**
+         * @param gasPrice Micro-units for a unit of gas, with or without the denomination. Default: the least that the exchange takes. Environment: DCX_GAS_PRICE.
+         * 
+         * @return builder
+         * 
+         */
+        public Builder gasPrice(@Nullable Output<String> gasPrice) {
+            $.gasPrice = gasPrice;
+            return this;
+        }
+
+        /**
+         * @param gasPrice Micro-units for a unit of gas, with or without the denomination. Default: the least that the exchange takes. Environment: DCX_GAS_PRICE.
+         * 
+         * @return builder
+         * 
+         */
+        public Builder gasPrice(String gasPrice) {
+            return gasPrice(Output.of(gasPrice));
+        }
+
+        /**
+         * @param keyFile The account that deploys, as the path of a key file, encrypted or not: see `dcx keys`. Environment: DCX_KEY_FILE.
          * 
          * @return builder
          * 
@@ -264,13 +711,128 @@ public final class ProviderArgs extends com.pulumi.resources.ResourceArgs {
         }
 
         /**
-         * @param keyFile The same as a file that dcx wrote. Environment: DCX_KEY_FILE.
+         * @param keyFile The account that deploys, as the path of a key file, encrypted or not: see `dcx keys`. Environment: DCX_KEY_FILE.
          * 
          * @return builder
          * 
          */
         public Builder keyFile(String keyFile) {
             return keyFile(Output.of(keyFile));
+        }
+
+        /**
+         * @param keyFilePassword Password of an encrypted key file, or the age identity (`AGE-SECRET-KEY-1…`) that it is encrypted to. Environment: DCX_KEY_FILE_PASSWORD.
+         * 
+         * @return builder
+         * 
+         */
+        public Builder keyFilePassword(@Nullable Output<String> keyFilePassword) {
+            $.keyFilePassword = keyFilePassword;
+            return this;
+        }
+
+        /**
+         * @param keyFilePassword Password of an encrypted key file, or the age identity (`AGE-SECRET-KEY-1…`) that it is encrypted to. Environment: DCX_KEY_FILE_PASSWORD.
+         * 
+         * @return builder
+         * 
+         */
+        public Builder keyFilePassword(String keyFilePassword) {
+            return keyFilePassword(Output.of(keyFilePassword));
+        }
+
+        /**
+         * @param keyFilePasswordCommand A command, with its arguments, that prints that password as its first line. Environment: DCX_KEY_FILE_PASSWORD_COMMAND.
+         * 
+         * @return builder
+         * 
+         */
+        public Builder keyFilePasswordCommand(@Nullable Output<List<String>> keyFilePasswordCommand) {
+            $.keyFilePasswordCommand = keyFilePasswordCommand;
+            return this;
+        }
+
+        /**
+         * @param keyFilePasswordCommand A command, with its arguments, that prints that password as its first line. Environment: DCX_KEY_FILE_PASSWORD_COMMAND.
+         * 
+         * @return builder
+         * 
+         */
+        public Builder keyFilePasswordCommand(List<String> keyFilePasswordCommand) {
+            return keyFilePasswordCommand(Output.of(keyFilePasswordCommand));
+        }
+
+        /**
+         * @param keyFilePasswordCommand A command, with its arguments, that prints that password as its first line. Environment: DCX_KEY_FILE_PASSWORD_COMMAND.
+         * 
+         * @return builder
+         * 
+         */
+        public Builder keyFilePasswordCommand(String... keyFilePasswordCommand) {
+            return keyFilePasswordCommand(List.of(keyFilePasswordCommand));
+        }
+
+        /**
+         * @param maxCostPerMonth Tokens that all deployments of the program together may cost a month at most, by their maximum prices. A program that could cost more is refused before anything of it is changed. Default: no limit. Environment: DCX_MAX_COST_PER_MONTH.
+         * 
+         * @return builder
+         * 
+         */
+        public Builder maxCostPerMonth(@Nullable Output<String> maxCostPerMonth) {
+            $.maxCostPerMonth = maxCostPerMonth;
+            return this;
+        }
+
+        /**
+         * @param maxCostPerMonth Tokens that all deployments of the program together may cost a month at most, by their maximum prices. A program that could cost more is refused before anything of it is changed. Default: no limit. Environment: DCX_MAX_COST_PER_MONTH.
+         * 
+         * @return builder
+         * 
+         */
+        public Builder maxCostPerMonth(String maxCostPerMonth) {
+            return maxCostPerMonth(Output.of(maxCostPerMonth));
+        }
+
+        /**
+         * @param maxFee Tokens that one transaction may cost in fees at most: one that would cost more is not signed. Default: no limit. Environment: DCX_MAX_FEE.
+         * 
+         * @return builder
+         * 
+         */
+        public Builder maxFee(@Nullable Output<String> maxFee) {
+            $.maxFee = maxFee;
+            return this;
+        }
+
+        /**
+         * @param maxFee Tokens that one transaction may cost in fees at most: one that would cost more is not signed. Default: no limit. Environment: DCX_MAX_FEE.
+         * 
+         * @return builder
+         * 
+         */
+        public Builder maxFee(String maxFee) {
+            return maxFee(Output.of(maxFee));
+        }
+
+        /**
+         * @param minimumIsolation The weakest way in which a datacenter may keep workloads apart: `container`, `sandbox` (or containers) or `none`. Infrastructures require it of their datacenter by the attributes `isolation` or `isolated`; one that asks for less is refused. Default: what each infrastructure asks for. Environment: DCX_MINIMUM_ISOLATION.
+         * 
+         * @return builder
+         * 
+         */
+        public Builder minimumIsolation(@Nullable Output<String> minimumIsolation) {
+            $.minimumIsolation = minimumIsolation;
+            return this;
+        }
+
+        /**
+         * @param minimumIsolation The weakest way in which a datacenter may keep workloads apart: `container`, `sandbox` (or containers) or `none`. Infrastructures require it of their datacenter by the attributes `isolation` or `isolated`; one that asks for less is refused. Default: what each infrastructure asks for. Environment: DCX_MINIMUM_ISOLATION.
+         * 
+         * @return builder
+         * 
+         */
+        public Builder minimumIsolation(String minimumIsolation) {
+            return minimumIsolation(Output.of(minimumIsolation));
         }
 
         /**
@@ -295,7 +857,7 @@ public final class ProviderArgs extends com.pulumi.resources.ResourceArgs {
         }
 
         /**
-         * @param namespace Keeps two stacks with the same resource names apart. Environment: DCX_NAMESPACE.
+         * @param namespace Keeps two stacks with the same project, name and resources apart. Default: empty. Environment: DCX_NAMESPACE.
          * 
          * @return builder
          * 
@@ -306,7 +868,7 @@ public final class ProviderArgs extends com.pulumi.resources.ResourceArgs {
         }
 
         /**
-         * @param namespace Keeps two stacks with the same resource names apart. Environment: DCX_NAMESPACE.
+         * @param namespace Keeps two stacks with the same project, name and resources apart. Default: empty. Environment: DCX_NAMESPACE.
          * 
          * @return builder
          * 
@@ -316,7 +878,7 @@ public final class ProviderArgs extends com.pulumi.resources.ResourceArgs {
         }
 
         /**
-         * @param namespaceKey For signers that never show their key. Environment: DCX_NAMESPACE_KEY.
+         * @param namespaceKey What deployments are found again by and manifests are salted with: at least 32 characters, the same for the life of the deployments. Needed with `signerCommand` and `signerUrl`, and by a tenant and managers that change one deployment. Default: derived from the account&#39;s key. Environment: DCX_NAMESPACE_KEY.
          * 
          * @return builder
          * 
@@ -327,7 +889,7 @@ public final class ProviderArgs extends com.pulumi.resources.ResourceArgs {
         }
 
         /**
-         * @param namespaceKey For signers that never show their key. Environment: DCX_NAMESPACE_KEY.
+         * @param namespaceKey What deployments are found again by and manifests are salted with: at least 32 characters, the same for the life of the deployments. Needed with `signerCommand` and `signerUrl`, and by a tenant and managers that change one deployment. Default: derived from the account&#39;s key. Environment: DCX_NAMESPACE_KEY.
          * 
          * @return builder
          * 
@@ -337,7 +899,7 @@ public final class ProviderArgs extends com.pulumi.resources.ResourceArgs {
         }
 
         /**
-         * @param network Where to deploy: `embedded` (an exchange on this machine), `exchange` (at `endpoints`), or the URL of an exchange. Environment: DCX_NETWORK.
+         * @param network Where to deploy: `embedded` (an exchange on this machine), `exchange` (at `endpoints`), or the URL of an exchange. Default: `exchange` with `endpoints`, else `embedded`; where `CI` is set or a signer is configured it has to be said. Environment: DCX_NETWORK.
          * 
          * @return builder
          * 
@@ -348,7 +910,7 @@ public final class ProviderArgs extends com.pulumi.resources.ResourceArgs {
         }
 
         /**
-         * @param network Where to deploy: `embedded` (an exchange on this machine), `exchange` (at `endpoints`), or the URL of an exchange. Environment: DCX_NETWORK.
+         * @param network Where to deploy: `embedded` (an exchange on this machine), `exchange` (at `endpoints`), or the URL of an exchange. Default: `exchange` with `endpoints`, else `embedded`; where `CI` is set or a signer is configured it has to be said. Environment: DCX_NETWORK.
          * 
          * @return builder
          * 
@@ -358,7 +920,28 @@ public final class ProviderArgs extends com.pulumi.resources.ResourceArgs {
         }
 
         /**
-         * @param privateKey The same as 64 hexadecimal digits. Environment: DCX_PRIVATE_KEY.
+         * @param patience How long an exchange that does not answer is asked again, at one endpoint after the other with growing pauses, before what needed it fails. Default: `10s`. Environment: DCX_PATIENCE.
+         * 
+         * @return builder
+         * 
+         */
+        public Builder patience(@Nullable Output<String> patience) {
+            $.patience = patience;
+            return this;
+        }
+
+        /**
+         * @param patience How long an exchange that does not answer is asked again, at one endpoint after the other with growing pauses, before what needed it fails. Default: `10s`. Environment: DCX_PATIENCE.
+         * 
+         * @return builder
+         * 
+         */
+        public Builder patience(String patience) {
+            return patience(Output.of(patience));
+        }
+
+        /**
+         * @param privateKey The account that deploys, as 64 hexadecimal digits. Environment: DCX_PRIVATE_KEY.
          * 
          * @return builder
          * 
@@ -369,7 +952,7 @@ public final class ProviderArgs extends com.pulumi.resources.ResourceArgs {
         }
 
         /**
-         * @param privateKey The same as 64 hexadecimal digits. Environment: DCX_PRIVATE_KEY.
+         * @param privateKey The account that deploys, as 64 hexadecimal digits. Environment: DCX_PRIVATE_KEY.
          * 
          * @return builder
          * 
@@ -379,7 +962,164 @@ public final class ProviderArgs extends com.pulumi.resources.ResourceArgs {
         }
 
         /**
-         * @param skipAwait Whether resources are done once their transaction is in a block.
+         * @param signerAuthority Certificate of the authority that vouches for `signerUrl`: PEM, or the path of a file with it. Default: the authorities that Node.js knows. Environment: DCX_SIGNER_AUTHORITY.
+         * 
+         * @return builder
+         * 
+         */
+        public Builder signerAuthority(@Nullable Output<String> signerAuthority) {
+            $.signerAuthority = signerAuthority;
+            return this;
+        }
+
+        /**
+         * @param signerAuthority Certificate of the authority that vouches for `signerUrl`: PEM, or the path of a file with it. Default: the authorities that Node.js knows. Environment: DCX_SIGNER_AUTHORITY.
+         * 
+         * @return builder
+         * 
+         */
+        public Builder signerAuthority(String signerAuthority) {
+            return signerAuthority(Output.of(signerAuthority));
+        }
+
+        /**
+         * @param signerCertificate Certificate that this client shows at `signerUrl`: PEM, or the path of a file with it. Environment: DCX_SIGNER_CERTIFICATE.
+         * 
+         * @return builder
+         * 
+         */
+        public Builder signerCertificate(@Nullable Output<String> signerCertificate) {
+            $.signerCertificate = signerCertificate;
+            return this;
+        }
+
+        /**
+         * @param signerCertificate Certificate that this client shows at `signerUrl`: PEM, or the path of a file with it. Environment: DCX_SIGNER_CERTIFICATE.
+         * 
+         * @return builder
+         * 
+         */
+        public Builder signerCertificate(String signerCertificate) {
+            return signerCertificate(Output.of(signerCertificate));
+        }
+
+        /**
+         * @param signerCertificateKey Its key: PEM, or the path of a file with it. Environment: DCX_SIGNER_CERTIFICATE_KEY.
+         * 
+         * @return builder
+         * 
+         */
+        public Builder signerCertificateKey(@Nullable Output<String> signerCertificateKey) {
+            $.signerCertificateKey = signerCertificateKey;
+            return this;
+        }
+
+        /**
+         * @param signerCertificateKey Its key: PEM, or the path of a file with it. Environment: DCX_SIGNER_CERTIFICATE_KEY.
+         * 
+         * @return builder
+         * 
+         */
+        public Builder signerCertificateKey(String signerCertificateKey) {
+            return signerCertificateKey(Output.of(signerCertificateKey));
+        }
+
+        /**
+         * @param signerCommand A command, with its arguments, that signs for the account that deploys: see docs/external-signer.md. It is run without a shell. Needs `namespaceKey`. Environment: DCX_SIGNER_COMMAND.
+         * 
+         * @return builder
+         * 
+         */
+        public Builder signerCommand(@Nullable Output<List<String>> signerCommand) {
+            $.signerCommand = signerCommand;
+            return this;
+        }
+
+        /**
+         * @param signerCommand A command, with its arguments, that signs for the account that deploys: see docs/external-signer.md. It is run without a shell. Needs `namespaceKey`. Environment: DCX_SIGNER_COMMAND.
+         * 
+         * @return builder
+         * 
+         */
+        public Builder signerCommand(List<String> signerCommand) {
+            return signerCommand(Output.of(signerCommand));
+        }
+
+        /**
+         * @param signerCommand A command, with its arguments, that signs for the account that deploys: see docs/external-signer.md. It is run without a shell. Needs `namespaceKey`. Environment: DCX_SIGNER_COMMAND.
+         * 
+         * @return builder
+         * 
+         */
+        public Builder signerCommand(String... signerCommand) {
+            return signerCommand(List.of(signerCommand));
+        }
+
+        /**
+         * @param signerTimeout How long one signature may take: longer where a person has to confirm it. Default: `30s`. Environment: DCX_SIGNER_TIMEOUT.
+         * 
+         * @return builder
+         * 
+         */
+        public Builder signerTimeout(@Nullable Output<String> signerTimeout) {
+            $.signerTimeout = signerTimeout;
+            return this;
+        }
+
+        /**
+         * @param signerTimeout How long one signature may take: longer where a person has to confirm it. Default: `30s`. Environment: DCX_SIGNER_TIMEOUT.
+         * 
+         * @return builder
+         * 
+         */
+        public Builder signerTimeout(String signerTimeout) {
+            return signerTimeout(Output.of(signerTimeout));
+        }
+
+        /**
+         * @param signerToken Bearer token for `signerUrl`. Environment: DCX_SIGNER_TOKEN.
+         * 
+         * @return builder
+         * 
+         */
+        public Builder signerToken(@Nullable Output<String> signerToken) {
+            $.signerToken = signerToken;
+            return this;
+        }
+
+        /**
+         * @param signerToken Bearer token for `signerUrl`. Environment: DCX_SIGNER_TOKEN.
+         * 
+         * @return builder
+         * 
+         */
+        public Builder signerToken(String signerToken) {
+            return signerToken(Output.of(signerToken));
+        }
+
+        /**
+         * @param signerUrl An HTTPS URL that signs for the account that deploys: see docs/external-signer.md. Needs `namespaceKey`. Environment: DCX_SIGNER_URL.
+         * 
+         * @return builder
+         * 
+         */
+        public Builder signerUrl(@Nullable Output<String> signerUrl) {
+            $.signerUrl = signerUrl;
+            return this;
+        }
+
+        /**
+         * @param signerUrl An HTTPS URL that signs for the account that deploys: see docs/external-signer.md. Needs `namespaceKey`. Environment: DCX_SIGNER_URL.
+         * 
+         * @return builder
+         * 
+         */
+        public Builder signerUrl(String signerUrl) {
+            return signerUrl(Output.of(signerUrl));
+        }
+
+        /**
+         * @param skipAwait Whether resources are done once their transaction is in a block. Default: `false`. Environment: DCX_SKIP_AWAIT.
          * 
          * @return builder
          * 
@@ -390,7 +1130,7 @@ public final class ProviderArgs extends com.pulumi.resources.ResourceArgs {
         }
 
         /**
-         * @param skipAwait Whether resources are done once their transaction is in a block.
+         * @param skipAwait Whether resources are done once their transaction is in a block. Default: `false`. Environment: DCX_SKIP_AWAIT.
          * 
          * @return builder
          * 
@@ -400,7 +1140,7 @@ public final class ProviderArgs extends com.pulumi.resources.ResourceArgs {
         }
 
         /**
-         * @param timeout How long a create, update or delete may take, such as `10m` (the default).
+         * @param timeout How long a create, update or delete may take where the resource does not say. Default: `10m`. Environment: DCX_TIMEOUT.
          * 
          * @return builder
          * 
@@ -411,13 +1151,34 @@ public final class ProviderArgs extends com.pulumi.resources.ResourceArgs {
         }
 
         /**
-         * @param timeout How long a create, update or delete may take, such as `10m` (the default).
+         * @param timeout How long a create, update or delete may take where the resource does not say. Default: `10m`. Environment: DCX_TIMEOUT.
          * 
          * @return builder
          * 
          */
         public Builder timeout(String timeout) {
             return timeout(Output.of(timeout));
+        }
+
+        /**
+         * @param updateTimeout The same for updates alone. Default: `timeout`. Environment: DCX_UPDATE_TIMEOUT.
+         * 
+         * @return builder
+         * 
+         */
+        public Builder updateTimeout(@Nullable Output<String> updateTimeout) {
+            $.updateTimeout = updateTimeout;
+            return this;
+        }
+
+        /**
+         * @param updateTimeout The same for updates alone. Default: `timeout`. Environment: DCX_UPDATE_TIMEOUT.
+         * 
+         * @return builder
+         * 
+         */
+        public Builder updateTimeout(String updateTimeout) {
+            return updateTimeout(Output.of(updateTimeout));
         }
 
         public ProviderArgs build() {

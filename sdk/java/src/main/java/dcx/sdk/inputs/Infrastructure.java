@@ -39,14 +39,14 @@ public final class Infrastructure extends com.pulumi.resources.InvokeArgs {
     }
 
     /**
-     * Attributes that the datacenter must have, such as `isolation: container`.
+     * Attributes that the datacenter must have, such as `isolation: container`, or `isolated: &#34;true&#34;` for containers or sandboxes.
      * 
      */
     @Import(name="attributes")
     private @Nullable Map<String,String> attributes;
 
     /**
-     * @return Attributes that the datacenter must have, such as `isolation: container`.
+     * @return Attributes that the datacenter must have, such as `isolation: container`, or `isolated: &#34;true&#34;` for containers or sandboxes.
      * 
      */
     public Optional<Map<String,String>> attributes() {
@@ -164,7 +164,7 @@ public final class Infrastructure extends com.pulumi.resources.InvokeArgs {
         }
 
         /**
-         * @param attributes Attributes that the datacenter must have, such as `isolation: container`.
+         * @param attributes Attributes that the datacenter must have, such as `isolation: container`, or `isolated: &#34;true&#34;` for containers or sandboxes.
          * 
          * @return builder
          * 

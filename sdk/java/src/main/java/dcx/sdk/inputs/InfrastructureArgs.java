@@ -40,14 +40,14 @@ public final class InfrastructureArgs extends com.pulumi.resources.ResourceArgs 
     }
 
     /**
-     * Attributes that the datacenter must have, such as `isolation: container`.
+     * Attributes that the datacenter must have, such as `isolation: container`, or `isolated: &#34;true&#34;` for containers or sandboxes.
      * 
      */
     @Import(name="attributes")
     private @Nullable Output<Map<String,String>> attributes;
 
     /**
-     * @return Attributes that the datacenter must have, such as `isolation: container`.
+     * @return Attributes that the datacenter must have, such as `isolation: container`, or `isolated: &#34;true&#34;` for containers or sandboxes.
      * 
      */
     public Optional<Output<Map<String,String>>> attributes() {
@@ -175,7 +175,7 @@ public final class InfrastructureArgs extends com.pulumi.resources.ResourceArgs 
         }
 
         /**
-         * @param attributes Attributes that the datacenter must have, such as `isolation: container`.
+         * @param attributes Attributes that the datacenter must have, such as `isolation: container`, or `isolated: &#34;true&#34;` for containers or sandboxes.
          * 
          * @return builder
          * 
@@ -186,7 +186,7 @@ public final class InfrastructureArgs extends com.pulumi.resources.ResourceArgs 
         }
 
         /**
-         * @param attributes Attributes that the datacenter must have, such as `isolation: container`.
+         * @param attributes Attributes that the datacenter must have, such as `isolation: container`, or `isolated: &#34;true&#34;` for containers or sandboxes.
          * 
          * @return builder
          * 

@@ -22,7 +22,7 @@ public final class Infrastructure {
      */
     private @Nullable List<String> allowedDatacenters;
     /**
-     * @return Attributes that the datacenter must have, such as `isolation: container`.
+     * @return Attributes that the datacenter must have, such as `isolation: container`, or `isolated: &#34;true&#34;` for containers or sandboxes.
      * 
      */
     private @Nullable Map<String,String> attributes;
@@ -56,7 +56,7 @@ public final class Infrastructure {
         return this.allowedDatacenters == null ? List.of() : this.allowedDatacenters;
     }
     /**
-     * @return Attributes that the datacenter must have, such as `isolation: container`.
+     * @return Attributes that the datacenter must have, such as `isolation: container`, or `isolated: &#34;true&#34;` for containers or sandboxes.
      * 
      */
     public Map<String,String> attributes() {
