@@ -79,7 +79,8 @@ function copyNative(lib, { native: lmdb, prebuilt }, work) {
 function nodeOf(platform, work) {
   const { node } = platforms[platform];
   const brought = path.join(installed, "node");
-  const isHere = platform === here && existsSync(path.join(brought, "bin")) && node.endsWith(`@${manifest(brought).version}`);
+  const isHere =
+    platform === here && existsSync(path.join(brought, "bin")) && node.endsWith(`@${manifest(brought).version}`);
   return isHere ? brought : fetchPackage(node, work);
 }
 
