@@ -63,7 +63,9 @@ async function problemOf(words: readonly string[], folder: string): Promise<stri
     return existsSync(join(root, "node_modules", ".bin", rest[0] ?? "")) ? undefined : "there is no such command";
   }
   if (program === "node") {
-    return existsSync(join(folder, rest[0] ?? "")) ? undefined : "there is no such file";
+    // What is compiled may not be yet: its source is there.
+    const file = (rest[0] ?? "").replace(/(^|\/)dist\/(.*)\.js$/, "$1$2.ts");
+    return existsSync(join(folder, file)) ? undefined : "there is no such file";
   }
   return outside.has(program) ? undefined : `nothing knows how to check ${program}`;
 }
@@ -91,7 +93,9 @@ const helps = new Map<string, string>();
 
 function helpOf(path: readonly string[]): string {
   const key = path.join(" ");
-  const known = helps.get(key) ?? execFileSync("pulumi", [...path, "--help"], { encoding: "utf8" });
+  const known =
+    helps.get(key) ??
+    execFileSync("pulumi", [...path, "--help"], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
   helps.set(key, known);
   return known;
 }
@@ -101,7 +105,7 @@ function pulumiProblem(words: readonly string[]): string | undefined {
   const path: string[] = [];
   let rest = [...words];
   for (let next = rest[0]; next !== undefined && /^[a-z]/.test(next); next = rest[0]) {
-    if (!new RegExp(`^ {2,}${next}[ ,]`, "m").test(helpOf(path))) {
+    if (!new RegExp(`^ {2,}${next}[ ,]`, "m").test(helpOf(path)) && !isAlias(path, next)) {
       break;
     }
     path.push(next);
@@ -115,6 +119,11 @@ function pulumiProblem(words: readonly string[]): string | undefined {
   return unknown === undefined ? undefined : `pulumi ${path.join(" ")} has no ${unknown}`;
 }
 
+/** Whether a subcommand is known by this name too: the list has only its first. */
+function isAlias(path: readonly string[], name: string): boolean {
+  return new RegExp(`^Aliases:\\n.*\\b${name}\\b`, "m").test(helpOf([...path, name]));
+}
+
 function scriptsIn(folder: string): Readonly<Record<string, string>> {
   const file = join(folder, "package.json");
   const Package = z.looseObject({ scripts: z.record(z.string(), z.string()).optional() });
@@ -123,7 +132,8 @@ function scriptsIn(folder: string): Readonly<Record<string, string>> {
 
 /** The commands of a block as words: comments, prompts and assignments taken off, pipes and lists taken apart. */
 export function commandsOf({ language, text }: Fence): readonly (readonly string[])[] {
-  const lines = text.replaceAll("\\\n", " ").split("\n");
+  const inner = [...text.matchAll(/\$\(([^()]+)\)/g)].map(([, command = ""]) => command);
+  const lines = [...text.replaceAll("\\\n", " ").split("\n"), ...inner];
   return lines
     .map((line) => (language === "console" ? line.replace(/ {2,}\S.*$/, "") : line))
     .flatMap((line) => splitCommands(line.replace(/^\$ /, "")))

@@ -1,5 +1,6 @@
-import { existsSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
+import { parse } from "yaml";
 import { z } from "zod";
 import { readDatacenterConfiguration } from "../../datacenter/src/configuration";
 import { parseApplicationFile } from "../../provider/src/application-file";
@@ -31,8 +32,7 @@ function otherYaml(fence: Fence): string | undefined {
       return undefined;
     }
     if ("infrastructures" in value) {
-      const needed = Object.entries(value.variables ?? {}).filter(([, byDefault]) => byDefault === null);
-      const variables = Object.fromEntries(needed.map(([name]) => [name, "given"]));
+      const variables = Object.fromEntries(neededBy(fence.text).map((name) => [name, "given"]));
       parseApplicationFile(fence.text, { file: placeOf(fence), variables });
       return undefined;
     }
@@ -42,8 +42,31 @@ function otherYaml(fence: Fence): string | undefined {
   return `${placeOf(fence)}: nothing knows how to check this YAML; write "unchecked: <reason>" after the language`;
 }
 
-/** What the engine says to a preview of all these programs at once; undefined: nothing is wrong. */
-async function previewOf(blocks: readonly (readonly Fence[])[]): Promise<string | undefined> {
+/** Variables of an application file that whoever uses it has to give. */
+function neededBy(file: string): readonly string[] {
+  const { variables = {} } = OtherYaml.parse(parse(file));
+  return Object.entries(variables).flatMap(([name, byDefault]) => (byDefault === null ? [name] : []));
+}
+
+/** The application files that a page shows, by the name under which a program of that page refers to one. */
+function filesOf(blocks: readonly (readonly Fence[])[]): readonly (readonly [name: string, text: string])[] {
+  return blocks.flat().flatMap((program) => {
+    const name = /^ *file: *([\w-]+\.yaml)(?: +#.*)?$/m.exec(program.text)?.[1];
+    const file = all.find(({ page, language, text }) => {
+      return page === program.page && language === "yaml" && /^infrastructures:/m.test(text);
+    });
+    return name === undefined || file === undefined ? [] : [[name, file.text] as const];
+  });
+}
+
+/**
+ * What the engine says to a preview of all these programs at once; undefined: nothing is wrong.
+ * @param files lie beside the program
+ */
+async function previewOf(
+  blocks: readonly (readonly Fence[])[],
+  files: readonly (readonly [name: string, text: string])[] = [],
+): Promise<string | undefined> {
   const programs = blocks.flatMap((block) => {
     const program = programOf(block);
     const last = block.at(-1);
@@ -54,10 +77,15 @@ async function previewOf(blocks: readonly (readonly Fence[])[]): Promise<string 
   const world = World.create();
   try {
     const stack = await world.stack("snippets", mergePrograms(Object.fromEntries(programs)));
+    for (const [name, text] of files) {
+      writeFileSync(join(stack.directory, name), text);
+      await stack.configure(Object.fromEntries(neededBy(text).map((variable) => [variable, { value: "given" }])));
+    }
     await stack.preview();
     return undefined;
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    // What follows is the same again, with all that the engine logged.
+    return (error instanceof Error ? error.message : String(error)).split("\n err?:")[0];
   } finally {
     await world.close();
   }
@@ -85,7 +113,7 @@ describe("every block of the documentation", () => {
         .filter((block) => programOf(block) === undefined)
         .flatMap((block) => block.flatMap((one) => otherYaml(one) ?? [])),
     ).toEqual([]);
-    expect(await previewOf(blocks)).toBeUndefined();
+    expect(await previewOf(blocks, filesOf(blocks))).toBeUndefined();
   });
 
   test("of commands names commands, flags, scripts and files that there are", async () => {
