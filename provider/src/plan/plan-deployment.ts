@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { UpdateDeployment } from "../network/driver";
 import type { ActualDeployment, ActualInfrastructure, Manager, Snapshot, Terms } from "../network/snapshot";
 import { keepsOpenOrder, meetsFrozenLease, sameTerms } from "./frozen-lease";
@@ -202,10 +203,8 @@ export function highestRate(terms: Terms): bigint {
 }
 
 function sameManagers(a: readonly Manager[], b: readonly Manager[]): boolean {
-  const text = (managers: readonly Manager[]): string =>
-    JSON.stringify(
-      [...managers].sort((x, y) => (x.address < y.address ? -1 : 1)),
-      (_key, value: unknown) => (typeof value === "bigint" ? String(value) : value),
-    );
-  return text(a) === text(b);
+  const ordered = (managers: readonly Manager[]): readonly Manager[] =>
+    [...managers].sort((x, y) => (x.address < y.address ? -1 : 1));
+  // Whichever order their fields are in: one comes from a program, the other from the chain.
+  return isDeepStrictEqual(ordered(a), ordered(b));
 }

@@ -4,8 +4,8 @@ import { Deadline, spanText, WaitCancelled, WaitFailed, WaitTimeout } from "../.
 import type { DeploymentKey, NetworkParameters } from "../../network/driver";
 import { NetworkError, type NetworkIdentity, RevisionConflict } from "../../network/driver";
 import type { ActualDeployment } from "../../network/snapshot";
-import { emptyManifest, sealManifest } from "../../plan/manifest";
-import { planCreation, planDeletion, planUpdate } from "../../plan/plan-deployment";
+import { emptyManifest, placedOn, sealManifest } from "../../plan/manifest";
+import { planCreation, planDeletion, planUpdate, undelivered } from "../../plan/plan-deployment";
 import { planTakeOver } from "../../plan/plan-take-over";
 import type { ValueMap } from "../../wire/value";
 import { findManifest, holdersOf } from "../current-manifest";
@@ -39,6 +39,7 @@ import { diffDeployment } from "./diff-deployment";
 import { inlineManifest, isInline, type SealedManifest } from "./inline-manifest";
 import { deploymentOutputs } from "./outputs";
 import { existing, previewCreation, previewUpdate } from "./preview-deployment";
+import { readAddresses } from "./read-addresses";
 import { readDeployment } from "./read-deployment";
 import { claimInline, type Declarer, type InlineClaim, importedNonce, takenOver, takenOverText } from "./take-over";
 import { awaitTeardown } from "./teardown";
@@ -254,8 +255,9 @@ export class DeploymentResource implements Resource {
     const { driver, settings } = this.session;
     const parameters = await driver.parameters(deadline.signal);
     if (settings.skipAwait || inputs["skipAwait"] === true) {
-      const snapshot = await existing(this.session, id, key, deadline.signal);
-      return this.#state(id, inputs, snapshot.deployment, sealed, {}, parameters);
+      const { deployment } = await existing(this.session, id, key, deadline.signal);
+      const addresses = sealed === undefined ? {} : await this.#deliver(deployment, sealed, context, deadline.signal);
+      return this.#state(id, inputs, deployment, sealed, addresses, parameters);
     }
     const { snapshot, addresses } = await awaitDeployment(
       driver,
@@ -275,12 +277,33 @@ export class DeploymentResource implements Resource {
     return this.#state(id, inputs, snapshot.deployment, sealed, addresses, parameters);
   }
 
+  /** Hands a manifest to those who hold a lease already, for an update that awaits nothing; the next one does the rest. */
+  async #deliver(
+    actual: ActualDeployment,
+    { envelope, content }: SealedManifest,
+    { log }: CallContext,
+    signal: AbortSignal,
+  ): Promise<ValueMap> {
+    const key = { tenant: actual.tenant, sequence: actual.sequence };
+    const late = undelivered(placedOn(content), envelope.version, actual);
+    const holders = holdersOf({
+      ...actual,
+      infrastructures: Object.fromEntries(Object.entries(actual.infrastructures).filter(([name]) => late.includes(name))),
+    });
+    for (const problem of await handToAll(this.session.driver, key, holders, envelope, signal)) {
+      if (problem !== undefined) {
+        log("warning", `the manifest is not handed over yet: ${problem}`);
+      }
+    }
+    return readAddresses(this.session, actual, content, undefined, signal);
+  }
+
   #state(
     id: string,
     inputs: ValueMap,
     actual: ActualDeployment,
     sealed: SealedManifest | undefined,
-    addresses: Readonly<Record<string, string>>,
+    addresses: ValueMap,
     parameters: NetworkParameters,
   ): ValueMap {
     return {
