@@ -288,7 +288,9 @@ export class DeploymentResource implements Resource {
     const late = undelivered(placedOn(content), envelope.version, actual);
     const holders = holdersOf({
       ...actual,
-      infrastructures: Object.fromEntries(Object.entries(actual.infrastructures).filter(([name]) => late.includes(name))),
+      infrastructures: Object.fromEntries(
+        Object.entries(actual.infrastructures).filter(([name]) => late.includes(name)),
+      ),
     });
     for (const problem of await handToAll(this.session.driver, key, holders, envelope, signal)) {
       if (problem !== undefined) {

@@ -7,6 +7,7 @@ import { appendKey } from "../../wire/path";
 import { Unknown, type Value, type ValueMap } from "../../wire/value";
 import { type Differences, differences, diffResult } from "../differences";
 import { deploymentId, keyOf, whereabouts } from "../identity";
+import { withLocal } from "../imported";
 import { desiredManagers, desiredTerms, desiredWait } from "../inputs/desired";
 import { containsUnknown, isMap } from "../inputs/shape";
 import type { CallContext, DiffRequest, DiffResult } from "../resource";
@@ -24,7 +25,7 @@ export async function diffDeployment(
   context: CallContext,
 ): Promise<DiffResult> {
   const { signal } = context;
-  const { inputs, oldInputs } = request;
+  const { inputs } = request;
   const id = deploymentId(request.id);
   const gone: Differences = { deploymentId: { kind: "update-replace", inputDiff: false } };
   if ((await whereabouts(session, id, signal)) === "gone") {
@@ -42,7 +43,7 @@ export async function diffDeployment(
   session.declarations.deployment(request.id, context.urn, isInline(inputs));
   const detailed: Differences = {
     ...termDifferences(inputs, deployment, parameters),
-    ...plainDifferences(inputs, oldInputs, deployment, parameters),
+    ...plainDifferences(inputs, withLocal(request, "maxCostPerMonth"), deployment, parameters),
     ...(await manifestDifferences(session, request, deployment, context)),
   };
   return diffResult(detailed, request.ignoreChanges, STABLE, "create-before-delete");

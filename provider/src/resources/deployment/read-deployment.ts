@@ -6,6 +6,7 @@ import type { Value, ValueMap } from "../../wire/value";
 import { findManifest } from "../current-manifest";
 import { NONCE } from "../entries/ownership";
 import { deploymentId, keyOf, nameOf, whereabouts } from "../identity";
+import { importMark } from "../imported";
 import { connectionInputs, workloadInputs } from "../inputs/manifest-entries";
 import { containsUnknown, isMap } from "../inputs/shape";
 import { type CallContext, PartialFailure, type ReadRequest, type ReadResult } from "../resource";
@@ -69,6 +70,7 @@ export async function readDeployment(
     ...outputs,
     ...(isInline(inputs) ? await inlineOutputs(session, deployment, sealed, request.state, signal) : {}),
     ...(nonce === undefined ? {} : { [NONCE]: nonce }),
+    ...importMark(known === undefined, request.state),
   };
   if (known !== undefined && isInline(known) && isNewer(deployment, request.state)) {
     await warnOfTakeOver(session, { id: request.id, urn: context.urn, state: request.state }, deployment, context);

@@ -24,6 +24,7 @@ import type { Committed } from "../commit/group-commit";
 import { findManifest } from "../current-manifest";
 import { type Differences, differences, diffResult } from "../differences";
 import { deploymentId, keyOf, whereabouts } from "../identity";
+import { importMark, withLocal } from "../imported";
 import { containsSecret, containsUnknown, type Field, normalizeFields, Problems } from "../inputs/shape";
 import {
   type CallContext,
@@ -225,7 +226,13 @@ export class EntryResource<Content extends EntryContent> implements Resource {
     };
     const observed = await this.rules.observe(this.session, entry, request.state, signal);
     const nonce = imported ? stampOf(found.envelope.stamps, this.rules.kind, name)?.nonce : request.state?.[NONCE];
-    const state: ValueMap = { ...inputs, digest, ...observed, ...(nonce === undefined ? {} : { [NONCE]: nonce }) };
+    const state: ValueMap = {
+      ...inputs,
+      digest,
+      ...observed,
+      ...importMark(imported, request.state),
+      ...(nonce === undefined ? {} : { [NONCE]: nonce }),
+    };
     const awaited = !imported && !this.session.settings.skipAwait && inputs["skipAwait"] !== true;
     const lacking = awaited ? await this.rules.lacks(this.session, entry, signal) : undefined;
     if (lacking !== undefined) {
@@ -413,10 +420,8 @@ export class EntryResource<Content extends EntryContent> implements Resource {
   }
 
   /** Against what is there now; `undefined` where no holder can say what that is. */
-  async #differences(
-    { id, inputs, oldInputs, oldState }: DiffRequest,
-    context: CallContext,
-  ): Promise<Differences | undefined> {
+  async #differences(request: DiffRequest, context: CallContext): Promise<Differences | undefined> {
+    const { id, inputs, oldState } = request;
     const { deployment, name } = parseEntryId(id, this.rules.kind);
     const where = deploymentId(deployment);
     const gone: Differences = { deployment: { kind: "update-replace", inputDiff: false } };
@@ -434,7 +439,7 @@ export class EntryResource<Content extends EntryContent> implements Resource {
     }
     const content = found.kind === "found" ? this.rules.find(openManifest(found.envelope), name) : undefined;
     const own = Object.fromEntries(Object.entries(inputs).filter(([property]) => !LOCAL.has(property)));
-    const local = differences(pick(oldInputs, LOCAL), pick(inputs, LOCAL), "");
+    const local = differences(withLocal(request, "waitFor")["waitFor"], inputs["waitFor"], "waitFor");
     if (content === undefined) {
       return { ...local, digest: { kind: "update", inputDiff: false } };
     }
@@ -473,10 +478,6 @@ export class EntryResource<Content extends EntryContent> implements Resource {
 
 /** Inputs that steer the provider and are no part of an entry. */
 const LOCAL: ReadonlySet<string> = new Set(["skipAwait", "waitFor"]);
-
-function pick(map: ValueMap, names: ReadonlySet<string>): ValueMap {
-  return Object.fromEntries(Object.entries(map).filter(([name]) => names.has(name) && name !== "skipAwait"));
-}
 
 /** @param alone milliseconds in which nothing else was done, where that ended it */
 function explained(error: unknown, deadline: Deadline, alone: number | undefined): unknown {
