@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { datacenterCommand } from "./commands/datacenter";
 import { eventsCommand } from "./commands/events";
 import { execCommand } from "./commands/exec";
+import { feesCommand } from "./commands/fees";
 import { genesisCommand } from "./commands/genesis";
 import { keysCommand } from "./commands/keys";
 import { logsCommand } from "./commands/logs";
@@ -30,6 +31,7 @@ export function dcxProgram(): Command {
     execCommand(),
     queryCommand(),
     keysCommand(),
+    feesCommand(),
     nodeCommand(),
     genesisCommand(),
     datacenterCommand(),

@@ -12,6 +12,7 @@ export * from "./certificates/x509";
 export * from "./client/errors";
 export * from "./client/exchange-events";
 export * from "./client/exchange-query-client";
+export { type FeeGrant, grantAllowanceMessage, revokeAllowanceMessage } from "./client/fee-grants";
 export * from "./client/messages";
 export * from "./client/pages";
 export * from "./client/signing-exchange-client";

@@ -50,7 +50,7 @@ import type { StateMachine } from "./state-machine";
 import { decodeTransaction, encodeFacilitatorTransaction, type Transaction } from "./transaction";
 
 /** Version of the rules: part of every block's header, and changed with them. */
-export const applicationVersion = 1n;
+export const applicationVersion = 2n;
 
 /** What the application tells its operator. A pino logger is one. */
 export interface ApplicationLog {

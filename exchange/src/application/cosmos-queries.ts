@@ -18,7 +18,15 @@ import {
   QueryTotalSupplyResponse,
 } from "cosmjs-types/cosmos/bank/v1beta1/query";
 import { PubKey } from "cosmjs-types/cosmos/crypto/secp256k1/keys";
+import { Grant } from "cosmjs-types/cosmos/feegrant/v1beta1/feegrant";
+import {
+  QueryAllowanceRequest,
+  QueryAllowanceResponse,
+  QueryAllowancesRequest,
+  QueryAllowancesResponse,
+} from "cosmjs-types/cosmos/feegrant/v1beta1/query";
 import { type Account, balanceOf, getAccount } from "../state/accounts";
+import { feeGrants } from "../state/fee-grants";
 import { keyAfter, prefixEnd, tables, textKey } from "../state/keys";
 import { getChain } from "../state/records";
 import type { KeyValueReader } from "../state/store";
@@ -33,7 +41,7 @@ const keyType = "/cosmos.crypto.secp256k1.PubKey";
 const mostPerPage = 1000n;
 
 /** The queries of the Cosmos SDK that clients and wallets can't do without, by their gRPC path. */
-export const cosmosQueries: Readonly<Record<string, QueryHandler>> = {
+const moduleQueries: Readonly<Record<string, QueryHandler>> = {
   "/cosmos.auth.v1beta1.Query/Account": (state, request) => {
     const { address } = QueryAccountRequest.decode(request);
     const account = getAccount(state, address);
@@ -48,8 +56,7 @@ export const cosmosQueries: Readonly<Record<string, QueryHandler>> = {
   },
   "/cosmos.auth.v1beta1.Query/Accounts": (state, request) => {
     const { pagination } = QueryAccountsRequest.decode(request);
-    const asked = pagination === undefined || pagination.limit === 0n ? 100n : pagination.limit;
-    const limit = Number(asked < mostPerPage ? asked : mostPerPage);
+    const limit = pageSize(pagination?.limit);
     const after = Buffer.from(pagination?.key ?? []).toString("latin1");
     const start = after === "" ? tables.account : keyAfter(tables.account + textKey(after));
     const entries = [...state.range(start, prefixEnd(tables.account), { limit: limit + 1 })];
@@ -83,6 +90,41 @@ export const cosmosQueries: Readonly<Record<string, QueryHandler>> = {
       supply: [{ denom: denominationOf(state), amount: supply(state).toString() }],
     }).finish(),
 };
+
+/** Those of the feegrant module, by grantee as they are kept. */
+const feeGrantQueries: Readonly<Record<string, QueryHandler>> = {
+  "/cosmos.feegrant.v1beta1.Query/Allowance": (state, request) => {
+    const { granter, grantee } = QueryAllowanceRequest.decode(request);
+    const allowance = feeGrants.get(state, { granter, grantee });
+    if (allowance === undefined) {
+      throw new EnvelopeError(
+        EnvelopeErrorCode.KeyNotFound,
+        `rpc error: code = NotFound desc = ${granter} pays no fees of ${grantee}: fee-grant not found: key not found`,
+      );
+    }
+    return QueryAllowanceResponse.encode({ allowance }).finish();
+  },
+  "/cosmos.feegrant.v1beta1.Query/Allowances": (state, request) => {
+    const { grantee, pagination } = QueryAllowancesRequest.decode(request);
+    const limit = pageSize(pagination?.limit);
+    const prefix = tables.feeGrant + textKey(grantee);
+    const after = Buffer.from(pagination?.key ?? []).toString("latin1");
+    const start = after === "" ? prefix : keyAfter(prefix + textKey(after));
+    const entries = [...state.range(start, prefixEnd(prefix), { limit: limit + 1 })];
+    const allowances = entries.slice(0, limit).map(([, value]) => Grant.decode(value));
+    const last = entries.length > limit ? (allowances.at(-1)?.granter ?? "") : "";
+    const next = { nextKey: Buffer.from(last, "latin1"), total: 0n };
+    return QueryAllowancesResponse.encode({ allowances, pagination: next }).finish();
+  },
+};
+
+function pageSize(asked: bigint | undefined): number {
+  const limit = asked === undefined || asked === 0n ? 100n : asked;
+  return Number(limit < mostPerPage ? limit : mostPerPage);
+}
+
+/** All of them. */
+export const cosmosQueries: Readonly<Record<string, QueryHandler>> = { ...moduleQueries, ...feeGrantQueries };
 
 function encodeAccount(account: Account | AccountRecord): { typeUrl: string; value: Uint8Array } {
   const { address, accountNumber, sequence, publicKey } = account;

@@ -1,11 +1,14 @@
 import type { Parameters } from "@dcx/protocol";
 import { TxMsgData } from "cosmjs-types/cosmos/base/abci/v1beta1/abci";
+import type { Grant } from "cosmjs-types/cosmos/feegrant/v1beta1/feegrant";
 import { ExecTxResult, type Event as WireEvent } from "cosmjs-types/tendermint/abci/types";
 import { encode } from "../encode";
-import { putAccount } from "../state/accounts";
+import { getAccount, putAccount } from "../state/accounts";
 import { Branch } from "../state/branch";
 import { type Event, EventList, UnlimitedGas } from "../state/context";
 import { ExchangeError } from "../state/errors";
+import { feeGrantChanged } from "../state/events";
+import { type FeeGrantId, feeGrants, spendGrant } from "../state/fee-grants";
 import type { KeyValueReader, KeyValueStore } from "../state/store";
 import { StorageError } from "../storage/storage-error";
 import {
@@ -50,6 +53,14 @@ export interface Admitted {
   readonly addresses: readonly string[];
   readonly signers: readonly AuthenticatedSigner[];
   readonly fee: OfferedFee;
+  /** By which another account pays that. */
+  readonly grant: UsedGrant | undefined;
+}
+
+interface UsedGrant {
+  readonly id: FeeGrantId;
+  /** Absent: it is used up. */
+  readonly after: Grant | undefined;
 }
 
 /**
@@ -70,14 +81,49 @@ export function admit(
     throw new EnvelopeError(EnvelopeErrorCode.NotSupported, "the fee's payer must be the first signer");
   }
   const signers = authenticate(store, around.chainId, transaction, addresses, check, around.signatures);
-  const funds = signers[0]?.account.balance ?? 0n;
+  const granter = granterOf(transaction, addresses);
+  const grant =
+    granter === undefined ? undefined : useGrant(store, transaction, granter, addresses[0] ?? "", fee.amount);
+  const funds = (granter === undefined ? signers[0]?.account.balance : getAccount(store, granter)?.balance) ?? 0n;
   if (funds < fee.amount) {
     throw new EnvelopeError(
       EnvelopeErrorCode.InsufficientFunds,
-      `insufficient funds: ${addresses[0]} has ${funds}${around.denomination}, the fee is ${fee.amount}${around.denomination}`,
+      `insufficient funds: ${granter ?? addresses[0]} has ${funds}${around.denomination}, the fee is ${fee.amount}${around.denomination}`,
     );
   }
-  return { addresses, signers, fee };
+  return { addresses, signers, fee, grant };
+}
+
+/** Who pays in the first signer's place. */
+function granterOf(transaction: Transaction, addresses: readonly string[]): string | undefined {
+  const granter = transaction.fee?.granter ?? "";
+  return granter === "" || granter === addresses[0] ? undefined : granter;
+}
+
+/** @throws EnvelopeError where the granter has not granted that */
+function useGrant(
+  store: KeyValueReader,
+  transaction: Transaction,
+  granter: string,
+  grantee: string,
+  amount: bigint,
+): UsedGrant {
+  const id = { granter, grantee };
+  // What can stand in no key is in none.
+  const grant = /^[a-z0-9]{1,128}$/.test(granter) ? feeGrants.get(store, id) : undefined;
+  if (grant === undefined) {
+    throw new EnvelopeError(
+      EnvelopeErrorCode.Unauthorized,
+      `${granter} does not allow to pay fees for ${grantee}: fee-grant not found`,
+    );
+  }
+  try {
+    const messages = transaction.messages.map(({ typeUrl }) => typeUrl);
+    return { id, after: spendGrant(store, grant, amount, messages) };
+  } catch (error) {
+    if (!(error instanceof ExchangeError)) throw error;
+    throw new EnvelopeError(EnvelopeErrorCode.Unauthorized, error.message, { cause: error });
+  }
 }
 
 /**
@@ -87,9 +133,19 @@ export function admit(
 export function settleEnvelope(store: KeyValueStore, admitted: Admitted): void {
   for (const [index, { account, publicKey }] of admitted.signers.entries()) {
     const { address, accountNumber } = account;
-    const balance = index === 0 ? account.balance - admitted.fee.amount : account.balance;
+    const pays = index === 0 && admitted.grant === undefined;
+    const balance = pays ? account.balance - admitted.fee.amount : account.balance;
     putAccount(store, { address, accountNumber, publicKey, balance, sequence: account.sequence + 1n });
   }
+  if (admitted.grant !== undefined) settleGrant(store, admitted.grant, admitted.fee.amount);
+}
+
+/** After the signers, of whom the granter may be one. */
+function settleGrant(store: KeyValueStore, { id, after }: UsedGrant, amount: bigint): void {
+  const granter = getAccount(store, id.granter);
+  if (granter !== undefined) putAccount(store, { ...granter, balance: granter.balance - amount });
+  if (after === undefined) feeGrants.delete(store, id);
+  else feeGrants.put(store, id, after);
 }
 
 /** What a transaction did, and what was taken for it whether it succeeded or not. */
@@ -222,6 +278,7 @@ function chargeEnvelope(gas: LimitedGas, transaction: Transaction): void {
   for (const message of transaction.messages) bytes += message.typeUrl.length + message.value.length;
   gas.consume(BigInt(bytes) * gasCosts.perByte, "txSize");
   gas.consume(BigInt(transaction.signers.length) * gasCosts.perSigner, "signatures");
+  if ((transaction.fee?.granter ?? "") !== "") gas.consume(gasCosts.feeGrant, "fee grant");
 }
 
 function runMessages(
@@ -259,10 +316,11 @@ function envelopeEvents(transaction: Transaction, admitted: Admitted, denominati
       type: "tx",
       attributes: [
         { key: "fee", value: fee },
-        { key: "fee_payer", value: sender },
+        { key: "fee_payer", value: admitted.grant?.id.granter ?? sender },
         { key: "acc_seq", value: `${sender}/${admitted.signers[0]?.account.sequence}` },
       ],
     }),
+    ...(admitted.grant === undefined ? [] : [wireEvent(feeGrantChanged("use_feegrant", admitted.grant.id))]),
     ...transaction.messages.map((message) =>
       wireEvent({
         type: "message",

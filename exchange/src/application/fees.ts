@@ -30,7 +30,6 @@ export function offeredFee(transaction: Transaction, parameters: Parameters, den
   if (fee === undefined) {
     throw new EnvelopeError(EnvelopeErrorCode.InvalidRequest, "the transaction has no fee and gas limit");
   }
-  if (fee.granter !== "") throw new EnvelopeError(EnvelopeErrorCode.NotSupported, "fee grants are not supported");
   if (fee.gasLimit <= 0n || fee.gasLimit > mostGas(parameters)) {
     throw new EnvelopeError(
       EnvelopeErrorCode.InvalidGasLimit,

@@ -7,6 +7,8 @@ export const gasCosts = {
   perByte: 10n,
   /** Key, signature and its verification, and the account that is read and written. */
   perSigner: 4_000n,
+  /** A fee grant and its granter's account, read and written. */
+  feeGrant: 3_000n,
 } as const;
 
 /** Counts gas and refuses to pass the limit. */

@@ -48,9 +48,18 @@ export function credit(store: KeyValueStore, address: string, amount: bigint): v
     table.put(store, address, { ...account, balance: account.balance + amount });
     return;
   }
+  makeAccount(store, address, amount);
+}
+
+/** Makes an account without tokens where there is none. */
+export function ensureAccount(store: KeyValueStore, address: string): void {
+  if (table.get(store, address) === undefined) makeAccount(store, address, 0n);
+}
+
+function makeAccount(store: KeyValueStore, address: string, balance: bigint): void {
   const accountNumber = getTotals(store).accounts;
   adjustTotals(store, { accounts: 1n });
-  putAccount(store, { address, accountNumber, sequence: 0n, balance: amount });
+  putAccount(store, { address, accountNumber, sequence: 0n, balance });
 }
 
 /**

@@ -63,6 +63,18 @@ export function datacenterChanged(datacenter: string): Event {
   return typed("EventDatacenterChanged", { datacenter });
 }
 
+/** As the feegrant module of the Cosmos SDK emits them. Values are plain text there. */
+export function feeGrantChanged(
+  type: "set_feegrant" | "use_feegrant" | "revoke_feegrant",
+  { granter, grantee }: { readonly granter: string; readonly grantee: string },
+): Event {
+  const attributes = [
+    { key: "granter", value: granter },
+    { key: "grantee", value: grantee },
+  ];
+  return { type, attributes };
+}
+
 /** As the bank module of the Cosmos SDK emits it: explorers and wallets look for it. Values are plain text there. */
 export function transferred(sender: string, recipient: string, amount: string): Event {
   return {

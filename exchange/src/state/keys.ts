@@ -134,6 +134,8 @@ export const tables = {
   /** (first stale height, lease): active leases. */
   stale: "ls",
   exclusion: "ex",
+  /** (grantee, granter) */
+  feeGrant: "fg",
   /** (height, kind, subject): handovers, notices, roots. */
   timer: "ti",
   /** (height, kind, subject): expiry, exclusions, pruning. */

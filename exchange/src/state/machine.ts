@@ -24,6 +24,12 @@ import {
   MsgUpdateDeploymentResponse,
 } from "@dcx/protocol";
 import { MsgSend, MsgSendResponse } from "cosmjs-types/cosmos/bank/v1beta1/tx";
+import {
+  MsgGrantAllowance,
+  MsgGrantAllowanceResponse,
+  MsgRevokeAllowance,
+  MsgRevokeAllowanceResponse,
+} from "cosmjs-types/cosmos/feegrant/v1beta1/tx";
 import { type Encoder, encode, isEncodingOf } from "../encode";
 import type { TransactionContext } from "./context";
 import { ExchangeError } from "./errors";
@@ -33,7 +39,9 @@ import { cancelDeployment } from "./transitions/cancel-deployment";
 import { cancelFulfillment } from "./transitions/cancel-fulfillment";
 import { closeLease } from "./transitions/close-lease";
 import { giveNotice } from "./transitions/give-notice";
+import { grantAllowance } from "./transitions/grant-allowance";
 import { registerDatacenter } from "./transitions/register-datacenter";
+import { revokeAllowance } from "./transitions/revoke-allowance";
 import { send } from "./transitions/send";
 import { submitDeployment } from "./transitions/submit-deployment";
 import { submitFulfillment } from "./transitions/submit-fulfillment";
@@ -258,6 +266,28 @@ const handlers: ReadonlyMap<string, Handler> = new Map([
       response: MsgSendResponse,
       signer: (message) => message.fromAddress,
       transition: send,
+    }),
+  ],
+  [
+    "/cosmos.feegrant.v1beta1.MsgGrantAllowance",
+    handler({
+      origin: "transaction",
+      gas: 1_000n,
+      request: MsgGrantAllowance,
+      response: MsgGrantAllowanceResponse,
+      signer: (message) => message.granter,
+      transition: grantAllowance,
+    }),
+  ],
+  [
+    "/cosmos.feegrant.v1beta1.MsgRevokeAllowance",
+    handler({
+      origin: "transaction",
+      gas: 1_000n,
+      request: MsgRevokeAllowance,
+      response: MsgRevokeAllowanceResponse,
+      signer: (message) => message.granter,
+      transition: revokeAllowance,
     }),
   ],
 ]);

@@ -93,7 +93,7 @@ describe("any history of messages", () => {
         }
         world.blocks(60);
         const kept: string[] = [tables.chain, tables.parameters, tables.totals, tables.interest];
-        kept.push(tables.account, tables.datacenter, tables.deploymentCounter);
+        kept.push(tables.account, tables.datacenter, tables.deploymentCounter, tables.feeGrant);
         const left = world.store.entries().filter(([key]) => !kept.includes(key.slice(0, 2)));
         expect(left).toEqual([]);
       }),

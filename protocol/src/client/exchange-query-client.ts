@@ -41,6 +41,7 @@ import {
 } from "./exchange-answers";
 import { decodeExchangeEvents, type ExchangeBlock, type ExchangeEvent } from "./exchange-events";
 import { FailoverRpc, pause } from "./failover-rpc";
+import { allowancesQuery, type FeeGrant } from "./fee-grants";
 import { NewestHeight } from "./newest-height";
 
 export type {
@@ -227,6 +228,18 @@ export class ExchangeQueryClient implements Disposable {
     const { accountNumber, sequence, pubKey } = BaseAccount.decode(encoded.value);
     const publicKey = pubKey === undefined ? {} : { publicKey: PubKey.decode(pubKey.value).key };
     return { address, accountNumber, sequence, ...publicKey, height: answer.height };
+  }
+
+  /** Who pays fees of this account, and for what. */
+  async feeGrants(grantee: string, options: CallOptions = {}): Promise<readonly FeeGrant[]> {
+    const found: FeeGrant[] = [];
+    for (let page: Uint8Array = new Uint8Array(); ; ) {
+      const { path, data, read } = await allowancesQuery(grantee, page);
+      const { grants, next } = read(accepted(path, await this.abciQuery(path, data, options)));
+      found.push(...grants);
+      if (next.length === 0) return found;
+      page = next;
+    }
   }
 
   /** By hash in hexadecimal. Undefined: in no committed block that this node has indexed. */

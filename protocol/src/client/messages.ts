@@ -33,6 +33,8 @@ export const typeUrls = {
   giveNotice: "/dcx.exchange.v1.MsgGiveNotice",
   submitLeaseConfirmation: "/dcx.exchange.v1.MsgSubmitLeaseConfirmation",
   send: "/cosmos.bank.v1beta1.MsgSend",
+  grantAllowance: "/cosmos.feegrant.v1beta1.MsgGrantAllowance",
+  revokeAllowance: "/cosmos.feegrant.v1beta1.MsgRevokeAllowance",
 } as const;
 
 const messageTypes: Readonly<Record<string, GeneratedType>> = {
@@ -140,11 +142,17 @@ export function decodeMessageResponse(typeUrl: string, value: Uint8Array): Messa
   }
 }
 
-/** A registry of our messages and MsgSend, for cosmjs. It loads cosmjs, so ask for it when something is to be signed. */
+/** A registry of our messages and those of Cosmos that the exchange has, for cosmjs. It loads cosmjs, so ask for it when something is to be signed. */
 export async function createRegistry(): Promise<Registry> {
-  const [{ Registry }, { MsgSend }] = await Promise.all([
+  const [{ Registry }, { MsgSend }, { MsgGrantAllowance, MsgRevokeAllowance }] = await Promise.all([
     import("@cosmjs/proto-signing"),
     import("cosmjs-types/cosmos/bank/v1beta1/tx"),
+    import("cosmjs-types/cosmos/feegrant/v1beta1/tx"),
   ]);
-  return new Registry([...Object.entries(messageTypes), [typeUrls.send, MsgSend]]);
+  return new Registry([
+    ...Object.entries(messageTypes),
+    [typeUrls.send, MsgSend],
+    [typeUrls.grantAllowance, MsgGrantAllowance],
+    [typeUrls.revokeAllowance, MsgRevokeAllowance],
+  ]);
 }

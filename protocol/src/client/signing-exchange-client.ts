@@ -155,7 +155,7 @@ export class SigningExchangeClient {
     options.signal?.throwIfAborted();
     const [{ parameters, denomination }, gas] = await Promise.all([
       this.query.parameters({ signal: options.signal }),
-      options.gas ?? this.gasLimit(messages, options.memo ?? "", options.signal),
+      options.gas ?? this.gasLimit(messages, options.memo ?? "", options.feeGranter, options.signal),
     ]);
     const price = this.gasPrice(BigInt(parameters?.minimumGasPrice || "0"), denomination);
     const amount = (gas * price + rateScale - 1n) / rateScale;
@@ -253,10 +253,12 @@ export class SigningExchangeClient {
   private async gasLimit(
     messages: readonly EncodeObject[],
     memo: string,
+    feeGranter: string | undefined,
     signal: AbortSignal | undefined,
   ): Promise<bigint> {
     const { address, publicKey } = this;
-    const used = await simulatedGas(this.query, this.registry, { messages, memo, address, publicKey }, { signal });
+    const simulation = { messages, memo, address, publicKey, feeGranter };
+    const used = await simulatedGas(this.query, this.registry, simulation, { signal });
     const thousandths = BigInt(Math.round((this.options.gasFactor ?? 1.4) * 1000));
     return (used * thousandths + 999n) / 1000n;
   }

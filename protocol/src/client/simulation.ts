@@ -9,6 +9,8 @@ export interface Simulation {
   readonly address: string;
   /** Compressed secp256k1. */
   readonly publicKey: Uint8Array;
+  /** Who pays the fee in its place. */
+  readonly feeGranter?: string | undefined;
 }
 
 const wrongSequence = 32;
@@ -52,7 +54,7 @@ export async function requireAccount(
 async function ask(
   query: ExchangeQueryClient,
   registry: Registry,
-  { messages, memo, publicKey }: Simulation,
+  { messages, memo, publicKey, feeGranter }: Simulation,
   sequence: bigint,
   options: CallOptions,
 ): Promise<AbciAnswer> {
@@ -66,7 +68,7 @@ async function ask(
   );
   const key = { type: "tendermint/PubKeySecp256k1", value: Buffer.from(publicKey).toString("base64") };
   const authInfo = AuthInfo.fromPartial({
-    fee: Fee.fromPartial({}),
+    fee: Fee.fromPartial({ granter: feeGranter ?? "" }),
     signerInfos: [
       SignerInfo.fromPartial({
         publicKey: encodePubkey(key),

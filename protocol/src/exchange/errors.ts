@@ -55,6 +55,9 @@ export enum ExchangeErrorCode {
   LimitExceeded = 30,
   /** A root certificate's proof does not hold. */
   InvalidRootProof = 31,
+  /** The granter pays fees of that account already. */
+  FeeGrantExists = 32,
+  FeeGrantNotFound = 33,
 }
 
 /** The name of a code, as in messages and documentation; "unknown" where this version doesn't know it. */

@@ -89,6 +89,16 @@ const action = fc.oneof(
       amount: fc.constantFrom(1n, 300n, 2_000n),
     }),
   },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant("grantFees" as const),
+      from: sender,
+      to: sender,
+      limit: fc.constantFrom(undefined, 5n),
+      revoke: fc.boolean(),
+    }),
+  },
 );
 export type Action = typeof action extends fc.Arbitrary<infer Value> ? Value : never;
 
@@ -175,6 +185,10 @@ export function act(world: World, step: Action): void {
       else world.closeLease(step.sender, id, step.reopen ? "reopen" : "close");
       return;
     }
+    case "grantFees":
+      if (step.revoke) world.revokeFees(step.from, step.to);
+      else world.grantFees(step.from, step.to, step.limit);
+      return;
     case "transfer":
       world.transfer(step.from, step.to, step.amount);
   }

@@ -31,6 +31,13 @@ import {
 } from "@dcx/protocol";
 import { secp256k1 } from "@noble/curves/secp256k1.js";
 import { MsgSend, MsgSendResponse } from "cosmjs-types/cosmos/bank/v1beta1/tx";
+import { BasicAllowance } from "cosmjs-types/cosmos/feegrant/v1beta1/feegrant";
+import {
+  MsgGrantAllowance,
+  MsgGrantAllowanceResponse,
+  MsgRevokeAllowance,
+  MsgRevokeAllowanceResponse,
+} from "cosmjs-types/cosmos/feegrant/v1beta1/tx";
 import { balanceOf } from "../accounts";
 import { Branch } from "../branch";
 import { type Event, EventList, UnlimitedGas } from "../context";
@@ -151,6 +158,16 @@ export const messages = {
   cancelFulfillment: kind("CancelFulfillment", MsgCancelFulfillment, MsgCancelFulfillmentResponse),
   giveNotice: kind("GiveNotice", MsgGiveNotice, MsgGiveNoticeResponse),
   confirm: kind("SubmitLeaseConfirmation", MsgSubmitLeaseConfirmation, MsgSubmitLeaseConfirmationResponse),
+  grantAllowance: {
+    typeUrl: "/cosmos.feegrant.v1beta1.MsgGrantAllowance",
+    request: MsgGrantAllowance,
+    response: MsgGrantAllowanceResponse,
+  },
+  revokeAllowance: {
+    typeUrl: "/cosmos.feegrant.v1beta1.MsgRevokeAllowance",
+    request: MsgRevokeAllowance,
+    response: MsgRevokeAllowanceResponse,
+  },
   send: { typeUrl: "/cosmos.bank.v1beta1.MsgSend", request: MsgSend, response: MsgSendResponse },
 };
 
@@ -333,6 +350,18 @@ export class World {
 
   closeLease(sender: string, lease: OrderId, reopen: "reopen" | "close" = "close"): void {
     this.run(messages.closeLease, { sender: addressOf(sender), lease, reopen: reopen === "reopen" });
+  }
+
+  /** @param limit micro-units; absent: without one */
+  grantFees(granter: string, grantee: string, limit?: bigint): void {
+    const spendLimit = limit === undefined ? [] : [{ denom: "udcx", amount: limit.toString() }];
+    const value = BasicAllowance.encode({ spendLimit }).finish();
+    const allowance = { typeUrl: "/cosmos.feegrant.v1beta1.BasicAllowance", value };
+    this.run(messages.grantAllowance, { granter: addressOf(granter), grantee: addressOf(grantee), allowance });
+  }
+
+  revokeFees(granter: string, grantee: string): void {
+    this.run(messages.revokeAllowance, { granter: addressOf(granter), grantee: addressOf(grantee) });
   }
 
   transfer(from: string, to: string, amount: bigint): void {
