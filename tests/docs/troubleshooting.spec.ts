@@ -19,6 +19,12 @@ function rowsUnder(heading: string, text = guide): readonly string[] {
   return [...rows].map(([, first = "", second = ""]) => (/^(dcx|sdk) \d/.test(first) ? `${first} ${second}` : first));
 }
 
+/** Those that no table below a heading begins a row with. */
+function missing(heading: string, codes: readonly string[]): readonly string[] {
+  const rows = rowsUnder(heading);
+  return codes.filter((code) => !rows.includes(code));
+}
+
 /** Names of an enum with their numbers, without what stands for "unset". */
 function members(codes: Readonly<Record<string, string | number>>): readonly (readonly [string, number])[] {
   return Object.entries(codes).flatMap(([name, value]) =>
@@ -44,27 +50,27 @@ function sourcesOf(parts: readonly string[]): readonly string[] {
 describe("the guide knows every code", () => {
   test("of the exchange", () => {
     const known = members(ExchangeErrorCode).map(([name, code]) => `dcx ${code} ${name}`);
-    expect(rowsUnder("Codes of the exchange")).toEqual(expect.arrayContaining(known));
+    expect(missing("Codes of the exchange", known)).toEqual([]);
   });
 
   test("of the envelope", () => {
     const known = members(EnvelopeErrorCode).map(([name, code]) => `sdk ${code} ${name}`);
-    expect(rowsUnder("Codes of the exchange")).toEqual(expect.arrayContaining(known));
+    expect(missing("Codes of the exchange", known)).toEqual([]);
   });
 
   test("with which orders and leases end", () => {
     const known = members(CloseReason).map(([name]) => name);
-    expect(rowsUnder("Reasons why orders and leases end")).toEqual(expect.arrayContaining(known));
+    expect(missing("Reasons why orders and leases end", known)).toEqual([]);
   });
 
   test("for which a datacenter does not bid", () => {
-    expect(rowsUnder("Reasons of a datacenter not to bid")).toEqual(expect.arrayContaining([...RefusalReason.options]));
+    expect(missing("Reasons of a datacenter not to bid", [...RefusalReason.options])).toEqual([]);
   });
 
   test("of the clients of exchange and agents", () => {
     const codes = inSources(["protocol"], /^ {2}(?:override )?readonly code = "([a-z-]+)"/gm);
     expect(codes).toEqual(expect.arrayContaining(["agent-refused", "network-unreachable"]));
-    expect(rowsUnder("Codes of programs")).toEqual(expect.arrayContaining([...codes]));
+    expect(missing("Codes of programs", [...codes])).toEqual([]);
   });
 
   test("of an agent's answers", () => {
@@ -75,11 +81,11 @@ describe("the guide knows every code", () => {
       ),
     ];
     expect(codes).toEqual(expect.arrayContaining(["chain-unreachable", "not-a-holder"]));
-    expect(rowsUnder("Codes of a datacenter's agent")).toEqual(expect.arrayContaining(codes));
+    expect(missing("Codes of a datacenter's agent", codes)).toEqual([]);
   });
 
   test("of an instance's state", () => {
-    expect(rowsUnder("States of an instance")).toEqual(expect.arrayContaining([...InstanceState.options]));
+    expect(missing("States of an instance", [...InstanceState.options])).toEqual([]);
   });
 
   test("which means: a row that is taken out is missed", () => {
