@@ -156,6 +156,12 @@ describe("every block of the documentation", () => {
   });
 });
 
+test("every page of docs/ is in its index", () => {
+  const index = pages().find(({ page }) => page === "docs/README.md")?.markdown ?? "";
+  const paths = pages().flatMap(({ page }) => (page.startsWith("docs/") ? [page.slice("docs/".length)] : []));
+  expect(paths.filter((path) => path !== "README.md" && !index.includes(`](${path})`))).toEqual([]);
+});
+
 function anchorsOf(markdown: string): ReadonlySet<string> {
   const titles = [...markdown.matchAll(/^#+ +(.*)$/gm)].map(([, title = ""]) => title);
   return new Set(
