@@ -13,7 +13,7 @@ export interface Arguments {
 export const usage = `usage: npm run bench -- [--json] [--only <part of a name>]… [--sizes 10,100,1000] [--list] [--strict]
 
   --only    rows whose names hold this text, whatever its case; may be given several times
-  --sizes   resources of the programs (default 10,100); numbers above 1000 are numbers of open orders (default 100000)
+  --sizes   resources of the programs (default 10,100,1000); numbers above 1000 are numbers of open orders (default 100000)
   --list    the names of the rows, without measuring anything
   --strict  end with 1 where a gate is missed or a row could not be measured
 `;
@@ -52,7 +52,7 @@ export function splitSizes(sizes: readonly number[]): {
   const resources = sizes.filter((size) => size <= largestProgram);
   const orders = sizes.filter((size) => size > largestProgram);
   return {
-    resources: resources.length === 0 ? [10, 100] : resources,
+    resources: resources.length === 0 ? [10, 100, 1_000] : resources,
     orders: orders.length === 0 ? [100_000] : orders,
   };
 }

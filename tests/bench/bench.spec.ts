@@ -1,10 +1,14 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import fc from "fast-check";
 import { isWanted, parseArguments, splitSizes } from "./arguments";
 import { createDeploymentUrl, MsgCreateDeployment } from "./chains/akash-deployment";
-import { lengthOfUnion } from "./chains/recording-proxy";
+import { ResidentMemory } from "./engine/resident";
+import { awaitedIn, lengthOfUnion } from "./engine/trace";
 import { type Figure, notMeasured, type Subject } from "./figure";
 import { median, paired, sampleOf, verdictOf } from "./measure";
-import { cpuSecondsIn } from "./processes";
+import { cpuSecondsIn, outputOf } from "./processes";
 import { toJson, toTable } from "./report";
 
 const lower: Subject = {
@@ -133,7 +137,7 @@ describe("the arguments", () => {
       sizes: [10, 1_000, 1_000_000],
     });
     expect(splitSizes([10, 1_000, 1_000_000])).toEqual({ resources: [10, 1_000], orders: [1_000_000] });
-    expect(splitSizes([])).toEqual({ resources: [10, 100], orders: [100_000] });
+    expect(splitSizes([])).toEqual({ resources: [10, 100, 1_000], orders: [100_000] });
     expect(isWanted(["Preview"], "preview of 10 resources")).toBe(true);
     expect(isWanted(["create", "node"], "preview of 10 resources")).toBe(false);
     expect(isWanted([], "anything")).toBe(true);
@@ -161,6 +165,27 @@ describe("time that is awaited", () => {
     ).toBe(25);
   });
 
+  it("is read from what a plugin told of its operations, for one run of it", () => {
+    const folder = mkdtempSync(join(tmpdir(), "dcx-bench-trace-"));
+    try {
+      const trace = join(folder, "trace");
+      const lines = [
+        { awaited: [[90, 110]] },
+        { awaited: [] },
+        {
+          awaited: [
+            [105, 120],
+            [150, 230],
+          ],
+        },
+      ];
+      writeFileSync(trace, lines.map((line) => `${JSON.stringify({ operation: "Create", ...line })}\n`).join(""));
+      expect(awaitedIn(trace, [100, 200])).toBe(70);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
   it("never exceeds the whole, and does not depend on the order of the spans", () => {
     const span = fc.tuple(fc.integer({ min: 0, max: 100 }), fc.integer({ min: 0, max: 100 }));
     fc.assert(
@@ -172,6 +197,24 @@ describe("time that is awaited", () => {
         expect(lengthOfUnion(spans.toReversed())).toBe(lengthOfUnion(spans));
       }),
     );
+  });
+});
+
+describe("the memory of processes", () => {
+  it("is what each tells at its end, whoever started it", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "dcx-bench-memory-"));
+    try {
+      const memory = ResidentMemory.in(join(folder, "resident"));
+      expect(() => memory.most()).toThrow("was it killed");
+      const environment = { ...process.env, ...memory.environment };
+      await outputOf(process.execPath, ["-e", "0"], environment);
+      const least = memory.most();
+      await outputOf(process.execPath, ["-e", "Buffer.alloc(100 * 2 ** 20, 1); process.exit(0)"], environment);
+      expect(least).toBeGreaterThan(10);
+      expect(memory.most()).toBeGreaterThan(least + 90);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });
 

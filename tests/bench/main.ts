@@ -5,12 +5,14 @@ import { toJson, toTable } from "./report";
 import { blockAmongOrders } from "./rows/block-among-orders";
 import { create } from "./rows/create";
 import { nothingToDo } from "./rows/nothing-to-do";
+import { pluginMemory } from "./rows/plugin-memory";
 import { pluginStart } from "./rows/plugin-start";
 import { submitToLease } from "./rows/submit-to-lease";
 import { transactionsPerCpu } from "./rows/transactions-per-cpu";
 
 const benches: readonly Bench[] = [
   pluginStart,
+  pluginMemory,
   nothingToDo,
   create,
   submitToLease,

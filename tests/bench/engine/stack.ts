@@ -52,6 +52,11 @@ export class BenchStack {
     return stack;
   }
 
+  /** The same stack under more of an environment. */
+  with(environment: Readonly<Record<string, string>>): BenchStack {
+    return new BenchStack(this.directory, { ...this.environment, ...environment });
+  }
+
   /** Rejects where it shows a change. */
   async previewNothing(): Promise<void> {
     await this.pulumi("preview", "--expect-no-changes");

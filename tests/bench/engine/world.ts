@@ -20,7 +20,8 @@ export class EngineWorld {
   private stacks = 0;
 
   private constructor(
-    private readonly folder: string,
+    /** Of its own; goes at the end. */
+    readonly folder: string,
     private readonly engine: string,
     private readonly nullPlugin: string,
     readonly exchange: Chain,
@@ -46,8 +47,8 @@ export class EngineWorld {
     }
   }
 
-  /** An empty stack. `endpoint`: where its plugin finds the exchange, if not at the node itself. */
-  stack(plugin: Plugin, resources: number, endpoint = this.exchange.rpcUrl): Promise<BenchStack> {
+  /** An empty stack. */
+  stack(plugin: Plugin, resources: number): Promise<BenchStack> {
     this.stacks += 1;
     const name = `bench-${this.stacks}`;
     const [account] = this.exchange.accounts;
@@ -59,7 +60,11 @@ export class EngineWorld {
       name,
       plugin: plugin === "dcx" ? join(root, "provider", "bin") : this.nullPlugin,
       resources,
-      environment: { DCX_ENDPOINTS: endpoint, DCX_PRIVATE_KEY: account?.privateKey ?? "", DCX_NAMESPACE: name },
+      environment: {
+        DCX_ENDPOINTS: this.exchange.rpcUrl,
+        DCX_PRIVATE_KEY: account?.privateKey ?? "",
+        DCX_NAMESPACE: name,
+      },
     });
   }
 }

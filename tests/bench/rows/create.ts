@@ -1,4 +1,5 @@
-import { RecordingProxy } from "../chains/recording-proxy";
+import { join } from "node:path";
+import { awaitedIn } from "../engine/trace";
 import { EngineWorld } from "../engine/world";
 import { type Bench, notMeasured, type Subject } from "../figure";
 import { median, paired, timed } from "../measure";
@@ -12,29 +13,24 @@ const subject: Subject = {
   goal: { better: "lower", aim: 1.2, gate: 1.5 },
 };
 
-/**
- * The whole `pulumi up` on an empty stack, less the time in which the plugin waited for the exchange: while a call was
- * on its way, and from the broadcast of a transaction until the plugin learned its block.
- */
+/** The whole `pulumi up` on an empty stack, less the time in which the plugin awaited its driver, by its own trace. */
 export const create: Bench = {
   names: () => [subject.name],
   async *run({ log, cleanups }) {
     log(subject.name);
     let world: EngineWorld | undefined;
-    let proxy: RecordingProxy | undefined;
     try {
       const opened = await EngineWorld.start(cleanups);
       world = opened;
-      const recording = await RecordingProxy.before(opened.exchange.rpcUrl);
-      proxy = recording;
       const whole: number[] = [];
       const ours = async (): Promise<number> => {
-        const stack = await opened.stack("dcx", resources, recording.url);
-        const start = performance.now();
+        const trace = join(opened.folder, `trace-${whole.length}`);
+        const stack = (await opened.stack("dcx", resources)).with({ DCX_TRACE: trace });
+        const start = now();
         await stack.up();
-        const end = performance.now();
+        const end = now();
         whole.push(end - start);
-        return end - start - recording.awaited(start, end);
+        return end - start - awaitedIn(trace, [start, end]);
       };
       const nothing = async (): Promise<number> => {
         const stack = await opened.stack("nothing", resources);
@@ -46,8 +42,12 @@ export const create: Bench = {
     } catch (error) {
       yield notMeasured(subject, error);
     } finally {
-      await proxy?.close();
       await world?.close();
     }
   },
 };
+
+/** Milliseconds since 1970, as the trace has them. */
+function now(): number {
+  return performance.timeOrigin + performance.now();
+}
