@@ -14,8 +14,15 @@ import { queryCommand } from "./commands/query";
 import { statusCommand } from "./commands/status";
 import { version } from "./version";
 
+/** Shown in help; `main` puts the real one, which is loaded only when it is asked for, in its place. */
+function completeCommand(): Command {
+  return new Command("complete")
+    .description("print a script that completes commands in a shell: source <(dcx complete bash)")
+    .argument("<shell>", "bash, zsh, fish or powershell");
+}
+
 /** The tree of all `dcx` commands, with nothing parsed yet. Ends by throwing a CommanderError, never the process. */
-export function dcxProgram(): Command {
+export function dcxProgram({ completion = true }: { readonly completion?: boolean } = {}): Command {
   const program = new Command("dcx")
     .description("Deploy to decentralized cloud exchanges: run a network, a node or a datacenter, and look at them.")
     .version(version)
@@ -35,6 +42,7 @@ export function dcxProgram(): Command {
     nodeCommand(),
     genesisCommand(),
     datacenterCommand(),
+    ...(completion ? [completeCommand()] : []),
   ]) {
     program.addCommand(inheritExit(command));
   }

@@ -1,7 +1,14 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ConfigurationError, parseConfiguration, readAccountKey, readDatacenterConfiguration } from "./configuration";
+import {
+  ConfigurationError,
+  DatacenterConfiguration,
+  datacenterConfigurationSchema,
+  parseConfiguration,
+  readAccountKey,
+  readDatacenterConfiguration,
+} from "./configuration";
 
 const minimal = `
 chain: { endpoints: ["http://127.0.0.1:26657"] }
@@ -17,7 +24,7 @@ describe("the configuration", () => {
     expect(configuration.capacity).toEqual({ cpu: 3500n, memory: 8n << 30n, disk: 100n << 30n });
     expect(configuration.isolation).toBe("auto");
     expect(configuration.listen.agent).toEqual({ host: "127.0.0.1", port: 0 });
-    expect(configuration.pricing.cpu).toBe("0.10/h");
+    expect(configuration.pricing).toMatchObject({ strategy: "fixed", cpu: "0.10/h" });
   });
 
   it("reads JSON as well", () => {
@@ -84,4 +91,15 @@ describe("the key file", () => {
       }
     }
   });
+});
+
+test("its JSON schema knows every setting, and what a person may write", () => {
+  const schema = datacenterConfigurationSchema();
+  expect(schema).toMatchObject({
+    type: "object",
+    required: ["chain", "keyFile", "home", "region", "capacity"],
+    additionalProperties: false,
+  });
+  expect(Object.keys(Object(schema["properties"])).sort()).toEqual(Object.keys(DatacenterConfiguration.shape).sort());
+  expect(JSON.stringify(schema)).toContain('"const":"utilization"');
 });

@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { resolve } from "node:path";
-import { parseCpu, parseRate, parseSize, parseTokens } from "@dcx/protocol";
+import { parseCpu, parseDuration, parseRate, parseSize, parseTokens } from "@dcx/protocol";
 import { parse as parseYaml } from "yaml";
 import { z } from "zod";
 
@@ -38,20 +38,39 @@ const HostAndPort = z
   })
   .refine(({ port }) => port <= 65535, "a port is at most 65535");
 
+const priceList = {
+  /** For each virtual CPU. */
+  cpu: price.default("0"),
+  /** For each GiB. */
+  memory: price.default("0"),
+  /** For each GiB. */
+  disk: price.default("0"),
+  /** For each piece. */
+  gpu: price.default("0"),
+  /** Least that one compute unit costs. */
+  floor: price.default("0"),
+};
+const factor = z.number().min(0).max(1_000_000);
+
 const Pricing = z
-  .strictObject({
-    strategy: z.literal("fixed"),
-    /** For each virtual CPU. */
-    cpu: price.default("0"),
-    /** For each GiB. */
-    memory: price.default("0"),
-    /** For each GiB. */
-    disk: price.default("0"),
-    /** For each piece. */
-    gpu: price.default("0"),
-    /** Least that one compute unit costs. */
-    floor: price.default("0"),
-  })
+  .discriminatedUnion("strategy", [
+    z.strictObject({ strategy: z.literal("fixed"), ...priceList }),
+    z.strictObject({
+      strategy: z.literal("utilization"),
+      ...priceList,
+      /** What the list is multiplied by when nothing is sold, and when everything is. */
+      empty: factor.default(1),
+      full: factor,
+    }),
+    z.strictObject({
+      strategy: z.literal("script"),
+      /** The program and its arguments. */
+      command: z.array(text).min(1),
+      /** For one order. */
+      timeout: quantity(parseDuration).default(5_000),
+      floor: price.default("0"),
+    }),
+  ])
   .default({ strategy: "fixed", cpu: "0.10/h", memory: "0.02/h", disk: "0.0002/h", gpu: "1/h", floor: "0.001/h" });
 
 /** Settings of one datacenter's agent. docs/datacenter.md describes each. */
@@ -125,6 +144,11 @@ export const DatacenterConfiguration = z.strictObject({
 export type DatacenterConfiguration = z.infer<typeof DatacenterConfiguration>;
 /** What a file or a caller writes: quantities as text, defaults left out. */
 export type DatacenterConfigurationInput = z.input<typeof DatacenterConfiguration>;
+
+/** JSON schema of what a file may hold. What can't be said in one (quantities, prices) is text or a number there. */
+export function datacenterConfigurationSchema(): Record<string, unknown> {
+  return z.toJSONSchema(DatacenterConfiguration, { io: "input", unrepresentable: "any" });
+}
 
 /** A configuration that can't be used. The message names every setting that is wrong, by its path. */
 export class ConfigurationError extends Error {

@@ -4,7 +4,6 @@ import {
   ExchangeQueryClient,
   NetworkUnreachable,
   PeerVerifier,
-  parseRate,
   SigningExchangeClient,
   signerFromMnemonic,
   signerFromPrivateKey,
@@ -16,7 +15,7 @@ import { ConfigurationError, type DatacenterConfiguration, readAccountKey } from
 import { type Home, openHome } from "./home/home";
 import { AgentLeaf } from "./identity/agent-leaf";
 import { openDatacenterRoot } from "./identity/root";
-import { type FixedRates, fixedPricing, type PricingStrategy } from "./market/pricing";
+import { pricingOf } from "./market/configured-pricing";
 import type { Overlay, OverlayOptions } from "./overlay/overlay";
 import { startOverlay } from "./overlay/start";
 import { openRuntime } from "./runtime/open";
@@ -104,7 +103,7 @@ export async function startDatacenter(
       leaf,
       runtime,
       overlay,
-      pricing: (blockInterval) => pricingOf(configuration, blockInterval),
+      pricing: pricingOf(configuration, logger.child({ part: "pricing" })),
       logger,
     };
     const agent = await Agent.start(parts);
@@ -169,17 +168,6 @@ async function connect(
       await pause(1_000, signal);
     }
   }
-}
-
-function pricingOf({ pricing }: DatacenterConfiguration, blockInterval: bigint): PricingStrategy {
-  const rates: FixedRates = {
-    cpu: parseRate(pricing.cpu, blockInterval),
-    memory: parseRate(pricing.memory, blockInterval),
-    disk: parseRate(pricing.disk, blockInterval),
-    gpu: parseRate(pricing.gpu, blockInterval),
-    floor: parseRate(pricing.floor, blockInterval),
-  };
-  return fixedPricing(rates);
 }
 
 /** The account that the configuration's key file holds. @throws {ConfigurationError} */

@@ -1,7 +1,9 @@
+export { type CheckFinding, checkDatacenter } from "./check";
 export {
   ConfigurationError,
   DatacenterConfiguration,
   type DatacenterConfigurationInput,
+  datacenterConfigurationSchema,
   parseConfiguration,
   readDatacenterConfiguration,
 } from "./configuration";

@@ -5,6 +5,7 @@ import type { Isolation } from "@dcx/protocol";
 import { Command } from "commander";
 import { announceReady } from "../processes/detached";
 import { onTermination } from "../processes/termination";
+import { checkCommand, schemaCommand } from "./check";
 import { drainCommand } from "./drain";
 
 /** What a datacenter with `isolation: auto` would choose here, or "none" with the reason why nothing better is had. */
@@ -41,15 +42,8 @@ export function datacenterCommand(): Command {
       await running.close();
     });
   datacenter.addCommand(drainCommand());
-  datacenter
-    .command("check")
-    .description("say what is wrong with a configuration")
-    .requiredOption("--config <file>", "the configuration to check")
-    .action(async (options: { config: string }) => {
-      const { readDatacenterConfiguration } = await import("@dcx/datacenter");
-      readDatacenterConfiguration(readFileSync(options.config, "utf8"));
-      process.stdout.write("The configuration is valid.\n");
-    });
+  datacenter.addCommand(checkCommand());
+  datacenter.addCommand(schemaCommand());
   datacenter
     .command("isolation")
     .description("the strongest way to keep workloads apart that this machine offers")

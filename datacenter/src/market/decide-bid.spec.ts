@@ -39,6 +39,7 @@ function situation(changes: Partial<BidSituation> = {}): BidSituation {
     isolation: "container",
     trustedTenants: [],
     unenforced: [],
+    total: capacity,
     free: capacity,
     freeCollateral: 1000n,
     pricing,
@@ -49,8 +50,8 @@ function situation(changes: Partial<BidSituation> = {}): BidSituation {
 }
 
 describe("decideBid", () => {
-  it("asks the list price of each group, and counts the rate over all units", () => {
-    expect(decideBid(order(), situation())).toMatchObject({ willBid: true, rate: 26n * one, collateral: 50n });
+  it("asks the list price of each group, and counts the rate over all units", async () => {
+    expect(await decideBid(order(), situation())).toMatchObject({ willBid: true, rate: 26n * one, collateral: 50n });
   });
 
   it.each([
@@ -66,24 +67,24 @@ describe("decideBid", () => {
     ["price", order({ group: { price: (12n * one).toString() } }), {}],
     ["collateral", order(), { freeCollateral: 49n }],
     ["draining", order(), { draining: true }],
-  ])("refuses for %s", (reason, wanted, changes) => {
-    expect(decideBid(wanted, situation(changes))).toMatchObject({ willBid: false, reason });
+  ])("refuses for %s", async (reason, wanted, changes) => {
+    expect(await decideBid(wanted, situation(changes))).toMatchObject({ willBid: false, reason });
   });
 
-  it("says what it would ask when the order pays too little", () => {
-    expect(decideBid(order({ group: { price: "1" } }), situation())).toMatchObject({
+  it("says what it would ask when the order pays too little", async () => {
+    expect(await decideBid(order({ group: { price: "1" } }), situation())).toMatchObject({
       reason: "price",
       rate: 26n * one,
     });
   });
 
-  it("serves its own user also without isolation", () => {
+  it("serves its own user also without isolation", async () => {
     const own = situation({ isolation: "none", trustedTenants: ["dcx1tenant"], unenforced: ["cpu"] });
-    expect(decideBid(order(), own).willBid).toBe(true);
+    expect((await decideBid(order(), own)).willBid).toBe(true);
   });
 
-  it("bids again once the exclusion is over", () => {
-    expect(decideBid(order(), situation({ excludedUntil: 99n })).willBid).toBe(true);
+  it("bids again once the exclusion is over", async () => {
+    expect((await decideBid(order(), situation({ excludedUntil: 99n }))).willBid).toBe(true);
   });
 });
 
@@ -103,16 +104,16 @@ describe("freeCapacity", () => {
     { minLength: 1, maxLength: 3 },
   );
 
-  it("never sells the same core twice, whatever orders come", () => {
-    fc.assert(
-      fc.property(fc.array(groups, { maxLength: 12 }), (orders) => {
+  it("never sells the same core twice, whatever orders come", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(groups, { maxLength: 12 }), async (orders) => {
         const commitments: Commitment[] = [];
-        orders.forEach((resources, index) => {
+        for (const [index, resources] of orders.entries()) {
           const wanted = order({ infrastructure: { resources } });
           const free = freeCapacity(capacity, commitments);
-          const decision = decideBid(wanted, situation({ free }));
+          const decision = await decideBid(wanted, situation({ free }));
           if (decision.willBid) commitments.push({ order: `${index}`, resources: decision.resources, collateral: 1n });
-        });
+        }
         const sold = commitments.flatMap(({ resources }) => resources);
         expect(shortOf(totalOf(sold), capacity)).toEqual([]);
       }),

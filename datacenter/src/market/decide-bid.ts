@@ -11,6 +11,8 @@ export interface BidSituation {
   readonly trustedTenants: readonly string[];
   /** Limits that the runtime can't enforce; with any of them only trusted tenants are served. */
   readonly unenforced: readonly string[];
+  /** All that it sells, and what of it is neither sold nor promised. */
+  readonly total: Capacity;
   readonly free: Capacity;
   readonly gpu?: { readonly vendor: string; readonly model: string };
   /** Micro-units that may still be posted. */
@@ -41,11 +43,24 @@ export type BidDecision =
       readonly rate?: bigint;
     };
 
+type Refused = Extract<BidDecision, { willBid: false }>;
+
 /**
- * Whether to bid on an order, and at which price; the same answer serves quotes. Pure.
+ * Whether to bid on an order, and at which price; the same answer serves quotes. A price is asked for only where the order
+ * fits otherwise. As pure as the pricing strategy is.
  * Specification: "SubmitFulfillment"; design: "The datacenter" (skip what it can't fulfil, stop when out of collateral).
  */
-export function decideBid(order: Order, situation: BidSituation): BidDecision {
+export async function decideBid(order: Order, situation: BidSituation): Promise<BidDecision> {
+  const refusal = refusalOf(order, situation);
+  if (refusal !== undefined) return refusal;
+  const { free, pricing, total } = situation;
+  const answer = await pricing.prices({ order, free, total });
+  if ("refused" in answer) return refuse("price", answer.refused);
+  return decidePrice(order.terms?.resources ?? [], answer.prices, situation);
+}
+
+/** What there is against an order besides its price. */
+function refusalOf(order: Order, situation: BidSituation): Refused | undefined {
   const { record } = situation;
   const terms = order.terms;
   if (terms === undefined) return refuse("capacity", "the order has no terms");
@@ -71,11 +86,15 @@ export function decideBid(order: Order, situation: BidSituation): BidDecision {
   if (lacking !== undefined) return refuse("attributes", lacking);
   const short = shortOf(totalOf(terms.resources), situation.free);
   if (short.length > 0) return refuse("capacity", `has not enough free ${short.join(", ")}`);
-  return decidePrice(terms.resources, situation);
+  return undefined;
 }
 
-function decidePrice(groups: readonly ResourceGroup[], situation: BidSituation): BidDecision {
-  const resources = groups.map((group) => ({ ...group, price: situation.pricing.unitRate(group).toString() }));
+function decidePrice(
+  groups: readonly ResourceGroup[],
+  prices: readonly bigint[],
+  situation: BidSituation,
+): BidDecision {
+  const resources = groups.map((group, index) => ({ ...group, price: (prices[index] ?? 0n).toString() }));
   const rate = resources.reduce((sum, group) => sum + BigInt(group.price) * BigInt(group.count), 0n);
   const dear = resources.findIndex((group, index) => BigInt(group.price) > BigInt(groups[index]?.price || "0"));
   if (dear >= 0) {
@@ -119,6 +138,6 @@ function missingAttributes(wanted: readonly Attribute[], had: readonly Attribute
     .map((attribute) => `${attribute.key}=${attribute.value}`);
 }
 
-function refuse(reason: RefusalReason, message: string): Extract<BidDecision, { willBid: false }> {
+function refuse(reason: RefusalReason, message: string): Refused {
   return { willBid: false, reason, message };
 }

@@ -123,7 +123,7 @@ export class Market {
     if (mine !== undefined) {
       return { willBid: true, resources: mine.resources, rate: BigInt(mine.rate), collateral: mine.collateral };
     }
-    return decideBid(wanted, this.#situation(view, view.record, wanted, this.#commitments(view)));
+    return await decideBid(wanted, this.#situation(view, view.record, wanted, this.#commitments(view)));
   }
 
   /**
@@ -135,7 +135,7 @@ export class Market {
     if (this.#balance === 0n) await this.#loadBalance();
     if (view?.record === undefined) return undefined;
     const order = orderOf(terms, tenant ?? "");
-    return decideBid(order, this.#situation(view, view.record, order, this.#commitments(view)));
+    return await decideBid(order, this.#situation(view, view.record, order, this.#commitments(view)));
   }
 
   /** What a datacenter that drains still waits for. */
@@ -247,7 +247,7 @@ export class Market {
       this.#candidates.delete(key);
       const order = view.orders.get(key);
       if (order === undefined || commitments.some((each) => each.order === key)) continue;
-      const decision = decideBid(order, this.#situation(view, view.record, order, commitments));
+      const decision = await decideBid(order, this.#situation(view, view.record, order, commitments));
       if (!decision.willBid) {
         logger.info({ order: key, reason: decision.reason, message: decision.message }, "no bid");
         if (["capacity", "collateral", "excluded"].includes(decision.reason)) this.#waiting.add(key);
@@ -345,6 +345,7 @@ export class Market {
       isolation,
       trustedTenants,
       unenforced,
+      total: capacity,
       free: freeCapacity(capacity, commitments),
       ...(gpu === undefined ? {} : { gpu }),
       freeCollateral: freeCollateral < 0n ? 0n : freeCollateral,
