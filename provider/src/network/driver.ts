@@ -31,6 +31,13 @@ export interface NetworkDriver {
 
   snapshot(deployment: DeploymentKey, signal: AbortSignal): Promise<Snapshot>;
 
+  /** Active deployments of a tenant, by sequence: those that follow `after` (the `next` of the page before). */
+  listDeployments(
+    tenant: string,
+    page: { readonly after: string | undefined; readonly size: number },
+    signal: AbortSignal,
+  ): Promise<{ readonly found: readonly DeploymentKey[]; readonly next: string | undefined }>;
+
   /** The signer's active deployment that was made with this client token (64 hexadecimal digits). */
   findByToken(token: string, signal: AbortSignal): Promise<Snapshot>;
 

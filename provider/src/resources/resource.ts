@@ -10,6 +10,8 @@ export interface Resource {
   read(request: ReadRequest, context: CallContext): Promise<ReadResult>;
   update(request: UpdateRequest, context: CallContext): Promise<UpdateResult>;
   delete(request: DeleteRequest, context: CallContext): Promise<void>;
+  /** Absent: nobody can tell which there are. */
+  list?(request: ListRequest, context: CallContext): Promise<ListPage>;
 }
 
 export interface CallContext {
@@ -85,6 +87,21 @@ export interface ReadRequest {
 }
 /** `undefined`: proven to be gone. Unreachable is an error. */
 export type ReadResult = { readonly id: string; readonly inputs: ValueMap; readonly state: ValueMap } | undefined;
+
+export interface ListRequest {
+  /** What the type's `listInputs` offer; without unknowns. */
+  readonly query: ValueMap;
+  /** Of the page before; absent: the first page. */
+  readonly after: string | undefined;
+  /** The most that this page may hold; at least 1. */
+  readonly size: number;
+}
+export interface ListPage {
+  /** Ids that can be imported, with a name where the resource has one. */
+  readonly found: readonly { readonly id: string; readonly name: string }[];
+  /** Where the next page begins; absent: there is none. */
+  readonly next: string | undefined;
+}
 
 export interface DeleteRequest {
   readonly id: string;

@@ -19,6 +19,8 @@ interface ResourceSource {
   readonly inputs: Properties;
   /** Beside the inputs, which are outputs too. */
   readonly outputs: Properties;
+  /** What can be asked for when those that there are are listed. */
+  readonly listInputs: Properties;
 }
 
 const replaces = { willReplaceOnChanges: true } as const;
@@ -31,6 +33,8 @@ const inDeployment: Properties = {
   ),
   name: optional(text, "Its name in the deployment. Without: the resource's own name.", replaces),
 };
+
+const ofDeployment: Properties = { deployment: required(text, "Id of the deployment whose own are listed.") };
 
 export const leases = required(mapOf(typeNamed("Lease")), "What each infrastructure has got, by its name.");
 export const deploymentId = required(text, "`<chain>/<tenant>/<sequence>`");
@@ -66,6 +70,9 @@ const resources: Readonly<Record<string, ResourceSource>> = {
       version: optional(text, "Of an inline deployment: the SHA-256 of its manifest."),
       addresses: optional(mapOf(text), "Of an inline deployment: where each connection is reached, by its name."),
     },
+    listInputs: {
+      tenant: optional(text, "Address of the account whose active deployments are listed. Without: one's own."),
+    },
   },
   Workload: {
     description: "Containers that run on the capacity of a deployment.",
@@ -79,6 +86,7 @@ const resources: Readonly<Record<string, ResourceSource>> = {
       digest: required(text, "Salted hash of what is declared."),
       state: required(text, "What its instances do."),
     },
+    listInputs: ofDeployment,
   },
   Connection: {
     description: "Who may talk to a workload. Without one, nobody may.",
@@ -91,6 +99,7 @@ const resources: Readonly<Record<string, ResourceSource>> = {
       address: required(text, "A URL for everyone, or the name and port that the source sees."),
       digest: required(text, "Salted hash of what is declared."),
     },
+    listInputs: ofDeployment,
   },
 };
 
@@ -107,7 +116,7 @@ const outputForms: Properties = {
 
 export function resourceSpecs(): Readonly<Record<string, object>> {
   return Object.fromEntries(
-    Object.entries(resources).map(([name, { description, inputs, outputs }]) => {
+    Object.entries(resources).map(([name, { description, inputs, outputs, listInputs }]) => {
       const input = specs(inputs);
       const echoed = Object.fromEntries(
         Object.entries(inputs).map(([property, given]) => [property, outputForms[property] ?? given]),
@@ -119,6 +128,7 @@ export function resourceSpecs(): Readonly<Record<string, object>> {
           inputProperties: input.properties,
           requiredInputs: input.required,
           ...specs({ ...echoed, ...outputs }),
+          listInputs: { type: "object", ...specs(listInputs) },
         },
       ];
     }),

@@ -1,4 +1,5 @@
-import type { handleUnaryCall, ServerUnaryCall } from "@grpc/grpc-js";
+import { once } from "node:events";
+import type { handleServerStreamingCall, handleUnaryCall, ServerUnaryCall } from "@grpc/grpc-js";
 import { status } from "@grpc/grpc-js";
 import type { Trace } from "../network/trace";
 import type { CallContext } from "../resources/resource";
@@ -41,8 +42,27 @@ export class Requests {
     };
   }
 
+  /** As `unary`, for an answer in parts: whatever fails after some of them ends the stream with that error. */
+  stream<Request extends object, Response>(
+    work: (request: Request, context: CallContext) => AsyncIterable<Response>,
+  ): handleServerStreamingCall<Request, Response> {
+    return (call) => {
+      const write = async (request: Request, context: CallContext): Promise<void> => {
+        for await (const part of work(request, context)) {
+          if (!call.write(part)) {
+            await once(call, "drain", { signal: context.signal });
+          }
+        }
+      };
+      this.#run(call, write).then(
+        () => call.end(),
+        (error) => call.emit("error", error),
+      );
+    };
+  }
+
   async #run<Request extends object, Response>(
-    call: ServerUnaryCall<Request, Response>,
+    call: Pick<ServerUnaryCall<Request, unknown>, "request" | "getPath">,
     work: (request: Request, context: CallContext) => Promise<Response> | Response,
   ): Promise<Response> {
     const described: Described = call.request;

@@ -5,6 +5,7 @@ import { Answers } from "./answers";
 import { Cancellation } from "./cancellation";
 import { EngineLog } from "./engine-log";
 import { RequestError } from "./errors";
+import { list } from "./list-calls";
 import { ProviderCalls, type ProviderSettings } from "./provider-calls";
 import { Requests } from "./requests";
 import { ResourceCalls } from "./resource-calls";
@@ -80,12 +81,7 @@ function handlers(requests: Requests, provider: ProviderCalls): IResourceProvide
       }),
     ),
     parameterize: requests.unary(() => unimplemented("parameters: it is the same for everybody")),
-    list: (call) => {
-      call.emit("error", {
-        code: status.UNIMPLEMENTED,
-        details: "this version of the dcx plugin can't list resources; import them by id",
-      });
-    },
+    list: requests.stream((request, context) => list(() => provider.backend(), request, context)),
   };
 }
 

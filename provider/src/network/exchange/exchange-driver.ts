@@ -1,5 +1,6 @@
 import {
   clientToken,
+  DeploymentState,
   ExchangeErrorCode,
   ExchangeQueryClient,
   FeeRefused,
@@ -9,6 +10,7 @@ import {
   messages,
   NetworkUnreachable,
   ownerStamp,
+  PageRequest,
   pages,
   QueryFailed,
   type Quote,
@@ -106,6 +108,23 @@ export class ExchangeDriver implements NetworkDriver {
   async snapshot(deployment: DeploymentKey, signal: AbortSignal): Promise<Snapshot> {
     const { query } = await this.#connected(signal);
     return asked(signal, async () => snapshotOf(query.chainId, await query.deployment(deployment, { signal })));
+  }
+
+  async listDeployments(
+    tenant: string,
+    { after, size }: { readonly after: string | undefined; readonly size: number },
+    signal: AbortSignal,
+  ): Promise<{ readonly found: readonly DeploymentKey[]; readonly next: string | undefined }> {
+    const { query } = await this.#connected(signal);
+    const page = PageRequest.fromPartial({ key: Buffer.from(after ?? "", "base64url"), limit: size });
+    const answer = await asked(signal, () =>
+      query.deployments({ tenant, state: DeploymentState.ACTIVE, page }, { signal }),
+    );
+    const next = Buffer.from(answer.page?.nextKey ?? []).toString("base64url");
+    return {
+      found: answer.deployments.flatMap(({ id }) => (id === undefined ? [] : [id])),
+      next: next === "" ? undefined : next,
+    };
   }
 
   async findByToken(token: string, signal: AbortSignal): Promise<Snapshot> {

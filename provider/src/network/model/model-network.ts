@@ -101,6 +101,18 @@ export class ModelNetwork implements NetworkDriver {
     return { chain: this.chain, height: this.height, deployment, balance: 10n ** 12n };
   }
 
+  async listDeployments(
+    tenant: string,
+    { after, size }: { readonly after: string | undefined; readonly size: number },
+  ): Promise<{ readonly found: readonly DeploymentKey[]; readonly next: string | undefined }> {
+    const all = [...this.deployments.values()].filter((one) => one.active && one.tenant === tenant);
+    const rest = all
+      .filter(({ sequence }) => sequence > BigInt(after ?? 0))
+      .sort((a, b) => Number(a.sequence - b.sequence));
+    const found = rest.slice(0, size).map(({ sequence }) => ({ tenant, sequence }));
+    return { found, next: rest.length > size ? String(found.at(-1)?.sequence) : undefined };
+  }
+
   async findByToken(token: string): Promise<Snapshot> {
     const deployment = [...this.deployments.values()].find((one) => one.active && one.clientToken === token);
     return { chain: this.chain, height: this.height, deployment, balance: 10n ** 12n };

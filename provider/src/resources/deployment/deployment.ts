@@ -21,6 +21,8 @@ import {
   type DeleteRequest,
   type DiffRequest,
   type DiffResult,
+  type ListPage,
+  type ListRequest,
   PartialFailure,
   type ReadRequest,
   type ReadResult,
@@ -37,6 +39,7 @@ import { somebodyElseChanged, touchedUnchanged } from "./conflict";
 import { desiredState } from "./desired-state";
 import { diffDeployment } from "./diff-deployment";
 import { inlineManifest, isInline, type SealedManifest } from "./inline-manifest";
+import { listDeployments } from "./list-deployments";
 import { deploymentOutputs } from "./outputs";
 import { existing, previewCreation, previewUpdate } from "./preview-deployment";
 import { readAddresses } from "./read-addresses";
@@ -64,6 +67,10 @@ export class DeploymentResource implements Resource {
 
   read(request: ReadRequest, context: CallContext): Promise<ReadResult> {
     return readDeployment(this.session, request, context);
+  }
+
+  list(request: ListRequest, context: CallContext): Promise<ListPage> {
+    return listDeployments(this.session, request, context);
   }
 
   async create(request: CreateRequest, context: CallContext): Promise<CreateResult> {

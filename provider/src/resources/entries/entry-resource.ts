@@ -35,6 +35,8 @@ import {
   type DeleteRequest,
   type DiffRequest,
   type DiffResult,
+  type ListPage,
+  type ListRequest,
   PartialFailure,
   type ReadRequest,
   type ReadResult,
@@ -45,6 +47,7 @@ import {
 import type { Session } from "../session";
 import { withoutEntry } from "./entry";
 import { entryResourceId, parseEntryId } from "./entry-id";
+import { listEntries } from "./list-entries";
 import { mayDeclare, NONCE } from "./ownership";
 
 /** Seconds that a delete goes on asking holders that do not answer, before it leaves the entry to the deployment. */
@@ -146,6 +149,10 @@ export class EntryResource<Content extends EntryContent> implements Resource {
       oldState === undefined ? [] : stables,
       "delete-before-replace",
     );
+  }
+
+  list(request: ListRequest, context: CallContext): Promise<ListPage> {
+    return listEntries(this.session, this.rules.kind, request, context);
   }
 
   async create(request: CreateRequest, context: CallContext): Promise<CreateResult> {
