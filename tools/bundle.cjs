@@ -10,11 +10,8 @@ const esbuild = require("esbuild");
 const { common, split } = require("./bundling.cjs");
 
 const root = path.resolve(__dirname, "..");
-const folder = path.join(root, "provider", "dist", "bundle");
-
-mkdirSync(folder, { recursive: true });
 // All that is loaded after the port line.
-const parts = {
+const parts = (folder) => ({
   ...split,
   entryPoints: [path.join(root, "provider", "src", "plugin.ts")],
   outdir: folder,
@@ -23,10 +20,10 @@ const parts = {
   // Native and optional: whoever asks for them has a way without.
   external: ["secp256k1", "bufferutil", "utf-8-validate"],
   alias: { "@dcx/protocol": path.join(root, "protocol", "src", "index.ts") },
-};
+});
 
 // What answers the engine first is read in no time: a few lines, and CommonJS, whose start is the shorter one.
-const first = {
+const first = (folder) => ({
   ...common,
   format: "cjs",
   entryPoints: [path.join(root, "provider", "src", "main.ts")],
@@ -49,16 +46,31 @@ const first = {
       'require("node:module").enableCompileCache?.(require("node:path").join(__dirname, ".compiled"));',
     ].join("\n"),
   },
-};
+});
 
-async function bundle() {
-  const { metafile } = await esbuild.build(parts);
-  await esbuild.build(first);
-  removeOthers(new Set(Object.keys(metafile.outputs).map((file) => path.resolve(file))));
+/**
+ * Writes the plugin to a folder: `provider.cjs`, and what it loads.
+ *
+ * @returns {Promise<esbuild.Metafile>} of what it loads; its paths are relative to the repository
+ */
+async function bundlePlugin(folder) {
+  mkdirSync(folder, { recursive: true });
+  const { metafile } = await esbuild.build({ ...parts(folder), absWorkingDir: root });
+  await esbuild.build(first(folder));
+  return metafile;
+}
+
+async function main() {
+  const folder = path.join(root, "provider", "dist", "bundle");
+  const { outputs } = await bundlePlugin(folder);
+  removeOthers(folder, new Set(Object.keys(outputs).map((file) => path.resolve(root, file))));
+  const sdk = path.join(root, "sdk", "nodejs");
+  mkdirSync(path.join(sdk, "bin"), { recursive: true });
+  copyFileSync(path.join(sdk, "package.json"), path.join(sdk, "bin", "package.json"));
 }
 
 /** Removes what earlier builds left, but for what a plugin that runs now may still load: the last hour's. */
-function removeOthers(kept) {
+function removeOthers(folder, kept) {
   for (const place of [folder, path.join(folder, "parts")]) {
     for (const name of readdirSync(place)) {
       const file = path.join(place, name);
@@ -69,11 +81,11 @@ function removeOthers(kept) {
   }
 }
 
-bundle().catch((error) => {
-  process.stderr.write(`error: ${error.message}\n`);
-  process.exit(1);
-});
+if (require.main === module) {
+  main().catch((error) => {
+    process.stderr.write(`error: ${error.message}\n`);
+    process.exit(1);
+  });
+}
 
-const sdk = path.join(root, "sdk", "nodejs");
-mkdirSync(path.join(sdk, "bin"), { recursive: true });
-copyFileSync(path.join(sdk, "package.json"), path.join(sdk, "bin", "package.json"));
+module.exports = { bundlePlugin };

@@ -84,6 +84,7 @@ const commands = {
   test: (node, env, args) => run(node, [path.join(root, "tools", "test.cjs"), ...args], { env }),
   bench: (node, env, args) => run(node, [path.join(cache, "tests", "bench", "main.js"), ...args], { env }),
   build: () => undefined,
+  package: (node, env, args) => run(node, [path.join(root, "tools", "package.cjs"), ...args], { env }),
   generate: (node, env, args) => run(node, [path.join(root, "tools", "generate.cjs"), ...args], { env }),
   lint: (_node, env) => run(path.join(root, "node_modules", ".bin", "biome"), ["check", "."], { env }),
 };

@@ -5,14 +5,18 @@ const path = require("node:path");
 
 const root = path.resolve(__dirname, "..", "..");
 
-/** Writes the licenses of the packages that went into a bundle, and of Node.js. */
+/**
+ * Writes the licenses of the packages that went into a bundle, and of Node.js where its package's folder is given.
+ */
 function writeNotices(file, inputs, node) {
   const folders = new Set(inputs.map(packageOf).filter((folder) => folder !== undefined));
   const texts = [...folders].sort().map((folder) => {
     const { name, version, license } = JSON.parse(readFileSync(path.join(folder, "package.json"), "utf8"));
     return `${name} ${version} (${license ?? "see its repository"})\n\n${licenseText(folder)}`;
   });
-  texts.push(`Node.js\n\n${licenseText(node) || "https://github.com/nodejs/node/blob/main/LICENSE\n"}`);
+  if (node !== undefined) {
+    texts.push(`Node.js\n\n${licenseText(node) || "https://github.com/nodejs/node/blob/main/LICENSE\n"}`);
+  }
   writeFileSync(file, texts.join(`\n${"-".repeat(80)}\n\n`));
 }
 

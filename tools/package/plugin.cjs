@@ -19,12 +19,12 @@ const root = path.resolve(__dirname, "..", "..");
 const fuse = "NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2";
 
 /**
- * @param {{ platform: string, version: string, command: string, inputs: readonly string[], work: string, out: string }}
- *   options `command`: a folder that holds the bundled `dcx` command, made of `inputs`; `work`: for what is fetched and
- *   made on the way
+ * @param {{ platform: string, version: string, bundled: { plugin: string, command: string, inputs: readonly string[] },
+ *   work: string, out: string }} options `bundled`: folders with the plugin and with the `dcx` command, and what they
+ *   were made of; `work`: for what is fetched and made on the way
  * @returns {Promise<string>} the archive
  */
-async function packPlugin({ platform, version, command, inputs, work, out }) {
+async function packPlugin({ platform, version, bundled, work, out }) {
   const known = platforms[platform];
   if (known === undefined) {
     throw new Error(`There is no platform ${platform}; there are ${Object.keys(platforms).join(", ")}.`);
@@ -33,10 +33,10 @@ async function packPlugin({ platform, version, command, inputs, work, out }) {
   rmSync(stage, { recursive: true, force: true });
   const lib = path.join(stage, "lib");
   mkdirSync(lib, { recursive: true });
-  copyCode(lib, command, version);
+  copyCode(lib, bundled, version);
   copyNative(lib, known, work);
   const node = nodeOf(platform, work);
-  writeNotices(path.join(lib, "NOTICES.txt"), inputs, node);
+  writeNotices(path.join(lib, "NOTICES.txt"), bundled.inputs, node);
   cpSync(path.join(root, "LICENSE"), path.join(stage, "LICENSE"));
   await writeExecutables(stage, platform, node, work);
   const archive = path.join(out, `pulumi-resource-dcx-v${version}-${platform}.tar.gz`);
@@ -44,10 +44,8 @@ async function packPlugin({ platform, version, command, inputs, work, out }) {
   return archive;
 }
 
-function copyCode(lib, command, version) {
-  const bundle = path.join(root, "provider", "dist", "bundle");
-  const isCode = (file) => !/\.map$|\.compiled$/.test(file);
-  cpSync(bundle, path.join(lib, "provider"), { recursive: true, filter: isCode });
+function copyCode(lib, { plugin, command }, version) {
+  cpSync(plugin, path.join(lib, "provider"), { recursive: true, filter: (file) => !file.endsWith(".map") });
   cpSync(command, path.join(lib, "cli"), { recursive: true });
   // The command reads its version there, and what lies beside it is to be read as CommonJS.
   writeFileSync(path.join(lib, "cli", "package.json"), `${JSON.stringify({ name: "@dcx/cli", version })}\n`);

@@ -67,7 +67,8 @@ function dcxCommand(environment: NodeJS.ProcessEnv): string {
   if (named !== undefined && named !== "") {
     return named;
   }
-  const beside = ["../../cli/bin/dcx", "../../../cli/bin/dcx", "../cli/bin/dcx", "./dcx"].map((path) =>
+  // In the repository, then in the archive that is released.
+  const beside = ["../../cli/bin/dcx", "../../../cli/bin/dcx", "../../dcx", "../../../dcx"].map((path) =>
     join(__dirname, path),
   );
   return beside.find((path) => existsSync(path)) ?? "dcx";
