@@ -1,5 +1,5 @@
-import { NetworkError } from "../network/driver";
-import type { ActualDeployment, Envelope } from "../network/snapshot";
+import { type DeploymentKey, NetworkError } from "../network/driver";
+import type { ActualDeployment, Envelope, Snapshot } from "../network/snapshot";
 import { emptyManifest, sealManifest } from "../plan/manifest";
 import type { Session } from "./session";
 
@@ -36,6 +36,40 @@ export async function findManifest(
   const found = await (sight === "content" ? session.manifestQuestions.ask(actual.version, signal, ask) : ask());
   // Committed by this process before there was a lease to deliver it to: nobody else can have other stamps for it.
   return found.kind === "undelivered" && remembered !== undefined ? { kind: "found", envelope: remembered } : found;
+}
+
+/** How often a deployment that is changed again and again is looked at before the last answer has to do. */
+const LOOKS = 3;
+
+/** An active deployment with its manifest, as of one moment. */
+export interface Look {
+  readonly snapshot: Snapshot;
+  readonly actual: ActualDeployment;
+  readonly found: FoundManifest;
+}
+
+/**
+ * An active deployment with its manifest. Holders drop a version that is replaced: where nobody has the one that the
+ * chain named, and the chain names another by now, somebody has changed it in between, and it is looked at again.
+ * Undefined: it has ended, or there is none.
+ */
+export async function lookAt(
+  session: Session,
+  deployment: DeploymentKey,
+  signal: AbortSignal,
+  sight: "content" | "holders" = "holders",
+): Promise<Look | undefined> {
+  for (let look = 1; ; look++) {
+    const snapshot = await session.snapshot(deployment, signal);
+    const actual = snapshot.deployment;
+    if (actual === undefined || !actual.active) {
+      return undefined;
+    }
+    const found = await findManifest(session, actual, signal, sight);
+    if (found.kind !== "undelivered" || look === LOOKS || !(await session.replaced(deployment, snapshot, signal))) {
+      return { snapshot, actual, found };
+    }
+  }
 }
 
 async function askHolders(

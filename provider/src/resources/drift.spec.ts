@@ -395,6 +395,25 @@ describe("drift of what runs on a deployment, as resources of its own", () => {
     await pipeline.settled("public");
   });
 
+  it("somebody else's change while a holder is asked: what is there then, and nothing undelivered", async () => {
+    const { network } = pipeline;
+    const fetch = network.fetchManifest.bind(network);
+    let changed: Promise<unknown> | undefined;
+    // Holders drop what is replaced: an answer to a question about the version before it is "none".
+    network.fetchManifest = async (deployment, holder, version) => {
+      const first = changed === undefined;
+      changed ??= elsewhere("web", "Workload", (other, kept) =>
+        other.update("Workload", "web", kept, { ...kept.inputs, count: 2 }),
+      );
+      await (first ? changed : undefined);
+      return version === pipeline.actual.version ? fetch(deployment, holder, version) : undefined;
+    };
+    const seen = await pipeline.refresh("public");
+    await changed;
+    expect(seen?.state["state"]).toBeUndefined();
+    expect(seen?.state["address"]).toBe("http://sierra.test:80");
+  });
+
   it("a lease that moved: the connection has its new address, the workload no change", async () => {
     const [from, to] = ["sierra", "summit"].map((name) => pipeline.network.holders.get(name));
     for (const [version, envelope] of from?.manifests ?? []) {

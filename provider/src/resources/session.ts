@@ -115,6 +115,18 @@ export class Session {
     }
   }
 
+  /**
+   * Whether the chain names another version than a snapshot does. Who asks after somebody else has found out is told so
+   * without another question.
+   */
+  async replaced(deployment: DeploymentKey, than: Snapshot, signal: AbortSignal): Promise<boolean> {
+    if ((await this.snapshot(deployment, signal)) === than) {
+      this.forget(deployment);
+    }
+    const { deployment: now } = await this.snapshot(deployment, signal);
+    return now?.version !== than.deployment?.version;
+  }
+
   /** An active deployment; throws where it has ended. */
   async existing(
     deployment: DeploymentKey,

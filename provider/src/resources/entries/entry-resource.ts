@@ -21,7 +21,7 @@ import { Unknown, type Value, type ValueMap } from "../../wire/value";
 import type { Change, Draft, Waiting } from "../commit/change";
 import { MissingEntry } from "../commit/errors";
 import type { Committed } from "../commit/group-commit";
-import { findManifest } from "../current-manifest";
+import { findManifest, lookAt } from "../current-manifest";
 import { type Differences, differences, diffResult } from "../differences";
 import { deploymentId, keyOf, whereabouts } from "../identity";
 import { importMark, withLocal } from "../imported";
@@ -184,13 +184,12 @@ export class EntryResource<Content extends EntryContent> implements Resource {
     if ((await whereabouts(this.session, id, signal)) === "gone") {
       return undefined;
     }
-    const snapshot = await this.session.snapshot(keyOf(id), signal);
-    const actual = snapshot.deployment;
-    if (actual === undefined || !actual.active) {
+    const imported = request.inputs === undefined && request.state === undefined;
+    const look = await lookAt(this.session, keyOf(id), signal, imported ? "holders" : "content");
+    if (look === undefined) {
       return undefined;
     }
-    const imported = request.inputs === undefined && request.state === undefined;
-    const found = await findManifest(this.session, actual, signal, imported ? "holders" : "content");
+    const { snapshot, actual, found } = look;
     const marks = request.inputs ?? request.state;
     if (found.kind === "unreachable") {
       const unreachable = this.session.unreachable(actual, found.why);
@@ -435,11 +434,11 @@ export class EntryResource<Content extends EntryContent> implements Resource {
     if ((await whereabouts(this.session, where, context.signal)) === "gone") {
       return gone;
     }
-    const { deployment: actual } = await this.session.snapshot(keyOf(where), context.signal);
-    if (actual === undefined || !actual.active) {
+    const look = await lookAt(this.session, keyOf(where), context.signal, "content");
+    if (look === undefined) {
       return gone;
     }
-    const found = await findManifest(this.session, actual, context.signal, "content");
+    const { found } = look;
     if (found.kind === "unreachable") {
       context.log("debug", `compared with the state, not with what runs: ${found.why}`);
       return undefined;
