@@ -480,6 +480,7 @@ describe("a datacenter on an exchange", () => {
     );
 
     const control = new ControlClient(join(folder, from));
+    expect((await control.metrics()).split("\n")).toEqual(expect.arrayContaining(["dcx_leases 1", "dcx_draining 0"]));
     expect(await control.drain({ exit: true })).toMatchObject({ leases: 1, draining: { exit: true, drained: false } });
     const [, successor] = leasesOf(await until(id, "a successor", (found) => leasesOf(found).length === 2));
     expect(successor?.datacenter).toBe(at(to).address);

@@ -13,7 +13,7 @@ import { ChainFollower, pause } from "./chain/follower";
 import type { ChainView, ViewChange } from "./chain/view";
 import { ConfigurationError, type DatacenterConfiguration } from "./configuration";
 import { Operation } from "./control/operation";
-import { type Control, startControl } from "./control/server";
+import { type Control, startControl, startMetrics } from "./control/server";
 import type { Home } from "./home/home";
 import type { AgentLeaf } from "./identity/agent-leaf";
 import type { DatacenterRoot } from "./identity/root";
@@ -24,6 +24,7 @@ import { Reservations } from "./market/commitments";
 import { DrainingState } from "./market/draining";
 import { Market } from "./market/market";
 import type { PricingStrategy } from "./market/pricing";
+import { AgentMetrics } from "./metrics/metrics";
 import type { Overlay } from "./overlay/overlay";
 import { LeaseTargets } from "./reconcile/lease-target";
 import { Reconciler } from "./reconcile/reconciler";
@@ -68,7 +69,9 @@ export class Agent {
   readonly #events = new WorkloadEvents();
   readonly #held: HeldDeployments;
   readonly #operation: Operation;
+  readonly #metrics: AgentMetrics;
   #control: Control | undefined;
+  #metricsServer: Control | undefined;
   readonly #unsubscribe: (() => void)[] = [];
   #following: Promise<void> = Promise.resolve();
   #registered: Promise<void> = Promise.resolve();
@@ -91,11 +94,12 @@ export class Agent {
       onChange: (now, change) => this.#onBlock(now, change),
     });
     const { capacity } = configuration;
+    const sold = { ...capacity, gpu: BigInt(capacity.gpu?.count ?? 0) };
     this.#market = new Market({
       signing,
       follower: this.#follower,
       reservations: new Reservations(home.records),
-      capacity: { ...capacity, gpu: BigInt(capacity.gpu?.count ?? 0) },
+      capacity: sold,
       ...(capacity.gpu === undefined ? {} : { gpu: capacity.gpu }),
       isolation: runtime.isolation,
       unenforced: runtime.unenforced,
@@ -133,6 +137,13 @@ export class Agent {
       draining,
       wake: () => this.#market.wake(this.#stop.signal),
       logger: logger.child({ part: "control" }),
+    });
+    this.#metrics = new AgentMetrics({
+      view,
+      market: this.#market,
+      reconciler: this.#reconciler,
+      capacity: sold,
+      isDraining: () => draining.now !== undefined,
     });
     this.#peers = new PeerFetcher({
       chainId,
@@ -218,6 +229,7 @@ export class Agent {
     this.#stop.abort();
     for (const unsubscribe of this.#unsubscribe) unsubscribe();
     await this.#control?.close();
+    await this.#metricsServer?.close();
     await this.#api.close();
     await this.#following;
     // A transaction that is on its way is followed to its outcome, but not for ever: the next start finds it.
@@ -244,7 +256,9 @@ export class Agent {
         this.#peers.update();
       }),
     );
-    this.#control = await startControl(home.path, this.#operation, logger.child({ part: "control" }));
+    const metrics = () => this.#metrics.read();
+    this.#control = await startControl(home.path, this.#operation, metrics, logger.child({ part: "control" }));
+    if (listen.metrics !== undefined) this.#metricsServer = await startMetrics(listen.metrics, metrics);
     this.#registered = this.#register(root, overlay.address, signing);
     this.#following = this.#follower.run(this.#stop.signal);
   }

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -91,6 +91,11 @@ describe("the key file", () => {
       }
     }
   });
+});
+
+test("the example is a configuration", () => {
+  const text = readFileSync(join(__dirname, "../../examples/datacenter/datacenter.yaml"), "utf8");
+  expect(readDatacenterConfiguration(text)).toMatchObject({ region: "us-west", listen: { metrics: { port: 9464 } } });
 });
 
 test("its JSON schema knows every setting, and what a person may write", () => {

@@ -105,6 +105,8 @@ export const DatacenterConfiguration = z.strictObject({
       agent: HostAndPort.default({ host: "127.0.0.1", port: 0 }),
       tunnel: HostAndPort.default({ host: "127.0.0.1", port: 0 }),
       ingress: z.strictObject({ host: text.default("127.0.0.1") }).default({ host: "127.0.0.1" }),
+      /** Prometheus' metrics, without encryption. Absent: on the control socket only. */
+      metrics: HostAndPort.optional(),
     })
     .default({
       agent: { host: "127.0.0.1", port: 0 },

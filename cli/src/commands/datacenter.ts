@@ -45,6 +45,15 @@ export function datacenterCommand(): Command {
   datacenter.addCommand(checkCommand());
   datacenter.addCommand(schemaCommand());
   datacenter
+    .command("metrics")
+    .description("print what a running agent measures, in Prometheus' format")
+    .requiredOption("--config <file>", "the configuration that the agent runs with")
+    .action(async (options: { config: string }) => {
+      const { ControlClient, readDatacenterConfiguration } = await import("@dcx/datacenter");
+      const { home } = readDatacenterConfiguration(readFileSync(options.config, "utf8"), options.config);
+      process.stdout.write(await new ControlClient(home).metrics());
+    });
+  datacenter
     .command("isolation")
     .description("the strongest way to keep workloads apart that this machine offers")
     .option("--json", "print the result for programs")

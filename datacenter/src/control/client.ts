@@ -31,6 +31,11 @@ export class ControlClient {
     return ControlStatus.parse(JSON.parse(await this.#ask("DELETE", "/drain")));
   }
 
+  /** In Prometheus' text format. @throws {NoAgent} */
+  async metrics(): Promise<string> {
+    return await this.#ask("GET", "/metrics");
+  }
+
   async #ask(method: string, path: string, body?: object): Promise<string> {
     const socketPath = join(this.#home, controlSocket);
     const content = body === undefined ? undefined : JSON.stringify(body);

@@ -10,6 +10,9 @@ export interface ControlActions {
   readonly resume: () => void;
 }
 
+/** In Prometheus' text format. */
+export type ReadMetrics = () => Promise<{ readonly text: string; readonly type: string }>;
+
 export interface Control {
   close(): Promise<void>;
 }
@@ -18,8 +21,14 @@ export interface Control {
  * Listens in the agent's home, whose mode keeps others out. An agent runs without it where the socket can't be had,
  * as where the folder's path is too long for one.
  */
-export async function startControl(home: string, actions: ControlActions, logger: Logger): Promise<Control> {
+export async function startControl(
+  home: string,
+  actions: ControlActions,
+  metrics: ReadMetrics,
+  logger: Logger,
+): Promise<Control> {
   const app: FastifyInstance = fastify({ forceCloseConnections: true });
+  serveMetrics(app, metrics);
   app.get("/status", async () => actions.status());
   app.post("/drain", async (request, reply) => {
     const asked = DrainRequest.safeParse(request.body);
@@ -40,4 +49,26 @@ export async function startControl(home: string, actions: ControlActions, logger
     logger.warn({ err, path }, "the control socket can't be opened: dcx can't ask this agent to drain");
   }
   return { close: () => app.close() };
+}
+
+/** Serves metrics, and nothing else, to whoever reaches this address. @throws where the port can't be had */
+export async function startMetrics(
+  listen: { readonly host: string; readonly port: number },
+  metrics: ReadMetrics,
+): Promise<Control & { readonly port: number }> {
+  const app: FastifyInstance = fastify({ forceCloseConnections: true, requestTimeout: 10_000 });
+  serveMetrics(app, metrics);
+  await app.listen(listen);
+  const address = app.server.address();
+  return {
+    port: typeof address === "object" && address !== null ? address.port : listen.port,
+    close: () => app.close(),
+  };
+}
+
+function serveMetrics(app: FastifyInstance, metrics: ReadMetrics): void {
+  app.get("/metrics", async (_request, reply) => {
+    const { text, type } = await metrics();
+    return await reply.type(type).send(text);
+  });
 }

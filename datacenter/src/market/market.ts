@@ -72,6 +72,7 @@ export class Market {
   readonly #waiting = new Set<string>();
   /** Height until which an order is left alone. */
   readonly #refused = new Map<string, bigint>();
+  readonly #counts = { bids: 0, confirmations: 0, refusedConfirmations: 0 };
   #balance = 0n;
   #sold = "";
   #round: Promise<void> | undefined;
@@ -138,6 +139,19 @@ export class Market {
     return await decideBid(order, this.#situation(view, view.record, order, this.#commitments(view)));
   }
 
+  /** What it has done since it began. */
+  get counts(): Readonly<Record<"bids" | "confirmations" | "refusedConfirmations", number>> {
+    return this.#counts;
+  }
+
+  /** In micro-units: what the account held when it was last asked, and what bids and leases bind. */
+  funds(view: ChainView | undefined): { readonly balance: bigint; readonly collateral: bigint } {
+    return {
+      balance: this.#balance,
+      collateral: view === undefined ? 0n : boundCollateral(this.#commitments(view)),
+    };
+  }
+
   /** What a datacenter that drains still waits for. */
   drainProgress(view: ChainView, instances: number): DrainProgress {
     const pending = this.#options.reservations
@@ -192,9 +206,11 @@ export class Market {
       if (lease === undefined) continue;
       const outcome = outcomes[index];
       if (outcome?.outcome === ConfirmationOutcome.CONFIRMED) {
+        this.#counts.confirmations += 1;
         follower.noteConfirmation(orderKey(lease), result.height, version);
         logger.info({ lease: orderKey(lease), height: result.height, rent: outcome.rent }, "lease confirmed");
       } else {
+        this.#counts.refusedConfirmations += 1;
         const why = ConfirmationOutcome[outcome?.outcome ?? ConfirmationOutcome.UNSPECIFIED];
         logger.warn({ lease: orderKey(lease), outcome: why }, "lease not confirmed");
         await follower.refresh(deploymentKey(lease), signal);
@@ -284,6 +300,7 @@ export class Market {
         },
       });
       for (const bid of bids) reservations.hold(bid, result.height);
+      this.#counts.bids += bids.length;
       logger.info({ orders: bids.map(({ order }) => order), height: result.height }, "bid");
     } catch (error) {
       if (error instanceof TransactionOutcomeUnknown) {
