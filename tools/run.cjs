@@ -83,6 +83,7 @@ const commands = {
   dcx: (node, env, args) => run(node, [path.join(root, "tools", "start.cjs"), "dcx", ...args], { env }),
   test: (node, env, args) => run(node, [path.join(root, "tools", "test.cjs"), ...args], { env }),
   bench: (node, env, args) => run(node, [path.join(cache, "tests", "bench", "main.js"), ...args], { env }),
+  soak: (node, env, args) => run(node, [path.join(cache, "tests", "soak", "main.js"), ...args], { env }),
   build: () => undefined,
   package: (node, env, args) => run(node, [path.join(root, "tools", "package.cjs"), ...args], { env }),
   generate: (node, env, args) => run(node, [path.join(root, "tools", "generate.cjs"), ...args], { env }),

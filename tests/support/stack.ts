@@ -30,6 +30,29 @@ export interface Outcome {
   readonly diagnostics: string;
 }
 
+interface ExportedResource {
+  readonly urn: string;
+  readonly type: string;
+  readonly id?: string;
+  readonly outputs?: Readonly<Record<string, unknown>>;
+  readonly initErrors?: readonly string[] | null;
+  readonly delete?: boolean;
+}
+
+export interface State {
+  readonly pending: readonly unknown[];
+  readonly resources: readonly {
+    readonly urn: string;
+    readonly type: string;
+    readonly id: string | undefined;
+    readonly outputs: Readonly<Record<string, unknown>>;
+    /** Whether its initialization has failed and was not resumed. */
+    readonly failed: boolean;
+    /** Whether it is only kept to be deleted. */
+    readonly deleted: boolean;
+  }[];
+}
+
 const plugin = { providers: [{ name: "dcx", path: join(root, "provider", "bin") }] };
 
 /** A stack of one YAML program under the real engine. */
@@ -89,6 +112,26 @@ export class Stack {
 
   async outputs(): Promise<Readonly<Record<string, unknown>>> {
     return Object.fromEntries(Object.entries(await this.stack.outputs()).map(([key, { value }]) => [key, value]));
+  }
+
+  /** What the state says of resources and of operations that were not ended, secrets in clear. */
+  async state(): Promise<State> {
+    const { deployment } = await this.stack.exportStack();
+    const { resources = [], pending_operations: pending = [] } = deployment as {
+      resources?: ExportedResource[];
+      pending_operations?: unknown[];
+    };
+    return {
+      pending: pending ?? [],
+      resources: resources.map(({ urn, type, id, outputs = {}, initErrors, delete: deleted }) => ({
+        urn,
+        type,
+        id,
+        outputs,
+        failed: (initErrors ?? []).length > 0,
+        deleted: deleted === true,
+      })),
+    };
   }
 
   /** The state as exported, secrets in clear. */

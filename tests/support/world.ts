@@ -19,6 +19,8 @@ export const dcxCommand = join(root, "cli", "bin", "dcx");
 export interface WorldOptions {
   /** Absent: DCX_TEST_ISOLATION, else "sandbox", so that no result depends on whether an engine happens to run. */
   readonly isolation?: "auto" | "container" | "sandbox" | "none";
+  /** Milliseconds between blocks of its network; absent: as any embedded network. */
+  readonly blockInterval?: number;
   /** Environment of every process of this world. */
   readonly environment?: Readonly<Record<string, string>>;
 }
@@ -46,6 +48,7 @@ export class World {
       DCX_CLI: dcxCommand,
       // Also where the first create of `pulumi up` starts the network.
       DCX_ISOLATION: options.isolation ?? process.env["DCX_TEST_ISOLATION"] ?? "sandbox",
+      ...(options.blockInterval === undefined ? {} : { DCX_BLOCK_INTERVAL: String(options.blockInterval) }),
       PULUMI_HOME: join(home, "pulumi"),
       PULUMI_BACKEND_URL: `file://${join(home, "backend")}`,
       PULUMI_CONFIG_PASSPHRASE: "a passphrase of the tests",

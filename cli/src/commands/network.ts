@@ -1,6 +1,6 @@
 import { embeddedPaths } from "@dcx/protocol";
-import { Command, Option } from "commander";
-import type { IsolationChoice } from "../embedded/plan";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { embeddedDefaults, type IsolationChoice } from "../embedded/plan";
 import { CommandFailure } from "../output/failure";
 import { progress, toJson } from "../output/print";
 
@@ -19,11 +19,17 @@ export function networkCommand(): Command {
         .env("DCX_ISOLATION")
         .default("auto"),
     )
+    .addOption(
+      new Option("--block-interval <ms>", "between two blocks of a new network, 50 to 60000")
+        .env("DCX_BLOCK_INTERVAL")
+        .argParser(milliseconds)
+        .default(embeddedDefaults.blockInterval),
+    )
     .option("--json", "print the result for programs")
-    .action(async (options: { isolation: IsolationChoice; json?: true }) => {
+    .action(async (options: { isolation: IsolationChoice; blockInterval: number; json?: true }) => {
       const { startNetwork, networkStatus } = await import("../embedded/network.js");
       const paths = embeddedPaths(process.env);
-      await startNetwork(paths, { isolation: options.isolation, progress });
+      await startNetwork(paths, { isolation: options.isolation, blockInterval: options.blockInterval, progress });
       printStatus(networkStatus(paths), options.json);
     });
 
@@ -79,6 +85,14 @@ function printStatus(status: import("../embedded/network.js").NetworkStatus, jso
           ),
         ];
   process.stdout.write(`${lines.join("\n")}\n`);
+}
+
+function milliseconds(text: string): number {
+  const number = Number(text);
+  if (!Number.isSafeInteger(number) || number < 50 || number > 60_000) {
+    throw new InvalidArgumentError("It must be a whole number of milliseconds from 50 to 60000.");
+  }
+  return number;
 }
 
 /** Asks on a terminal; where there is none the answer is no. */

@@ -21,6 +21,7 @@ import {
   datacenterConfiguration,
   datacenterPlans,
   embeddedDefaults,
+  embeddedParameters,
   type IsolationChoice,
   newChainId,
 } from "./plan";
@@ -31,6 +32,8 @@ const stopGrace = 15_000;
 
 export interface StartOptions {
   readonly isolation: IsolationChoice;
+  /** Milliseconds; of a network that is there already it stays as it is. */
+  readonly blockInterval: number;
   readonly progress: (message: string) => void;
 }
 
@@ -140,7 +143,7 @@ function statusOf(network: EmbeddedNetwork): NetworkStatus {
 async function startNode(
   paths: EmbeddedPaths,
   existing: EmbeddedNetwork | undefined,
-  { progress }: StartOptions,
+  { progress, blockInterval }: StartOptions,
   accounts: readonly { address: string; balance: bigint }[],
 ): Promise<{ record: EmbeddedNetwork["node"]; rpcUrl: string; chainId: string }> {
   if (existing !== undefined && isRunning(existing.node)) {
@@ -155,7 +158,7 @@ async function startNode(
       denomination: embeddedDefaults.denomination,
       addressPrefix: embeddedDefaults.addressPrefix,
       accounts,
-      parameters: { reconfirmationPeriod: embeddedDefaults.reconfirmationPeriod },
+      parameters: embeddedParameters(blockInterval),
     });
     writeJson(genesisFile, Genesis.toJSON(genesis));
   }

@@ -21,15 +21,25 @@ const tenantBalance = 1_000_000_000_000_000_000n;
 /** Enough collateral and fees for any number of local deployments. */
 const datacenterBalance = 1_000_000_000_000_000n;
 
-/** Blocks: half a minute. An agent that is restarted on a busy machine must not lose its leases. */
-const reconfirmationPeriod = 60n;
+/** Milliseconds. */
+const blockInterval = 500;
+/** Milliseconds. An agent that is restarted on a busy machine must not lose its leases. */
+const reconfirmation = 30_000;
+
+/** Of a new network: as many blocks as fit into the time in which a lease must be confirmed. */
+export function embeddedParameters(interval: number): {
+  readonly blockInterval: bigint;
+  readonly reconfirmationPeriod: bigint;
+} {
+  return { blockInterval: BigInt(interval), reconfirmationPeriod: BigInt(Math.ceil(reconfirmation / interval)) };
+}
 
 export const embeddedDefaults = {
   addressPrefix,
   denomination,
   tenantBalance,
   datacenterBalance,
-  reconfirmationPeriod,
+  blockInterval,
 };
 
 export function datacenterPlans(paths: EmbeddedPaths): readonly DatacenterPlan[] {
