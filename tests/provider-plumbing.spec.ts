@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
 import {
   chmodSync,
   existsSync,
@@ -256,6 +256,48 @@ describe("the plugin under the real engine", () => {
     rmSync(join(home, "hang-shop"));
     rmSync(join(home, "hanging-shop"));
     project.pulumi("destroy", "--yes");
+  });
+
+  it("pitfall 1.3.12: says what happened where something fails that nobody waits for, and keeps the state", () => {
+    const project = new Project("crashing");
+    writeFileSync(join(home, "crash-shop"), "");
+    const failure = project.failing("up", "--yes", "--skip-preview");
+    expect(failure).toMatch(/dcx has made a mistake of its own and has to stop[\s\S]*nobody catches this/);
+    rmSync(join(home, "crash-shop"));
+    project.pulumi("up", "--yes", "--skip-preview");
+    project.pulumi("destroy", "--yes");
+  });
+
+  it("pitfall 1.3.13: what is printed by accident does not reach standard output", () => {
+    // The plugin of these tests prints a stray line before its port: with it on standard output none of them would run.
+    const { stdout, stderr } = spawnSync("timeout", ["--signal=INT", "5", join(plugin, "pulumi-resource-dcx")], {
+      env: environment,
+      encoding: "utf8",
+    });
+    expect(stdout).toMatch(/^\d+\n$/);
+    expect(stderr).toContain("a stray line");
+  });
+
+  it("pitfall 1.3.16: an import works in a YAML project, and keeps what Read marks secret encrypted", () => {
+    const project = new Project("importing");
+    project.pulumi("up", "--yes", "--skip-preview");
+    const file = join(home, "imported.yaml");
+    project.pulumi("import", "dcx:index:Workload", "again", "api", "--yes", "--protect=false", "--out", file);
+    expect(readFileSync(file, "utf8")).toMatch(/type: dcx:Workload/);
+    expect(project.state).toContain("::again");
+    expect(project.state).not.toContain("planted in an import");
+    project.pulumi("destroy", "--yes");
+  });
+
+  it("pitfall 3.16: no ordinary command ends with a plugin that exited prematurely", () => {
+    const project = new Project("quiet");
+    const said = [
+      project.pulumi("preview"),
+      project.pulumi("up", "--yes"),
+      project.pulumi("refresh", "--yes"),
+      project.pulumi("destroy", "--yes"),
+    ];
+    expect(said.join("\n")).not.toMatch(/prematurely|error|warning/i);
   });
 
   it("leaves no plugin behind when the engine is killed", async () => {

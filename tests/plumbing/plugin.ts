@@ -21,7 +21,8 @@ import { ResourceReference, Secret, Unknown, type Value, type ValueMap } from ".
 /**
  * A plugin with the real border and resources that only keep a file: what `tests/provider-plumbing.spec.ts` runs the
  * engine against. Folder of the files: PLUMBING_HOME. What an operation does is told by files there:
- * `fail-once-<name>`: the create ends as a partial failure; `hang-<name>`: it waits until it is cancelled.
+ * `fail-once-<name>`: the create ends as a partial failure; `hang-<name>`: it waits until it is cancelled;
+ * `crash-<name>`: something fails that nobody waits for. An import finds a workload with a secret.
  */
 const home = process.env["PLUMBING_HOME"] ?? "";
 
@@ -71,6 +72,12 @@ class Kept implements Resource {
       await new Promise((resolve) => context.signal.addEventListener("abort", resolve, { once: true }));
       throw new PartialFailure(id, this.#state(id, inputs), ["cancelled while waiting"]);
     }
+    if (existsSync(join(home, `crash-${id}`))) {
+      setImmediate(() => {
+        throw new TypeError("nobody catches this");
+      });
+      await new Promise(() => {});
+    }
     if (existsSync(join(home, `fail-once-${id}`))) {
       throw new PartialFailure(id, this.#state(id, inputs), ["no lease for infrastructure main", "nobody has bid"]);
     }
@@ -81,7 +88,9 @@ class Kept implements Resource {
     if (!existsSync(join(home, `object-${id}`))) {
       return undefined;
     }
-    return { id, inputs: inputs ?? {}, state: state ?? {} };
+    const found = { deployment: "shop", name: id, infrastructure: "main", container: "x:1" };
+    const secret = { ...found, environment: { KEY: new Secret("planted in an import") } };
+    return { id, inputs: inputs ?? secret, state: state ?? this.#state(id, secret) };
   }
 
   async update({ id, inputs }: UpdateRequest, context: CallContext): Promise<{ readonly state: ValueMap }> {
@@ -119,5 +128,6 @@ listener.listen(0, "127.0.0.1", () => {
     components: async () => new Map(),
     schema: async () => schemaText(),
   });
+  console.log("a stray line");
   process.stdout.write(`${typeof bound === "object" && bound !== null ? bound.port : ""}\n`);
 });

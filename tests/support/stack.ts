@@ -39,18 +39,15 @@ interface ExportedResource {
   readonly delete?: boolean;
 }
 
-export interface State {
-  readonly pending: readonly unknown[];
-  readonly resources: readonly {
-    readonly urn: string;
-    readonly type: string;
-    readonly id: string | undefined;
-    readonly outputs: Readonly<Record<string, unknown>>;
-    /** Whether its initialization has failed and was not resumed. */
-    readonly failed: boolean;
-    /** Whether it is only kept to be deleted. */
-    readonly deleted: boolean;
-  }[];
+export interface KeptResource {
+  readonly urn: string;
+  readonly type: string;
+  readonly id: string | undefined;
+  readonly outputs: Readonly<Record<string, unknown>>;
+  /** Whether its initialization has failed and was not resumed. */
+  readonly failed: boolean;
+  /** Whether it is only kept to be deleted. */
+  readonly deleted: boolean;
 }
 
 const plugin = { providers: [{ name: "dcx", path: join(root, "provider", "bin") }] };
@@ -114,24 +111,18 @@ export class Stack {
     return Object.fromEntries(Object.entries(await this.stack.outputs()).map(([key, { value }]) => [key, value]));
   }
 
-  /** What the state says of resources and of operations that were not ended, secrets in clear. */
-  async state(): Promise<State> {
+  /** What the state says of each resource, secrets in clear. */
+  async state(): Promise<readonly KeptResource[]> {
     const { deployment } = await this.stack.exportStack();
-    const { resources = [], pending_operations: pending = [] } = deployment as {
-      resources?: ExportedResource[];
-      pending_operations?: unknown[];
-    };
-    return {
-      pending: pending ?? [],
-      resources: resources.map(({ urn, type, id, outputs = {}, initErrors, delete: deleted }) => ({
-        urn,
-        type,
-        id,
-        outputs,
-        failed: (initErrors ?? []).length > 0,
-        deleted: deleted === true,
-      })),
-    };
+    const { resources = [] } = deployment as { resources?: ExportedResource[] };
+    return resources.map(({ urn, type, id, outputs = {}, initErrors, delete: deleted }) => ({
+      urn,
+      type,
+      id,
+      outputs,
+      failed: (initErrors ?? []).length > 0,
+      deleted: deleted === true,
+    }));
   }
 
   /** The state as exported, secrets in clear. */

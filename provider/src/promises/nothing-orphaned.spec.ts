@@ -119,6 +119,22 @@ describe.each(parallelisms)("nothing is orphaned at parallelism %d", (parallel) 
     expect(kinds(network)).not.toContain("cancel-deployment");
   });
 
+  it("never kills it either where the process dies between the two, and the next one deletes what was replaced", async () => {
+    const network = twoRegions();
+    const stack = new Stack(network, { parallel });
+    await stack.up(inline(ten));
+    // The replacement is recorded, the delete of what it replaced never reaches the network.
+    const died = await stack.up(inline(ten), { replace: ["shop"], beforeDeletes: () => stack.plugin?.kill() });
+    expect(Object.keys(died.failures)).toEqual(["shop"]);
+    expect(stack.replaced).toHaveLength(1);
+    expect((await stack.up(inline(ten))).failures).toEqual({});
+    expect(stack.replaced).toEqual([]);
+    expect(theDeployment(network).incarnation).toBe(2n);
+    expect((await stack.preview(inline(ten))).steps).toEqual([]);
+    expect((await stack.destroy()).failures).toEqual({});
+    expect(activeDeployments(network)).toEqual([]);
+  });
+
   it("forgets nothing that is paid for: a delete of an older state ends a newer one that was never recorded", async () => {
     const network = twoRegions();
     const stack = new Stack(network, { parallel });

@@ -236,9 +236,11 @@ export class Session {
     }
   }
 
-  /** Records which incarnation of a deployment a URN has made or taken over in this process. */
+  /** Records which incarnation of a deployment a URN has made, taken over, or in its state. */
   met(urn: string, deployment: string, incarnation: bigint): void {
-    this.#incarnations.set(urn, { deployment, incarnation });
+    if (!this.hasNewer(urn, deployment, incarnation)) {
+      this.#incarnations.set(urn, { deployment, incarnation });
+    }
   }
 
   /** Whether this process has met, for this URN, a newer incarnation of that deployment. */

@@ -40,7 +40,15 @@ export interface Step {
 /** The state of a stack, as one operation finds and leaves it. */
 export interface State {
   readonly kept: Map<string, Kept>;
+  /** What was replaced and is still to be deleted; an operation that is killed leaves it to the next one. */
+  readonly replaced: (readonly [name: string, kept: Kept])[];
   urn(name: string, type: string): string;
+}
+
+export interface UpChoice {
+  readonly preview: boolean;
+  readonly replace: ReadonlySet<string>;
+  readonly beforeDeletes?: (() => void) | undefined;
 }
 
 /** One operation on a stack, with one plugin. */
@@ -54,9 +62,8 @@ export class Run {
     readonly slots: Slots,
   ) {}
 
-  async up(program: Program, replace: ReadonlySet<string>, preview: boolean): Promise<void> {
+  async up(program: Program, options: UpChoice): Promise<void> {
     const made = new Map<string, Promise<Made | undefined>>();
-    const replaced: [string, Kept][] = [];
     for (const [name, declared] of Object.entries(program)) {
       const work = async (): Promise<Made | undefined> => {
         const before = new Map<string, Made>();
@@ -68,7 +75,7 @@ export class Run {
           before.set(other, one);
         }
         const of = (other: string): Made => before.get(other) ?? { id: Unknown.instance, outputs: {} };
-        return this.slots.run(() => this.#settle(name, declared, of, { preview, replace, replaced }));
+        return this.slots.run(() => this.#settle(name, declared, of, options));
       };
       made.set(name, work());
     }
@@ -77,7 +84,8 @@ export class Run {
       return;
     }
     const gone = [...this.stack.kept].filter(([name]) => program[name] === undefined);
-    await this.#deleteAll([...gone, ...replaced], preview);
+    options.beforeDeletes?.();
+    await this.#deleteAll([...gone, ...this.stack.replaced], options.preview);
   }
 
   async refresh(): Promise<void> {
@@ -90,7 +98,7 @@ export class Run {
     name: string,
     declared: Declared,
     of: (name: string) => Made,
-    options: { readonly preview: boolean; readonly replace: ReadonlySet<string>; readonly replaced: [string, Kept][] },
+    options: UpChoice,
   ): Promise<Made | undefined> {
     // As the engine does, nothing is begun any more once something has failed.
     if (Object.keys(this.failures).length > 0) {
@@ -109,10 +117,12 @@ export class Run {
         if (difference.deleteBeforeReplace && !preview) {
           await this.#delete(name, old);
           this.stack.kept.delete(name);
-        } else if (!preview) {
-          options.replaced.push([name, old]);
         }
-        return this.#create(name, declared, inputs, preview, "replace", difference.detailed);
+        const made = await this.#create(name, declared, inputs, preview, "replace", difference.detailed);
+        if (!difference.deleteBeforeReplace && !preview) {
+          this.stack.replaced.push([name, old]);
+        }
+        return made;
       }
       if (Object.keys(difference.detailed).length > 0 || old.initErrors.length > 0) {
         return this.#update(name, declared, old, inputs, preview, difference.detailed);
@@ -265,6 +275,10 @@ export class Run {
               const now = preview || successor !== kept ? kept : await this.#read(name, kept);
               if (!preview && now !== undefined) {
                 await this.#delete(name, now);
+              }
+              const pending = this.stack.replaced.findIndex(([, replaced]) => replaced === kept);
+              if (!preview && pending >= 0) {
+                this.stack.replaced.splice(pending, 1);
               }
               if (!preview && successor === kept) {
                 this.stack.kept.delete(name);

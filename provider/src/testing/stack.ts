@@ -24,6 +24,14 @@ export interface StackOptions {
   readonly settings?: Partial<SessionSettings>;
 }
 
+export interface UpOptions {
+  /** Resources that are replaced though nothing asks for it, as with `--replace`. */
+  readonly replace?: readonly string[];
+  readonly death?: Death;
+  /** Called when all creates and updates are through and deletes begin. */
+  readonly beforeDeletes?: () => void;
+}
+
 /**
  * A stack under an engine that is small and in this process: it asks a plugin what the real one asks, in that order,
  * over gRPC, up to `parallel` calls at once, with a new plugin for each operation. What the real engine's own part is
@@ -31,6 +39,7 @@ export interface StackOptions {
  */
 export class Stack implements State {
   readonly kept = new Map<string, Kept>();
+  readonly replaced: (readonly [name: string, kept: Kept])[] = [];
   readonly #options: Required<Omit<StackOptions, "settings">> & { readonly settings: SessionSettings };
 
   constructor(
@@ -44,12 +53,16 @@ export class Stack implements State {
     };
   }
 
-  up(program: Program, options: { readonly replace?: readonly string[]; readonly death?: Death } = {}) {
-    return this.#operate((run) => run.up(program, new Set(options.replace), false), options.death);
+  up(program: Program, options: UpOptions = {}): Promise<Outcome> {
+    return this.#operate(
+      (run) =>
+        run.up(program, { preview: false, replace: new Set(options.replace), beforeDeletes: options.beforeDeletes }),
+      options.death,
+    );
   }
 
   preview(program: Program): Promise<Outcome> {
-    return this.#operate((run) => run.up(program, new Set(), true));
+    return this.#operate((run) => run.up(program, { preview: true, replace: new Set() }));
   }
 
   refresh(): Promise<Outcome> {
@@ -57,7 +70,7 @@ export class Stack implements State {
   }
 
   destroy(options: { readonly death?: Death } = {}): Promise<Outcome> {
-    return this.#operate((run) => run.up({}, new Set(), false), options.death);
+    return this.#operate((run) => run.up({}, { preview: false, replace: new Set() }), options.death);
   }
 
   urn(name: string, type: string): string {

@@ -62,10 +62,12 @@ export class DeploymentResource implements Resource {
   }
 
   diff(request: DiffRequest, context: CallContext): Promise<DiffResult> {
+    this.#recorded(request.id, request.oldState, context);
     return diffDeployment(this.session, request, context);
   }
 
   read(request: ReadRequest, context: CallContext): Promise<ReadResult> {
+    this.#recorded(request.id, request.state ?? {}, context);
     return readDeployment(this.session, request, context);
   }
 
@@ -167,6 +169,16 @@ export class DeploymentResource implements Resource {
     );
     this.session.forget(keyOf(id));
     await awaitTeardown(driver, keyOf(id), actual, context, deadline);
+  }
+
+  /**
+   * Which incarnation a state knows. A run that ended between a replacement and the delete of what it replaced leaves
+   * both in the state, and the next run's delete must not end what is recorded.
+   */
+  #recorded(id: string, { incarnation }: ValueMap, { urn }: CallContext): void {
+    if (typeof incarnation === "string" && /^\d+$/.test(incarnation)) {
+      this.session.met(urn, id, BigInt(incarnation));
+    }
   }
 
   /** The ordinary way from whatever is there to what is declared. */
