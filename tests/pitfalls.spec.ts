@@ -51,8 +51,7 @@ test("pitfall 1.3.2: SIGINT ends the plugin at once, with nothing on standard ou
   const plugin = spawn(process.execPath, [bundle], { stdio: ["ignore", "pipe", "pipe"] });
   started.push(plugin.pid ?? 0);
   const output = listen(plugin);
-  await eventually("the port line", 30_000, async () => output.out.includes("\n"));
-  // Also while it still loads what comes after that line.
+  await eventually("the plugin to serve", 30_000, async () => output.out.includes("\n") && hasLoaded(plugin.pid ?? 0));
   const ended = once(plugin, "exit");
   const began = Date.now();
   plugin.kill("SIGINT");

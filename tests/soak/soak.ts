@@ -141,8 +141,8 @@ export class Soak {
 
   /** One deployment, state equals chain, an empty preview, tokens that add up, and nothing else that runs. */
   async #expectOrder(): Promise<void> {
-    const { steps } = await this.stack.preview();
-    deepStrictEqual(steps, []);
+    const { steps, diagnostics } = await this.stack.preview();
+    deepStrictEqual({ steps, diagnostics }, { steps: [], diagnostics: "" });
     const client = await this.world.client();
     const { deployments } = await client.deployments({ state: DeploymentState.ACTIVE });
     strictEqual(deployments.length, 1, `${deployments.length} deployments are active`);

@@ -66,6 +66,28 @@ describe.each(parallelisms)("actual state at parallelism %d", (parallel) => {
     expect(theDeployment(network).manifestEntries).toBe(8);
   });
 
+  it("a workload that its datacenter restarts for a sibling's change is no drift; one that fails is", async () => {
+    const { network, stack, program } = await standing(separate);
+    // As right after a change of a connection: the version is not confirmed, and w1 is about to start again.
+    west(network, (one) =>
+      one.lease === undefined ? one : { ...one, lease: { ...one.lease, confirmedVersion: undefined } },
+    );
+    const status = network.status.bind(network);
+    let state: "pending" | "exited" = "pending";
+    network.status = async (...args) => {
+      const said = await status(...args);
+      const { w1, ...others } = said.workloads;
+      return w1 === undefined
+        ? said
+        : { ...said, workloads: { ...others, w1: { desired: 1, instances: [{ index: 0, state, restarts: 0 }] } } };
+    };
+    expect((await stack.preview(program)).steps).toEqual([]);
+    state = "exited";
+    expect((await stack.preview(program)).steps.map(({ name, operation }) => [name, operation])).toEqual([
+      ["w1", "update"],
+    ]);
+  });
+
   it("what a manager declared is an output and no drift", async () => {
     const { network, stack, program } = await standing(inline);
     network.change(theDeployment(network), (now) => {

@@ -103,7 +103,7 @@ export const connectionRules: EntryKindRules<ManifestConnection> = {
     return { address: status?.connections[entry.name]?.address ?? oldState?.["address"] ?? "" };
   },
 
-  async lacks(session, { manifest, snapshot, name, deployment }, signal) {
+  async lacks(session, { manifest, snapshot, name, deployment }, _oldState, signal) {
     const [place] = connectionPlaces(manifest, name);
     const [holder] = place === undefined ? [] : holdersOf(snapshot, place);
     if (holder === undefined) {

@@ -78,8 +78,16 @@ export interface EntryKindRules<Content extends EntryContent> {
     oldState: ValueMap | undefined,
     signal: AbortSignal,
   ): Promise<ValueMap>;
-  /** What an entry that is there lacks of being done, told without waiting; nothing where nobody can tell. */
-  lacks(session: Session, entry: ArrivingEntry<Content>, signal: AbortSignal): Promise<string | undefined>;
+  /**
+   * What an entry that is there lacks of being done, told without waiting; nothing where nobody can tell, and nothing
+   * where it was done and its datacenter is only about to bring it up to date.
+   */
+  lacks(
+    session: Session,
+    entry: ArrivingEntry<Content>,
+    oldState: ValueMap | undefined,
+    signal: AbortSignal,
+  ): Promise<string | undefined>;
   describe(before: Content | undefined, after: Content, digests: Digests): string;
   /** Images that it runs. */
   images(content: Content): readonly WantedImage[];
@@ -240,7 +248,7 @@ export class EntryResource<Content extends EntryContent> implements Resource {
       ...(nonce === undefined ? {} : { [NONCE]: nonce }),
     };
     const awaited = !imported && !this.session.settings.skipAwait && inputs["skipAwait"] !== true;
-    const lacking = awaited ? await this.rules.lacks(this.session, entry, signal) : undefined;
+    const lacking = awaited ? await this.rules.lacks(this.session, entry, request.state, signal) : undefined;
     if (lacking !== undefined) {
       // Said again at each read, so that a refresh takes the failure off it only once it is done.
       throw new PartialFailure(request.id, state, [lacking], inputs);

@@ -102,7 +102,7 @@ export const workloadRules: EntryKindRules<ManifestWorkload> = {
     return { state: status.workloads[entry.name] === undefined ? "undelivered" : "running" };
   },
 
-  async lacks(session, entry, signal) {
+  async lacks(session, entry, oldState, signal) {
     const { snapshot, content, deployment } = entry;
     const infrastructure = snapshot.deployment?.infrastructures[content.infrastructure];
     const [holder] = holdersOf(snapshot, content.infrastructure);
@@ -119,6 +119,13 @@ export const workloadRules: EntryKindRules<ManifestWorkload> = {
       return undefined;
     }
     const verdict = workloadRuns(expectationOf(entry), { status, problem: undefined });
+    const failing = (status.workloads[entry.name]?.instances ?? [{ state: "failed" }]).some(({ state }) =>
+      ["exited", "failed", "unhealthy"].includes(state),
+    );
+    if (oldState?.["state"] === "running" && !failing) {
+      // A sibling's change can restart it: where its connections lead is part of its environment. That is no drift.
+      return undefined;
+    }
     return verdict.met ? undefined : verdict.missing;
   },
 
