@@ -114,6 +114,10 @@ function pulumiProblem(words: readonly string[]): string | undefined {
   if (path.length === 0) {
     return "there is no such subcommand";
   }
+  if (path[0] === "do") {
+    // Its flags are the named resource's, which the plugin tells.
+    return undefined;
+  }
   const flags = rest.filter((word) => /^--?[a-z]/.test(word)).map((word) => word.replace(/=.*$/, ""));
   const unknown = flags.find((flag) => !new RegExp(`(^|[ ,])${flag}([ ,=\\[]|$)`, "m").test(helpOf(path)));
   return unknown === undefined ? undefined : `pulumi ${path.join(" ")} has no ${unknown}`;
@@ -121,7 +125,7 @@ function pulumiProblem(words: readonly string[]): string | undefined {
 
 /** Whether a subcommand is known by this name too: the list has only its first. */
 function isAlias(path: readonly string[], name: string): boolean {
-  return new RegExp(`^Aliases:\\n.*\\b${name}\\b`, "m").test(helpOf([...path, name]));
+  return /^[a-z-]+$/.test(name) && new RegExp(`^Aliases:\\n.*\\b${name}\\b`, "m").test(helpOf([...path, name]));
 }
 
 function scriptsIn(folder: string): Readonly<Record<string, string>> {
@@ -139,7 +143,12 @@ export function commandsOf({ language, text }: Fence): readonly (readonly string
     .flatMap((line) => splitCommands(line.replace(/^\$ /, "")))
     .map((words) => words.filter((word, index) => index > 0 || !/^[A-Z_]+=/.test(word)))
     .map((words) => (/^[A-Z_]+=/.test(words[0] ?? "") ? words.slice(1) : words))
+    .map(withoutRedirections)
     .filter((words) => words.length > 0);
+}
+
+function withoutRedirections(words: readonly string[]): readonly string[] {
+  return words.filter((word, index) => !/^\d?[<>]/.test(word) && !/^\d?[<>]+$/.test(words[index - 1] ?? ""));
 }
 
 /** Words of each command of a line; quotes hold words together, `|`, `&&`, `||` and `;` part commands. */
