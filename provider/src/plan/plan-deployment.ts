@@ -202,7 +202,7 @@ export function highestRate(terms: Terms): bigint {
   return terms.resources.reduce((sum, group) => sum + group.price * BigInt(group.count), 0n);
 }
 
-function sameManagers(a: readonly Manager[], b: readonly Manager[]): boolean {
+export function sameManagers(a: readonly Manager[], b: readonly Manager[]): boolean {
   const ordered = (managers: readonly Manager[]): readonly Manager[] =>
     [...managers].sort((x, y) => (x.address < y.address ? -1 : 1));
   // Whichever order their fields are in: one comes from a program, the other from the chain.

@@ -261,7 +261,7 @@ describe("an inline deployment", () => {
       await update(provider(network).Deployment, "Deployment", "shop", made, theirs);
     };
     await expect(update(Deployment, "Deployment", "shop", made, mine)).rejects.toThrow(
-      /somebody else changed deployment .* revision 1 → 2\n {2}by dcx1tenant in transaction .*infrastructures\.west\.resources\[0\]\.maxPrice/,
+      /somebody else changed deployment .* revision 1 → 2\n {2}by dcx1tenant \(this account, in another run\) in transaction .*: infrastructures\.west\.resources\[0\]\.maxPrice \S+ → \S+/,
     );
     expect(network.transactions).toHaveLength(2);
   });
@@ -436,7 +436,7 @@ describe("separate resources", () => {
       await update(other, "Workload", "web", made, { ...made.inputs, container: "web:3" });
     };
     await expect(update(Workload, "Workload", "web", made, { ...made.inputs, container: "web:4" })).rejects.toThrow(
-      /somebody else changed workloads\/web .* by dcx1tenant/s,
+      /somebody else changed workloads\/web .* by dcx1tenant .*: web:2 → 3\n/s,
     );
   });
 

@@ -42,6 +42,11 @@ export class Session {
   /** One change to a deployment at a time, by its id. */
   readonly turns = new Turns();
   readonly declarations = new Declarations();
+  /**
+   * Deployments as the diffs of this process saw them, by URN. Between a diff and its update minutes may pass in which
+   * another run changes the same thing: that is told, not written over.
+   */
+  readonly compared = new Map<string, ActualDeployment>();
   readonly spending: Spending;
   readonly activity = new Activity(LONELY);
   /** Questions to holders for a manifest that are under way, by its version. */
@@ -173,8 +178,11 @@ export class Session {
     const fee =
       step === undefined
         ? Promise.resolve(undefined)
-        : this.driver.estimateFee(step.transaction, signal).catch(() => {
+        : this.driver.estimateFee(step.transaction, signal).catch((error: unknown) => {
             this.#manifestFees.delete(key);
+            if (error instanceof NetworkError && error.code === "limit") {
+              throw error;
+            }
             return undefined;
           });
     this.#manifestFees.set(key, fee);

@@ -1,4 +1,5 @@
 import type { ActualDeployment } from "../../network/snapshot";
+import { whoChanged } from "../who-changed";
 
 /** What an entry needed never came. */
 export class MissingEntry extends Error {
@@ -17,12 +18,24 @@ export class MissingEntry extends Error {
 /** Somebody else changed the same entry at the same time. */
 export class ChangedByAnother extends Error {
   override readonly name = "ChangedByAnother";
-  constructor(id: string, entry: string, before: ActualDeployment, now: ActualDeployment) {
-    const change = now.lastChange;
-    const who =
-      change === undefined ? "" : `\n  by ${change.by} in transaction ${change.transaction} at block ${change.height}`;
+  constructor(
+    id: string,
+    entry: string,
+    change: {
+      readonly before: ActualDeployment;
+      readonly now: ActualDeployment;
+      /** The account of this process. */
+      readonly configured: string | undefined;
+      /** Of the entry, for a person. */
+      readonly what: string | undefined;
+    },
+  ) {
+    const { before, now, configured, what } = change;
+    // Of a description what was changed, not what comes of it.
+    const [changed] = what?.split(/ {4}/) ?? [];
+    const who = whoChanged(before, now, configured, changed === undefined ? [] : [changed]);
     super(
-      `somebody else changed ${entry} of deployment ${id}: revision ${before.revision} → ${now.revision}${who}\n` +
+      `somebody else changed ${entry} of deployment ${id}: ${who}\n` +
         "  Run `pulumi refresh` to see it, then `pulumi up`.",
     );
   }

@@ -1,6 +1,7 @@
 import { entryCount, type Stamps } from "@dcx/protocol";
 import { type DeploymentKey, RevisionConflict } from "../../network/driver";
 import type { ActualDeployment, Envelope, Snapshot } from "../../network/snapshot";
+import { describeEntries } from "../../plan/describe-entries";
 import { emptyManifest, openManifest, sealManifest, slotProblems } from "../../plan/manifest";
 import { planManifest } from "../../plan/plan-manifest";
 import { findManifest, holdersOf } from "../current-manifest";
@@ -112,7 +113,8 @@ export class GroupCommit {
           return waiting;
         }
         const now = await this.#base(signal);
-        pending = [...this.#stillUntouched(included, base, now), ...waiting];
+        const configured = (await this.session.identify(signal))?.tenant;
+        pending = [...this.#stillUntouched(included, base, now, configured), ...waiting];
         base = now;
       }
     }
@@ -211,7 +213,12 @@ export class GroupCommit {
   }
 
   /** Members whose entries nobody else has changed; the others fail, naming who has. */
-  #stillUntouched(members: readonly Member[], before: Base, now: Base): readonly Member[] {
+  #stillUntouched(
+    members: readonly Member[],
+    before: Base,
+    now: Base,
+    configured: string | undefined,
+  ): readonly Member[] {
     const old = entriesOf(before.draft.manifest);
     const current = entriesOf(now.draft.manifest);
     return members.filter((member) => {
@@ -219,7 +226,16 @@ export class GroupCommit {
       if (old.get(entry) === current.get(entry)) {
         return true;
       }
-      member.reject(new ChangedByAnother(this.id, entry, before.snapshot.deployment, now.snapshot.deployment));
+      const changes = describeEntries(before.draft.manifest, now.draft.manifest);
+      const change = changes.find(({ kind, name }) => `${kind}/${name}` === entry);
+      member.reject(
+        new ChangedByAnother(this.id, entry, {
+          before: before.snapshot.deployment,
+          now: now.snapshot.deployment,
+          configured,
+          what: change?.text,
+        }),
+      );
       return false;
     });
   }

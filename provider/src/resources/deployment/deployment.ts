@@ -200,6 +200,12 @@ export class DeploymentResource implements Resource {
         const salt = await driver.manifestSalt(deployment.clientToken, deployment.nonce, deadline.signal);
         const manifest = await this.#sealed(inputs, salt, context, deadline.signal);
         const plan = planUpdate(desiredState(inputs, manifest, parameters), snapshot);
+        // What the diff of this run saw is what its changes are to be made to.
+        const compared = this.session.compared.get(context.urn);
+        if (compared !== undefined && !touchedUnchanged(plan, compared, deployment)) {
+          const configured = (await this.session.identify(deadline.signal))?.tenant;
+          throw somebodyElseChanged(id, compared, deployment, parameters, configured);
+        }
         const declarer = { id, urn: context.urn, state: oldState };
         const claimed = await this.#claim(declarer, deployment, manifest, context, deadline.signal);
         sent.transaction ||= claimed === "takes-over";
@@ -212,6 +218,7 @@ export class DeploymentResource implements Resource {
             deadline.signal,
           );
           this.session.forget(key);
+          this.session.compared.delete(context.urn);
           sent.transaction ||= result !== undefined;
           return manifest;
         } catch (error) {
@@ -220,7 +227,8 @@ export class DeploymentResource implements Resource {
           }
           const now = await existing(this.session, id, key, deadline.signal);
           if (!touchedUnchanged(plan, snapshot.deployment, now.deployment)) {
-            throw somebodyElseChanged(id, snapshot.deployment, now.deployment, parameters);
+            const configured = (await this.session.identify(deadline.signal))?.tenant;
+            throw somebodyElseChanged(id, snapshot.deployment, now.deployment, parameters, configured);
           }
           snapshot = now;
         }

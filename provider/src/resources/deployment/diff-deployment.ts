@@ -41,6 +41,7 @@ export async function diffDeployment(
     return diffResult(gone, [], [], "create-before-delete");
   }
   session.declarations.deployment(request.id, context.urn, isInline(inputs));
+  session.compared.set(context.urn, deployment);
   const detailed: Differences = {
     ...termDifferences(inputs, deployment, parameters),
     ...plainDifferences(inputs, withLocal(request, "maxCostPerMonth"), deployment, parameters),

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { Manifest } from "@dcx/protocol";
 import { naming } from "../../await/conditions";
-import type { NetworkIdentity, Transaction } from "../../network/driver";
+import { NetworkError, type NetworkIdentity, type Transaction } from "../../network/driver";
 import type { ActualDeployment, Snapshot } from "../../network/snapshot";
 import { describeEntries, type EntryChange } from "../../plan/describe-entries";
 import type { Plan, Step } from "../../plan/plan";
@@ -131,6 +131,10 @@ async function feesOf(
       return await session.driver.estimateFee(transaction, signal);
     } catch (error) {
       signal.throwIfAborted();
+      if (error instanceof NetworkError && error.code === "limit") {
+        // A preview refuses what `up` would refuse.
+        throw error;
+      }
       notes.push(`the fee is not told: ${error instanceof Error ? error.message : String(error)}`);
       return undefined;
     }

@@ -19,7 +19,7 @@ import type { Digests } from "../../plan/describe-entries";
 import { openManifest } from "../../plan/manifest";
 import { Unknown, type Value, type ValueMap } from "../../wire/value";
 import type { Change, Draft, Waiting } from "../commit/change";
-import { MissingEntry } from "../commit/errors";
+import { ChangedByAnother, MissingEntry } from "../commit/errors";
 import type { Committed } from "../commit/group-commit";
 import { findManifest, lookAt } from "../current-manifest";
 import { type Differences, differences, diffResult } from "../differences";
@@ -108,6 +108,11 @@ export interface ArrivingEntry<Content extends EntryContent> {
 /** A workload or a connection as a resource of its own: one entry of its deployment's manifest. */
 export class EntryResource<Content extends EntryContent> implements Resource {
   readonly token: string;
+  /** Entries as the diffs of this process saw them, by URN: as `Session.compared`. */
+  readonly #compared = new Map<
+    string,
+    { readonly deployment: ActualDeployment; readonly content: Content | undefined }
+  >();
 
   constructor(
     readonly session: Session,
@@ -338,6 +343,9 @@ export class EntryResource<Content extends EntryContent> implements Resource {
         entry: key,
         signal: AbortSignal.any([deadline.signal, lonely.signal]),
         apply: async (draft, deployment): Promise<Draft | Waiting> => {
+          if (operation === "update") {
+            await this.#asCompared(context.urn, { id, key, name }, draft, deployment, deadline.signal);
+          }
           await mayDeclare(this.session, { id, entry: key, urn: context.urn, owner, nonce }, draft, operation);
           const missing = this.rules.waitsFor(content, draft, deployment);
           if (missing !== undefined) {
@@ -353,6 +361,7 @@ export class EntryResource<Content extends EntryContent> implements Resource {
     } catch (error) {
       throw explained(error, deadline, lonely.signal.aborted ? this.session.activity.patience : undefined);
     }
+    this.#compared.delete(context.urn);
     const manifest = openManifest(committed.envelope);
     const digest = entryDigest(manifest.salt, key, content);
     const declared = { ...inputs, digest, [NONCE]: stamp.nonce };
@@ -383,6 +392,29 @@ export class EntryResource<Content extends EntryContent> implements Resource {
         inputs,
       );
     }
+  }
+
+  /** What the diff of this run saw is what its change is to be made to. Throws ChangedByAnother where it is not. */
+  async #asCompared(
+    urn: string,
+    { id, key, name }: { readonly id: string; readonly key: string; readonly name: string },
+    draft: Draft,
+    now: ActualDeployment,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const compared = this.#compared.get(urn);
+    if (compared === undefined || draft.unseen > 0) {
+      return;
+    }
+    const current = this.rules.find(draft.manifest, name);
+    const digest = (content: Content | undefined): string | undefined =>
+      content === undefined ? undefined : entryDigest(draft.manifest.salt, key, content);
+    if (digest(compared.content) === digest(current)) {
+      return;
+    }
+    const configured = (await this.session.identify(signal))?.tenant;
+    const what = current === undefined ? "it was removed" : this.rules.describe(compared.content, current, new Map());
+    throw new ChangedByAnother(id, key, { before: compared.deployment, now, configured, what });
   }
 
   async #preview(inputs: ValueMap, oldState: ValueMap | undefined, context: CallContext): Promise<ValueMap> {
@@ -452,6 +484,9 @@ export class EntryResource<Content extends EntryContent> implements Resource {
       return undefined;
     }
     const content = found.kind === "found" ? this.rules.find(openManifest(found.envelope), name) : undefined;
+    if (found.kind === "found") {
+      this.#compared.set(context.urn, { deployment: actual, content });
+    }
     const own = Object.fromEntries(Object.entries(inputs).filter(([property]) => !LOCAL.has(property)));
     const local = differences(withLocal(request, "waitFor")["waitFor"], inputs["waitFor"], "waitFor");
     if (content === undefined) {
