@@ -478,7 +478,7 @@ export class EntryResource<Content extends EntryContent> implements Resource {
     if (look === undefined) {
       return gone;
     }
-    const { found } = look;
+    const { actual, found } = look;
     if (found.kind === "unreachable") {
       context.log("debug", `compared with the state, not with what runs: ${found.why}`);
       return undefined;
