@@ -1,6 +1,6 @@
 import { containers, expectNothingLeft } from "./support/checks";
 import { inline, separate } from "./support/programs";
-import type { Program } from "./support/stack";
+import type { Program, Stack } from "./support/stack";
 import { World } from "./support/world";
 
 jest.setTimeout(600_000);
@@ -33,10 +33,38 @@ function importing(
   };
 }
 
+/** The first update of the stack that imported takes over; the other one is told, and leaves it running. */
+async function expectTakeOver(
+  world: World,
+  { lost, program }: { readonly lost: Stack; readonly program: Program },
+  { stack, kept }: { readonly stack: Stack; readonly kept: Program },
+): Promise<void> {
+  const running = await containers(world);
+  const raised = (whole: Program): Program => JSON.parse(JSON.stringify(whole).replaceAll('"0.40/h"', '"0.45/h"'));
+  stack.write(raised(kept));
+  const { steps } = await stack.up();
+  expect(steps).toEqual([
+    {
+      name: "shop",
+      type: "dcx:index:Deployment",
+      operation: "update",
+      diffs: ["infrastructures.west.resources[0].maxPrice"],
+    },
+  ]);
+  expect(await containers(world)).toEqual(running);
+  lost.write(program);
+  await expect(lost.up()).rejects.toThrow(
+    /another stack has taken over deployment .*transaction [0-9A-F]{64} at block/,
+  );
+  await lost.destroy();
+  expect(await containers(world)).toEqual(running);
+  expect((await stack.preview()).steps).toEqual([]);
+}
+
 test.each([
   ["separate", separate],
   ["inline", inline],
-])("what one stack made is imported by another without a difference, and is its own then: %s", async (_form, form) => {
+])("what one stack made is imported by another without a difference, and is its own then: %s", async (name, form) => {
   const world = World.create();
   try {
     const secret = { "fn::secret": "a word of the test" };
@@ -55,6 +83,9 @@ test.each([
     expect((await stack.preview()).steps).toEqual([]);
     expect(await containers(world)).toEqual(running);
     expect(JSON.stringify(await stack.outputs())).not.toContain("a word of the test");
+    if (name === "inline") {
+      await expectTakeOver(world, { lost, program }, { stack, kept });
+    }
 
     await stack.destroy();
     await expectNothingLeft(world);
