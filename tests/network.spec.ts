@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { text } from "node:stream/consumers";
 import type { EmbeddedNetwork } from "@dcx/protocol";
 import { thin } from "./support/programs";
-import { dcxCommand, World } from "./support/world";
+import { dcxCommand, eventually, World } from "./support/world";
 
 jest.setTimeout(300_000);
 
@@ -29,6 +29,17 @@ describe("dcx network", () => {
     expect((await status()).state).toBe("absent");
     await expect(world.dcx("deployments")).rejects.toThrow(/dcx network start/);
     expect(world.processes()).toEqual([]);
+  });
+
+  test("a start that is cut short leaves no process that nobody knows of, and the next one succeeds", async () => {
+    const starting = spawn(dcxCommand, ["network", "start"], { env: { ...process.env, ...world.environment } });
+    const gone = once(starting, "exit");
+    const agents = () => world.processes().filter(({ command }) => command.includes(" datacenter start "));
+    await eventually("its last processes are there", 60_000, async () => agents().length === 2);
+    starting.kill("SIGTERM");
+    await gone;
+    expect((await status()).state).toBe("absent");
+    await eventually("what it started has ended", 60_000, async () => world.processes().length === 0);
   });
 
   test("two starts at once make one network", async () => {

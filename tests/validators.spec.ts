@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { purgeDatacenter, readDatacenterConfiguration } from "@dcx/datacenter";
@@ -76,7 +76,7 @@ describe("an exchange of four validators", () => {
       await purgeDatacenter(read, { volumes: "remove", logger: pino({ level: "silent" }) });
     }
     await validators?.close();
-    rmSync(folder, { recursive: true, force: true });
+    if (!process.env["KEEP"]) rmSync(folder, { recursive: true, force: true });
   });
 
   function startAgent(name: "west" | "east", region: string): (typeof agents)[number] {
@@ -97,10 +97,12 @@ describe("an exchange of four validators", () => {
         trustedTenants: [tenant],
       }),
     );
-    return {
-      configuration,
-      process: spawn(dcxCommand, ["datacenter", "start", "--config", configuration], { stdio: "ignore" }),
-    };
+    const log = openSync(`${configuration}.log`, "a");
+    const agent = spawn(dcxCommand, ["datacenter", "start", "--config", configuration], {
+      stdio: ["ignore", log, log],
+    });
+    closeSync(log);
+    return { configuration, process: agent };
   }
 
   /** The header's app hash at a height that all validators have: one, or they are at odds. */
@@ -174,6 +176,33 @@ describe("an exchange of four validators", () => {
       async () => ((await validators.height(third)) ?? 0n) > (last ?? 0n),
     );
     expect(await appHashes()).toHaveLength(1);
+  });
+
+  test.each([
+    { how: "all blocks", options: () => [] },
+    {
+      how: "a snapshot",
+      options: () => validators.endpoints.slice(0, 2).flatMap((url) => ["--state-sync", url]),
+    },
+  ])("lets another node join by $how", async ({ how, options }) => {
+    const node = await validators.join(join(folder, how.replace(" ", "-")), options());
+    const [first] = validators.all;
+    if (first === undefined) throw new Error("there are four");
+    const before = await query.height();
+    const newest = await eventually("it goes on with the chain", patience, async () => {
+      const height = (await validators.height(node)) ?? 0n;
+      return height > before && height;
+    });
+    expect(await validators.appHash(node, newest)).toBe(await validators.appHash(first, newest));
+    const earliest = await validators.earliest(node);
+    if (how === "a snapshot") expect(earliest).toBeGreaterThan(1n);
+    else expect(earliest).toBe(1n);
+    const own = await ExchangeQueryClient.connect(node.rpcUrl);
+    try {
+      expect((await own.leases({ state: LeaseState.ACTIVE })).leases).toHaveLength(2);
+    } finally {
+      own.close();
+    }
   });
 
   test("changes nothing that preview would show, and takes all of it back", async () => {

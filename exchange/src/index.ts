@@ -5,6 +5,7 @@ export { exchangeQueries } from "./application/exchange-queries";
 export {
   type DistributedNode,
   type DistributedNodeOptions,
+  newestBlock,
   startDistributedNode,
 } from "./distributed/distributed-node";
 export {

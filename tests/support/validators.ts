@@ -11,15 +11,14 @@ const run = promisify(execFile);
 
 const Status = z.object({
   result: z.object({
-    node_info: z.object({ network: z.string() }),
-    sync_info: z.object({ latest_block_height: z.coerce.bigint() }),
+    sync_info: z.object({ latest_block_height: z.coerce.bigint(), earliest_block_height: z.coerce.bigint() }),
   }),
 });
 const Block = z.object({
-  result: z.object({ block: z.object({ header: z.object({ app_hash: z.string(), last_block_id: z.unknown() }) }) }),
+  result: z.object({ block: z.object({ header: z.object({ app_hash: z.string() }) }) }),
 });
 
-/** One validator of a network: a process of `dcx node start`, which has a CometBFT of its own. */
+/** One node of a network: a process of `dcx node start`, which has a CometBFT of its own. */
 export interface Validator {
   readonly home: string;
   readonly rpcUrl: string;
@@ -36,10 +35,13 @@ export interface NetworkOptions {
 
 /** An exchange of several validators on this machine, made and run with the commands that an operator has. */
 export class Validators {
+  private readonly joined: Validator[] = [];
+
   private constructor(
     readonly all: readonly Validator[],
     private readonly peers: readonly { readonly id: string; readonly port: number }[],
     private readonly cometbft: string,
+    private readonly genesis: string,
   ) {}
 
   static async start(options: NetworkOptions): Promise<Validators> {
@@ -69,7 +71,7 @@ export class Validators {
       process: undefined,
     }));
     const peers = identities.map(({ nodeId }, index) => ({ id: nodeId, port: ports[options.count + index] ?? 0 }));
-    const network = new Validators(validators, peers, cometbft);
+    const network = new Validators(validators, peers, cometbft, genesis);
     for (const validator of network.all) network.run(validator);
     return network;
   }
@@ -82,20 +84,34 @@ export class Validators {
   /** Starts the process of one that does not run. */
   run(validator: Validator): void {
     const index = this.all.indexOf(validator);
-    const log = openSync(`${validator.home}.log`, "a");
-    const peers = this.peers.flatMap(({ id, port }, other) =>
-      other === index ? [] : ["--peer", `${id}@127.0.0.1:${port}`],
-    );
+    this.spawn(validator, this.peers[index]?.port ?? 0, ["--snapshot-interval", "10"]);
+  }
+
+  /** Starts a node that is no validator, with what it needs beside the genesis. */
+  async join(home: string, options: readonly string[]): Promise<Validator> {
+    const engine = ["--cometbft", this.cometbft];
+    await run(dcxCommand, ["node", "init", "--home", home, "--genesis", this.genesis, ...engine]);
+    const [rpcPort, peerPort = 0] = await freePorts(2);
+    const node: Validator = { home, rpcUrl: `http://127.0.0.1:${rpcPort}`, process: undefined };
+    this.joined.push(node);
+    this.spawn(node, peerPort, options);
+    return node;
+  }
+
+  private spawn(node: Validator, peerPort: number, options: readonly string[]): void {
+    const log = openSync(`${node.home}.log`, "a");
+    const peers = this.peers.filter(({ port }) => port !== peerPort);
     // All on one machine, with one address.
     const settings = ["p2p.addr_book_strict=false", "p2p.allow_duplicate_ip=true", "p2p.pex=false"];
-    validator.process = spawn(
+    node.process = spawn(
       dcxCommand,
       [
-        ...["node", "start", "--home", validator.home, "--cometbft", this.cometbft],
-        ...["--port", new URL(validator.rpcUrl).port],
-        ...["--peer-host", "127.0.0.1", "--peer-port", String(this.peers[index]?.port)],
-        ...peers,
+        ...["node", "start", "--home", node.home, "--cometbft", this.cometbft],
+        ...["--port", new URL(node.rpcUrl).port],
+        ...["--peer-host", "127.0.0.1", "--peer-port", String(peerPort)],
+        ...peers.flatMap(({ id, port }) => ["--peer", `${id}@127.0.0.1:${port}`]),
         ...settings.flatMap((setting) => ["--engine-setting", setting]),
+        ...options,
       ],
       { stdio: ["ignore", log, log] },
     );
@@ -136,6 +152,12 @@ export class Validators {
     }
   }
 
+  /** Height of the first block that it has. */
+  async earliest(validator: Validator): Promise<bigint> {
+    const response = await fetch(`${validator.rpcUrl}/status`);
+    return Status.parse(await response.json()).result.sync_info.earliest_block_height;
+  }
+
   /** What the header of a block says the application's state is: all validators have to say the same. */
   async appHash(validator: Validator, height: bigint): Promise<string> {
     const response = await fetch(`${validator.rpcUrl}/block?height=${height}`);
@@ -144,7 +166,7 @@ export class Validators {
 
   async close(): Promise<void> {
     await Promise.all(
-      this.all.map(async ({ process: child }) => {
+      [...this.all, ...this.joined].map(async ({ process: child }) => {
         if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
         const gone = once(child, "exit");
         child.kill("SIGCONT");

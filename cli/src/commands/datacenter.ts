@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Isolation } from "@dcx/protocol";
 import { Command } from "commander";
-import { announceReady } from "../processes/detached";
+import { announceReady, endWithoutRecord } from "../processes/detached";
 import { onTermination } from "../processes/termination";
 import { checkCommand, schemaCommand } from "./check";
 import { drainCommand } from "./drain";
@@ -34,6 +34,7 @@ export function datacenterCommand(): Command {
     .description("bid, run workloads and confirm leases until told to stop; workloads go on running")
     .requiredOption("--config <file>", "its configuration, YAML or JSON: see docs/datacenter.md")
     .action(async (options: { config: string }) => {
+      endWithoutRecord();
       const { readDatacenterConfiguration, startDatacenter } = await import("@dcx/datacenter");
       const running = await startDatacenter(readDatacenterConfiguration(readFileSync(options.config, "utf8")));
       announceReady({ address: running.address, agentUrl: running.agentUrl });

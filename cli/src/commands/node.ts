@@ -3,7 +3,7 @@ import { Genesis } from "@dcx/protocol";
 import { Command, Option } from "commander";
 import { CommandFailure } from "../output/failure";
 import { toJson } from "../output/print";
-import { announceReady } from "../processes/detached";
+import { announceReady, endWithoutRecord } from "../processes/detached";
 import { onTermination } from "../processes/termination";
 
 interface StartOptions {
@@ -15,6 +15,9 @@ interface StartOptions {
   readonly peerHost: string;
   readonly peerPort: string;
   readonly engineSetting: readonly string[];
+  readonly snapshotInterval: string;
+  readonly stateSync: readonly string[];
+  readonly trust?: string;
   readonly cometbft: string;
   readonly logLevel: string;
 }
@@ -63,6 +66,18 @@ export function nodeCommand(): Command {
       collect,
       [],
     )
+    .option("--snapshot-interval <blocks>", "under CometBFT: blocks between snapshots for new nodes; 0: none", "1000")
+    .option(
+      "--state-sync <url>",
+      "under CometBFT: begin a new node with a snapshot instead of all blocks, checked against the headers that this " +
+        "node's RPC gives; say two or more",
+      collect,
+      [],
+    )
+    .option(
+      "--trust <height:hash>",
+      "a block known to be the chain's; else the newest that the first --state-sync says",
+    )
     .addOption(cometbftOption())
     .addOption(
       new Option("--log-level <level>", "least level that is logged; debug holds CometBFT's own lines")
@@ -70,6 +85,7 @@ export function nodeCommand(): Command {
         .default("info"),
     )
     .action(async (options: StartOptions) => {
+      endWithoutRecord();
       const { isDistributed } = await import("@dcx/exchange");
       const running = isDistributed(options.home) ? await startDistributed(options) : await startEmbedded(options);
       announceReady({ rpcUrl: running.rpcUrl, chainId: running.chainId });
@@ -122,12 +138,33 @@ async function startDistributed(options: StartOptions): Promise<Running> {
     cometbft: options.cometbft,
     rpc: { host: options.host, port: Number(options.port) },
     peers: { host: options.peerHost, port: Number(options.peerPort), persistent: options.peer },
-    settings: Object.fromEntries(options.engineSetting.map(settingOf)),
+    snapshotInterval: Number(options.snapshotInterval),
+    settings: { ...(await stateSyncSettings(options)), ...Object.fromEntries(options.engineSetting.map(settingOf)) },
     logger: pino({ name: "node", level: options.logLevel }),
   });
   // A chain of several validators begins when enough of them are there: being asked to end must not wait for that.
   await Promise.race([node.ready, onTermination()]);
   return node;
+}
+
+async function stateSyncSettings({ stateSync, trust }: StartOptions): Promise<Readonly<Record<string, string>>> {
+  const [first, second] = stateSync;
+  if (first === undefined) return {};
+  if (second === undefined) {
+    throw new CommandFailure("--state-sync needs two nodes at least: one is checked against another.", 2);
+  }
+  const { newestBlock } = await import("@dcx/exchange");
+  const [, height, hash] = /^(\d+):([0-9A-Fa-f]{64})$/.exec(trust ?? (await newestBlock(first))) ?? [];
+  if (height === undefined || hash === undefined) {
+    throw new CommandFailure(`--trust ${trust}: write it as height:hash, with the block's hash in hexadecimal.`, 2);
+  }
+  return {
+    "statesync.enable": "true",
+    "statesync.rpc_servers": stateSync.join(","),
+    "statesync.trust_height": height,
+    "statesync.trust_hash": hash,
+    "statesync.discovery_time": "5s",
+  };
 }
 
 function settingOf(text: string): readonly [key: string, value: string] {

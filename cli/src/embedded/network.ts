@@ -45,6 +45,11 @@ export interface NetworkStatus {
   readonly processes: Readonly<Record<string, "running" | "stopped">>;
 }
 
+/** What to call once all that was started is on record. */
+interface Starting extends StartOptions {
+  readonly releases: (() => void)[];
+}
+
 const NodeReady = z.object({ rpcUrl: z.string(), chainId: z.string() });
 const DatacenterReady = z.object({ address: z.string(), agentUrl: z.string() });
 
@@ -63,13 +68,14 @@ export async function startNetwork(paths: EmbeddedPaths, options: StartOptions):
     const keys = await Promise.all(plans.map((plan) => readOrCreateKey(plan.keyFile, embeddedDefaults.addressPrefix)));
     mkdirSync(paths.images, { recursive: true });
 
-    const node = await startNode(paths, existing, options, [
+    const releases: (() => void)[] = [];
+    const node = await startNode(paths, existing, { ...options, releases }, [
       { address: tenant.address, balance: embeddedDefaults.tenantBalance },
       ...keys.map(({ address }) => ({ address, balance: embeddedDefaults.datacenterBalance })),
     ]);
     const datacenters = await Promise.all(
       plans.map((plan) =>
-        startDatacenterOf(plan, existing, options, {
+        startDatacenterOf(plan, existing, { ...options, releases }, {
           rpcUrl: node.rpcUrl,
           tenant: tenant.address,
           isolation: options.isolation,
@@ -86,6 +92,7 @@ export async function startNetwork(paths: EmbeddedPaths, options: StartOptions):
       datacenters,
     };
     writeJson(paths.descriptor, network);
+    for (const release of releases) release();
     return network;
   });
 }
@@ -143,7 +150,7 @@ function statusOf(network: EmbeddedNetwork): NetworkStatus {
 async function startNode(
   paths: EmbeddedPaths,
   existing: EmbeddedNetwork | undefined,
-  { progress, blockInterval }: StartOptions,
+  { progress, releases, blockInterval }: Starting,
   accounts: readonly { address: string; balance: bigint }[],
 ): Promise<{ record: EmbeddedNetwork["node"]; rpcUrl: string; chainId: string }> {
   if (existing !== undefined && isRunning(existing.node)) {
@@ -174,13 +181,14 @@ async function startNode(
     },
     (message) => NodeReady.parse(message),
   );
+  releases.push(started.release);
   return { record: started.record, ...started.ready };
 }
 
 async function startDatacenterOf(
   plan: DatacenterPlan,
   existing: EmbeddedNetwork | undefined,
-  { progress }: StartOptions,
+  { progress, releases }: Starting,
   network: Parameters<typeof datacenterConfiguration>[1],
 ): Promise<EmbeddedDatacenter> {
   const before = existing?.datacenters.find(({ name }) => name === plan.name);
@@ -198,6 +206,7 @@ async function startDatacenterOf(
     },
     (message) => DatacenterReady.parse(message),
   );
+  releases.push(started.release);
   return { name: plan.name, region: plan.region, address: started.ready.address, process: started.record };
 }
 

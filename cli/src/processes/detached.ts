@@ -19,6 +19,8 @@ export interface Detached<Ready> {
   readonly record: ProcessRecord;
   /** What the process said when it was ready. */
   readonly ready: Ready;
+  /** To be called once the process is on record: one that is on none ends with the process that started it. */
+  readonly release: () => void;
 }
 
 /**
@@ -66,27 +68,52 @@ export async function startDetached<Ready>(
     if (pid === undefined || startTime === undefined) {
       throw new Error(`${options.title} ended just after it was ready`);
     }
-    return { record: { pid, startTime, nonce }, ready: parse(message) };
+    const ready = parse(message);
+    return {
+      record: { pid, startTime, nonce },
+      ready,
+      release: () => child.send(released, () => child.connected && child.disconnect()),
+    };
   } catch (error) {
     child.kill("SIGKILL");
     throw new Error(`${(error as Error).message}. The end of ${options.logFile}:\n${tail(options.logFile, 12)}`);
   } finally {
     child.removeAllListeners();
-    if (child.connected) {
-      child.disconnect();
-    }
+    child.channel?.unref();
     child.unref();
   }
+}
+
+const released = "released";
+
+/**
+ * To be called first by a process that `startDetached` may have started: asks this process to end (SIGTERM) where the
+ * command that started it goes away before it has put it on record, for nobody would ever find it.
+ */
+export function endWithoutRecord(): void {
+  if (process.env["DCX_PROCESS_NONCE"] === undefined) {
+    return;
+  }
+  const abandoned = (): void => {
+    process.kill(process.pid, "SIGTERM");
+  };
+  if (process.send === undefined || !process.connected) {
+    abandoned();
+    return;
+  }
+  process.once("disconnect", abandoned);
+  process.once("message", (said) => {
+    if (said === released) {
+      process.removeListener("disconnect", abandoned);
+      process.disconnect();
+    }
+  });
 }
 
 /** Tells the command that started this process that it is ready. Does nothing where nobody waits for that. */
 export function announceReady(message: Readonly<Record<string, unknown>>): void {
   if (process.send !== undefined && process.connected) {
-    process.send(message, () => {
-      if (process.connected) {
-        process.disconnect();
-      }
-    });
+    process.send(message);
   }
 }
 

@@ -1,10 +1,14 @@
-import {
-  ResponseApplySnapshotChunk_Result as ChunkResult,
-  ResponseOfferSnapshot_Result as OfferResult,
-  type Request,
-  type Response,
-} from "cosmjs-types/tendermint/abci/types";
+import type { Request, Response } from "cosmjs-types/tendermint/abci/types";
 import type { Application } from "../application";
+import type { Restore } from "../snapshots/restore";
+import type { Snapshots } from "../snapshots/snapshots";
+
+/** What an engine speaks to. */
+export interface Served {
+  readonly application: Application;
+  readonly snapshots: Snapshots;
+  readonly restore: Restore;
+}
 
 /** The engine asked for something that the application does not take part in. */
 export class UnsupportedRequest extends Error {
@@ -17,7 +21,7 @@ export class UnsupportedRequest extends Error {
  * part of a block that is kept for confirmations could not be filled from behind a flood.
  * @throws UnsupportedRequest, and what the application throws: both must stop the node
  */
-export function answer(application: Application, request: Request): Response {
+export function answer({ application, snapshots, restore }: Served, request: Request): Response {
   if (request.echo !== undefined) return { echo: { message: request.echo.message } };
   if (request.flush !== undefined) return { flush: {} };
   if (request.info !== undefined) return { info: application.info(request.info) };
@@ -37,12 +41,19 @@ export function answer(application: Application, request: Request): Response {
   if (request.finalizeBlock !== undefined) {
     return { finalizeBlock: application.finalizeBlock(request.finalizeBlock) };
   }
-  if (request.commit !== undefined) return { commit: application.commit() };
-  if (request.listSnapshots !== undefined) return { listSnapshots: { snapshots: [] } };
-  if (request.offerSnapshot !== undefined) return { offerSnapshot: { result: OfferResult.REJECT } };
-  if (request.loadSnapshotChunk !== undefined) return { loadSnapshotChunk: { chunk: new Uint8Array() } };
+  if (request.commit !== undefined) {
+    const commit = application.commit();
+    snapshots.committed(application.height);
+    return { commit };
+  }
+  if (request.listSnapshots !== undefined) return { listSnapshots: { snapshots: snapshots.list() } };
+  if (request.loadSnapshotChunk !== undefined) {
+    const { height, format, chunk } = request.loadSnapshotChunk;
+    return { loadSnapshotChunk: { chunk: snapshots.chunk(height, format, chunk) } };
+  }
+  if (request.offerSnapshot !== undefined) return { offerSnapshot: { result: restore.offer(request.offerSnapshot) } };
   if (request.applySnapshotChunk !== undefined) {
-    return { applySnapshotChunk: { result: ChunkResult.ABORT, refetchChunks: [], rejectSenders: [] } };
+    return { applySnapshotChunk: restore.apply(request.applySnapshotChunk) };
   }
   throw new UnsupportedRequest(`the engine asked for ${Object.keys(request).join(", ")}, which dcx does not answer`);
 }

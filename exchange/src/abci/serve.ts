@@ -1,7 +1,6 @@
 import { createServer, type Server, type Socket } from "node:net";
 import { Request, Response } from "cosmjs-types/tendermint/abci/types";
-import type { Application } from "../application";
-import { answer } from "./answer";
+import { answer, type Served } from "./answer";
 import { FrameReader, frame } from "./framing";
 
 // A block of the most bytes that CometBFT knows of (100 MiB), with what else is in a request.
@@ -26,7 +25,7 @@ export interface AbciServerOptions {
  * which they come, each connection (consensus, mempool, queries, snapshots) by itself, and the application, which is
  * synchronous, sees one at a time. Answers are written out at the latest when the engine flushes.
  */
-export async function serveAbci(application: Application, options: AbciServerOptions): Promise<AbciServer> {
+export async function serveAbci(served: Served, options: AbciServerOptions): Promise<AbciServer> {
   const connections = new Set<Socket>();
   let stopped = false;
   const stop = (error: unknown): void => {
@@ -42,7 +41,7 @@ export async function serveAbci(application: Application, options: AbciServerOpt
       try {
         for (const message of reader.push(chunk)) {
           if (stopped) break;
-          socket.write(frame(Response.encode(answer(application, Request.decode(message))).finish()));
+          socket.write(frame(Response.encode(answer(served, Request.decode(message))).finish()));
         }
       } catch (error) {
         const text = error instanceof Error ? error.message : String(error);

@@ -249,6 +249,24 @@ export class Application {
     return { retainHeight: 0n };
   }
 
+  /**
+   * Begins the chain with the state of a block that others executed.
+   * @returns false where the entries do not lead to the app hash of that block: nothing has changed then
+   * @throws when there is a state already
+   */
+  restore(height: bigint, appHash: Uint8Array, entries: Iterable<readonly [key: string, value: Uint8Array]>): boolean {
+    const { last } = this.database;
+    if (last !== undefined) {
+      throw new Error(`there is a chain at height ${last.height} already: a snapshot can only begin one`);
+    }
+    const prepared = this.database.prepare(height, entries);
+    if (Buffer.compare(prepared.appHash, appHash) !== 0) return false;
+    this.database.commit(prepared);
+    this.chain = this.readChain();
+    this.resetCheckState();
+    return true;
+  }
+
   query(request: RequestQuery): ResponseQuery {
     const last = this.database.last;
     if (last === undefined) {
@@ -266,6 +284,11 @@ export class Application {
       if (!(error instanceof EnvelopeError) && !(error instanceof ExchangeError)) throw error;
       return refusedQuery(error.code, error.codespace, error.message, last.height);
     }
+  }
+
+  /** Of the last committed block; 0 before the first. */
+  get height(): bigint {
+    return this.database.last?.height ?? 0n;
   }
 
   /** Milliseconds between blocks. */

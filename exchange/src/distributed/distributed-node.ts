@@ -8,6 +8,8 @@ import { Application } from "../application";
 import { exchangeMachine } from "../application/exchange-machine";
 import { exchangeQueries } from "../application/exchange-queries";
 import { lockHome } from "../node/home-lock";
+import { Restore } from "../snapshots/restore";
+import { Snapshots } from "../snapshots/snapshots";
 import { readEngineGenesis } from "./engine-home";
 import { type Engine, startEngine } from "./engine-process";
 
@@ -25,6 +27,8 @@ export interface DistributedNodeOptions {
     /** `id@host:port` of nodes to keep a connection to. */
     readonly persistent: readonly string[];
   };
+  /** Blocks between two snapshots that other nodes can begin from. Default 0: none are made. */
+  readonly snapshotInterval?: number;
   /** In place of what config.toml says, by its keys. */
   readonly settings?: Readonly<Record<string, string>>;
   readonly logger: Logger;
@@ -43,7 +47,11 @@ export interface DistributedNode {
   readonly done: Promise<void>;
 }
 
-const statusAnswer = z.object({ result: z.object({ sync_info: z.object({ latest_block_height: z.string() }) }) });
+const statusAnswer = z.object({
+  result: z.object({
+    sync_info: z.object({ latest_block_height: z.string().regex(/^\d+$/), latest_block_hash: z.string() }),
+  }),
+});
 
 /**
  * Runs a node of an exchange under CometBFT: the application in this process, the engine as a child. The two live and
@@ -66,13 +74,23 @@ export async function startDistributedNode(options: DistributedNodeOptions): Pro
   try {
     const lock = await lockHome(home);
     opened.push(() => lock.release());
+    const database = join(home, "state");
     const application = new Application({
-      path: join(home, "state"),
+      path: database,
       machine: exchangeMachine,
       queries: exchangeQueries,
       log: logger,
     });
     opened.push(() => application.close());
+
+    const snapshots = new Snapshots({
+      folder: join(home, "snapshots"),
+      database,
+      interval: options.snapshotInterval ?? 0,
+      logger,
+    });
+    opened.push(() => snapshots.close());
+    const served = { application, snapshots, restore: new Restore(application) };
 
     let finished = () => {};
     let failed = (_error: unknown) => {};
@@ -90,7 +108,7 @@ export async function startDistributedNode(options: DistributedNodeOptions): Pro
     const folder = mkdtempSync(join(tmpdir(), "dcx-abci-"));
     opened.push(() => rmSync(folder, { recursive: true, force: true }));
     const socket = join(folder, "application.sock");
-    const abci: AbciServer = await serveAbci(application, { socket, onFatal: stopForGood });
+    const abci: AbciServer = await serveAbci(served, { socket, onFatal: stopForGood });
     opened.push(() => abci.close());
 
     const engine: Engine = startEngine({
@@ -132,15 +150,24 @@ export async function startDistributedNode(options: DistributedNodeOptions): Pro
   }
 }
 
+/** `height:hash` of the newest block that a node has, by its JSON-RPC. */
+export async function newestBlock(rpcUrl: string): Promise<string> {
+  const { latest_block_height: height, latest_block_hash: hash } = await syncInfo(rpcUrl);
+  return `${height}:${hash}`;
+}
+
+async function syncInfo(rpcUrl: string) {
+  const response = await fetch(`${rpcUrl}/status`, { signal: AbortSignal.timeout(5_000) });
+  return statusAnswer.parse(await response.json()).result.sync_info;
+}
+
 /** Milliseconds between two looks whether the engine answers: it says nothing by itself. */
 const lookInterval = 100;
 
 async function untilFirstBlock(rpcUrl: string, stopped: () => boolean): Promise<void> {
   while (!stopped()) {
     try {
-      const response = await fetch(`${rpcUrl}/status`, { signal: AbortSignal.timeout(5_000) });
-      const { result } = statusAnswer.parse(await response.json());
-      if (BigInt(result.sync_info.latest_block_height) > 0n) return;
+      if (BigInt((await syncInfo(rpcUrl)).latest_block_height) > 0n) return;
     } catch {
       // Not yet.
     }

@@ -33,7 +33,7 @@ export interface StateDatabaseOptions {
 }
 
 const absent = Symbol("absent");
-const heightKey = Buffer.from("height");
+export const heightKey = Buffer.from("height");
 const appHashKey = Buffer.from("app-hash");
 
 /**
