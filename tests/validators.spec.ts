@@ -76,7 +76,7 @@ describe("an exchange of four validators", () => {
       await purgeDatacenter(read, { volumes: "remove", logger: pino({ level: "silent" }) });
     }
     await validators?.close();
-    if (!process.env["KEEP"]) rmSync(folder, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true });
   });
 
   function startAgent(name: "west" | "east", region: string): (typeof agents)[number] {
