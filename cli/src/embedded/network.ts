@@ -75,12 +75,17 @@ export async function startNetwork(paths: EmbeddedPaths, options: StartOptions):
     ]);
     const datacenters = await Promise.all(
       plans.map((plan) =>
-        startDatacenterOf(plan, existing, { ...options, releases }, {
-          rpcUrl: node.rpcUrl,
-          tenant: tenant.address,
-          isolation: options.isolation,
-          images: paths.images,
-        }),
+        startDatacenterOf(
+          plan,
+          existing,
+          { ...options, releases },
+          {
+            rpcUrl: node.rpcUrl,
+            tenant: tenant.address,
+            isolation: options.isolation,
+            images: paths.images,
+          },
+        ),
       ),
     );
     const network: EmbeddedNetwork = {
