@@ -75,14 +75,14 @@ namespace Dcx.Sdk
     public sealed class ApplicationArgs : global::Pulumi.ResourceArgs
     {
         [Input("connections")]
-        private InputMap<Inputs.ConnectionArgs>? _connections;
+        private InputMap<Inputs.InlineConnectionArgs>? _connections;
 
         /// <summary>
         /// Connections by name, inline. Not together with Connection resources.
         /// </summary>
-        public InputMap<Inputs.ConnectionArgs> Connections
+        public InputMap<Inputs.InlineConnectionArgs> Connections
         {
-            get => _connections ?? (_connections = new InputMap<Inputs.ConnectionArgs>());
+            get => _connections ?? (_connections = new InputMap<Inputs.InlineConnectionArgs>());
             set => _connections = value;
         }
 
@@ -153,14 +153,14 @@ namespace Dcx.Sdk
         public InputUnion<double, string>? WaitDuration { get; set; }
 
         [Input("workloads")]
-        private InputMap<Inputs.WorkloadArgs>? _workloads;
+        private InputMap<Inputs.InlineWorkloadArgs>? _workloads;
 
         /// <summary>
         /// Workloads by name, inline. Not together with Workload resources.
         /// </summary>
-        public InputMap<Inputs.WorkloadArgs> Workloads
+        public InputMap<Inputs.InlineWorkloadArgs> Workloads
         {
-            get => _workloads ?? (_workloads = new InputMap<Inputs.WorkloadArgs>());
+            get => _workloads ?? (_workloads = new InputMap<Inputs.InlineWorkloadArgs>());
             set => _workloads = value;
         }
 

@@ -41,14 +41,14 @@ namespace Dcx.Sdk
         public string? ClientToken { get; set; }
 
         [Input("connections")]
-        private Dictionary<string, Inputs.Connection>? _connections;
+        private Dictionary<string, Inputs.InlineConnection>? _connections;
 
         /// <summary>
         /// Connections by name, as a `Deployment` takes them inline.
         /// </summary>
-        public Dictionary<string, Inputs.Connection> Connections
+        public Dictionary<string, Inputs.InlineConnection> Connections
         {
-            get => _connections ?? (_connections = new Dictionary<string, Inputs.Connection>());
+            get => _connections ?? (_connections = new Dictionary<string, Inputs.InlineConnection>());
             set => _connections = value;
         }
 
@@ -77,14 +77,14 @@ namespace Dcx.Sdk
         }
 
         [Input("workloads")]
-        private Dictionary<string, Inputs.Workload>? _workloads;
+        private Dictionary<string, Inputs.InlineWorkload>? _workloads;
 
         /// <summary>
         /// Workloads by name, as a `Deployment` takes them inline.
         /// </summary>
-        public Dictionary<string, Inputs.Workload> Workloads
+        public Dictionary<string, Inputs.InlineWorkload> Workloads
         {
-            get => _workloads ?? (_workloads = new Dictionary<string, Inputs.Workload>());
+            get => _workloads ?? (_workloads = new Dictionary<string, Inputs.InlineWorkload>());
             set => _workloads = value;
         }
 
@@ -103,14 +103,14 @@ namespace Dcx.Sdk
         public Input<string>? ClientToken { get; set; }
 
         [Input("connections")]
-        private InputMap<Inputs.ConnectionArgs>? _connections;
+        private InputMap<Inputs.InlineConnectionArgs>? _connections;
 
         /// <summary>
         /// Connections by name, as a `Deployment` takes them inline.
         /// </summary>
-        public InputMap<Inputs.ConnectionArgs> Connections
+        public InputMap<Inputs.InlineConnectionArgs> Connections
         {
-            get => _connections ?? (_connections = new InputMap<Inputs.ConnectionArgs>());
+            get => _connections ?? (_connections = new InputMap<Inputs.InlineConnectionArgs>());
             set => _connections = value;
         }
 
@@ -143,14 +143,14 @@ namespace Dcx.Sdk
         }
 
         [Input("workloads")]
-        private InputMap<Inputs.WorkloadArgs>? _workloads;
+        private InputMap<Inputs.InlineWorkloadArgs>? _workloads;
 
         /// <summary>
         /// Workloads by name, as a `Deployment` takes them inline.
         /// </summary>
-        public InputMap<Inputs.WorkloadArgs> Workloads
+        public InputMap<Inputs.InlineWorkloadArgs> Workloads
         {
-            get => _workloads ?? (_workloads = new InputMap<Inputs.WorkloadArgs>());
+            get => _workloads ?? (_workloads = new InputMap<Inputs.InlineWorkloadArgs>());
             set => _workloads = value;
         }
 

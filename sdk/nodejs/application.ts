@@ -92,7 +92,7 @@ export interface ApplicationArgs {
     /**
      * Connections by name, inline. Not together with Connection resources.
      */
-    connections?: pulumi.Input<{[key: string]: pulumi.Input<inputs.ConnectionArgs>} | undefined>;
+    connections?: pulumi.Input<{[key: string]: pulumi.Input<inputs.InlineConnectionArgs>} | undefined>;
     /**
      * Path of an application file; a relative one begins at the program's folder. Not together with `text`, nor with what a file says.
      */
@@ -128,5 +128,5 @@ export interface ApplicationArgs {
     /**
      * Workloads by name, inline. Not together with Workload resources.
      */
-    workloads?: pulumi.Input<{[key: string]: pulumi.Input<inputs.WorkloadArgs>} | undefined>;
+    workloads?: pulumi.Input<{[key: string]: pulumi.Input<inputs.InlineWorkloadArgs>} | undefined>;
 }

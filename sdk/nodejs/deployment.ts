@@ -43,7 +43,7 @@ export class Deployment extends pulumi.CustomResource {
     /**
      * Connections by name, inline. Not together with Connection resources.
      */
-    declare public readonly connections: pulumi.Output<{[key: string]: outputs.Connection} | undefined>;
+    declare public readonly connections: pulumi.Output<{[key: string]: outputs.InlineConnection} | undefined>;
     /**
      * `<chain>/<tenant>/<sequence>`
      */
@@ -83,7 +83,7 @@ export class Deployment extends pulumi.CustomResource {
     /**
      * Workloads by name, inline. Not together with Workload resources.
      */
-    declare public readonly workloads: pulumi.Output<{[key: string]: outputs.Workload} | undefined>;
+    declare public readonly workloads: pulumi.Output<{[key: string]: outputs.InlineWorkload} | undefined>;
 
     /**
      * Create a Deployment resource with the given unique name, arguments, and options.
@@ -137,7 +137,7 @@ export interface DeploymentArgs {
     /**
      * Connections by name, inline. Not together with Connection resources.
      */
-    connections?: pulumi.Input<{[key: string]: pulumi.Input<inputs.ConnectionArgs>} | undefined>;
+    connections?: pulumi.Input<{[key: string]: pulumi.Input<inputs.InlineConnectionArgs>} | undefined>;
     /**
      * What is leased, by name.
      */
@@ -161,5 +161,5 @@ export interface DeploymentArgs {
     /**
      * Workloads by name, inline. Not together with Workload resources.
      */
-    workloads?: pulumi.Input<{[key: string]: pulumi.Input<inputs.WorkloadArgs>} | undefined>;
+    workloads?: pulumi.Input<{[key: string]: pulumi.Input<inputs.InlineWorkloadArgs>} | undefined>;
 }

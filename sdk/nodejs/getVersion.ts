@@ -30,7 +30,7 @@ export interface GetVersionArgs {
     /**
      * Connections by name, as a `Deployment` takes them inline.
      */
-    connections?: {[key: string]: inputs.Connection};
+    connections?: {[key: string]: inputs.InlineConnection};
     /**
      * A deployment of the configured account: `<chain>/<tenant>/<sequence>`.
      */
@@ -46,7 +46,7 @@ export interface GetVersionArgs {
     /**
      * Workloads by name, as a `Deployment` takes them inline.
      */
-    workloads?: {[key: string]: inputs.Workload};
+    workloads?: {[key: string]: inputs.InlineWorkload};
 }
 
 export interface GetVersionResult {
@@ -91,7 +91,7 @@ export interface GetVersionOutputArgs {
     /**
      * Connections by name, as a `Deployment` takes them inline.
      */
-    connections?: pulumi.Input<{[key: string]: pulumi.Input<inputs.ConnectionArgs>} | undefined>;
+    connections?: pulumi.Input<{[key: string]: pulumi.Input<inputs.InlineConnectionArgs>} | undefined>;
     /**
      * A deployment of the configured account: `<chain>/<tenant>/<sequence>`.
      */
@@ -107,5 +107,5 @@ export interface GetVersionOutputArgs {
     /**
      * Workloads by name, as a `Deployment` takes them inline.
      */
-    workloads?: pulumi.Input<{[key: string]: pulumi.Input<inputs.WorkloadArgs>} | undefined>;
+    workloads?: pulumi.Input<{[key: string]: pulumi.Input<inputs.InlineWorkloadArgs>} | undefined>;
 }

@@ -31,8 +31,11 @@ const records: Properties = {
 };
 
 const entries: Properties = {
-  workloads: optional(mapOf(typeNamed("Workload")), "Workloads by name, as a `Deployment` takes them inline."),
-  connections: optional(mapOf(typeNamed("Connection")), "Connections by name, as a `Deployment` takes them inline."),
+  workloads: optional(mapOf(typeNamed("InlineWorkload")), "Workloads by name, as a `Deployment` takes them inline."),
+  connections: optional(
+    mapOf(typeNamed("InlineConnection")),
+    "Connections by name, as a `Deployment` takes them inline.",
+  ),
 };
 
 const functions: Readonly<Record<string, FunctionSource>> = {

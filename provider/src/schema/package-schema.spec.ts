@@ -34,6 +34,11 @@ describe("the package schema", () => {
     expect(inputs("Connection")).toEqual([...entry, ...Object.keys(connectionFields)].sort());
   });
 
+  it("has no type with the name of a resource: in some languages one would hide the other", () => {
+    const resources = new Set(Object.keys(schema.resources).map((name) => name.toLowerCase()));
+    expect(Object.keys(schema.types).filter((name) => resources.has(name.toLowerCase()))).toEqual([]);
+  });
+
   it("refers to no type that it does not have", () => {
     const known = new Set(Object.keys(schema.types).map((name) => `#/types/${name}`));
     const named = [...schemaText().matchAll(/#\/types\/[^"]+/g)].map(([reference]) => reference);

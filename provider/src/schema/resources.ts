@@ -52,11 +52,11 @@ const resources: Readonly<Record<string, ResourceSource>> = {
         'How long offers are gathered before the cheapest wins: blocks, or a time such as `"10s"`.',
       ),
       workloads: optional(
-        mapOf(typeNamed("Workload")),
+        mapOf(typeNamed("InlineWorkload")),
         "Workloads by name, inline. Not together with Workload resources.",
       ),
       connections: optional(
-        mapOf(typeNamed("Connection")),
+        mapOf(typeNamed("InlineConnection")),
         "Connections by name, inline. Not together with Connection resources.",
       ),
       managers: optional(listOf(typeNamed("Manager")), "Accounts that may change it too."),

@@ -94,8 +94,8 @@ export const types: Readonly<Record<string, object>> = {
     mayChangeVersion: optional(flag, "Whether it may change what runs."),
     endHeight: optional(integer, "The block after which it may do nothing more."),
   }),
-  Workload: objectType("A workload declared inline.", workload),
-  Connection: objectType("A connection declared inline.", connection),
+  InlineWorkload: objectType("A workload declared inline.", workload),
+  InlineConnection: objectType("A connection declared inline.", connection),
   Container: objectType("An image and how to get it.", {
     image: required(text, "By tag or digest."),
     credentials: optional(typeNamed("Credentials"), "For a registry that asks for them."),

@@ -45,7 +45,7 @@ func NewApplication(ctx *pulumi.Context,
 
 type applicationArgs struct {
 	// Connections by name, inline. Not together with Connection resources.
-	Connections map[string]ConnectionType `pulumi:"connections"`
+	Connections map[string]InlineConnection `pulumi:"connections"`
 	// Path of an application file; a relative one begins at the program's folder. Not together with `text`, nor with what a file says.
 	File *string `pulumi:"file"`
 	// What is leased, by name.
@@ -63,13 +63,13 @@ type applicationArgs struct {
 	// How long offers are gathered before the cheapest wins: blocks, or a time such as `"10s"`.
 	WaitDuration interface{} `pulumi:"waitDuration"`
 	// Workloads by name, inline. Not together with Workload resources.
-	Workloads map[string]WorkloadType `pulumi:"workloads"`
+	Workloads map[string]InlineWorkload `pulumi:"workloads"`
 }
 
 // The set of arguments for constructing a Application resource.
 type ApplicationArgs struct {
 	// Connections by name, inline. Not together with Connection resources.
-	Connections ConnectionTypeMapInput
+	Connections InlineConnectionMapInput
 	// Path of an application file; a relative one begins at the program's folder. Not together with `text`, nor with what a file says.
 	File pulumi.StringPtrInput
 	// What is leased, by name.
@@ -87,7 +87,7 @@ type ApplicationArgs struct {
 	// How long offers are gathered before the cheapest wins: blocks, or a time such as `"10s"`.
 	WaitDuration pulumi.Input
 	// Workloads by name, inline. Not together with Workload resources.
-	Workloads WorkloadTypeMapInput
+	Workloads InlineWorkloadMapInput
 }
 
 func (ApplicationArgs) ElementType() reflect.Type {

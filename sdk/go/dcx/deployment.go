@@ -19,7 +19,7 @@ type Deployment struct {
 	// Of an inline deployment: where each connection is reached, by its name.
 	Addresses pulumi.StringMapOutput `pulumi:"addresses"`
 	// Connections by name, inline. Not together with Connection resources.
-	Connections ConnectionTypeMapOutput `pulumi:"connections"`
+	Connections InlineConnectionMapOutput `pulumi:"connections"`
 	// `<chain>/<tenant>/<sequence>`
 	DeploymentId pulumi.StringOutput `pulumi:"deploymentId"`
 	// How often it was created or taken over.
@@ -39,7 +39,7 @@ type Deployment struct {
 	// How long offers are gathered before the cheapest wins: blocks, or a time such as `"10s"`.
 	WaitDuration pulumi.AnyOutput `pulumi:"waitDuration"`
 	// Workloads by name, inline. Not together with Workload resources.
-	Workloads WorkloadTypeMapOutput `pulumi:"workloads"`
+	Workloads InlineWorkloadMapOutput `pulumi:"workloads"`
 }
 
 // NewDeployment registers a new resource with the given unique name, arguments, and options.
@@ -86,7 +86,7 @@ func (DeploymentState) ElementType() reflect.Type {
 
 type deploymentArgs struct {
 	// Connections by name, inline. Not together with Connection resources.
-	Connections map[string]ConnectionType `pulumi:"connections"`
+	Connections map[string]InlineConnection `pulumi:"connections"`
 	// What is leased, by name.
 	Infrastructures map[string]Infrastructure `pulumi:"infrastructures"`
 	// Accounts that may change it too.
@@ -98,13 +98,13 @@ type deploymentArgs struct {
 	// How long offers are gathered before the cheapest wins: blocks, or a time such as `"10s"`.
 	WaitDuration interface{} `pulumi:"waitDuration"`
 	// Workloads by name, inline. Not together with Workload resources.
-	Workloads map[string]WorkloadType `pulumi:"workloads"`
+	Workloads map[string]InlineWorkload `pulumi:"workloads"`
 }
 
 // The set of arguments for constructing a Deployment resource.
 type DeploymentArgs struct {
 	// Connections by name, inline. Not together with Connection resources.
-	Connections ConnectionTypeMapInput
+	Connections InlineConnectionMapInput
 	// What is leased, by name.
 	Infrastructures InfrastructureMapInput
 	// Accounts that may change it too.
@@ -116,7 +116,7 @@ type DeploymentArgs struct {
 	// How long offers are gathered before the cheapest wins: blocks, or a time such as `"10s"`.
 	WaitDuration pulumi.Input
 	// Workloads by name, inline. Not together with Workload resources.
-	Workloads WorkloadTypeMapInput
+	Workloads InlineWorkloadMapInput
 }
 
 func (DeploymentArgs) ElementType() reflect.Type {
@@ -212,8 +212,8 @@ func (o DeploymentOutput) Addresses() pulumi.StringMapOutput {
 }
 
 // Connections by name, inline. Not together with Connection resources.
-func (o DeploymentOutput) Connections() ConnectionTypeMapOutput {
-	return o.ApplyT(func(v *Deployment) ConnectionTypeMapOutput { return v.Connections }).(ConnectionTypeMapOutput)
+func (o DeploymentOutput) Connections() InlineConnectionMapOutput {
+	return o.ApplyT(func(v *Deployment) InlineConnectionMapOutput { return v.Connections }).(InlineConnectionMapOutput)
 }
 
 // `<chain>/<tenant>/<sequence>`
@@ -262,8 +262,8 @@ func (o DeploymentOutput) WaitDuration() pulumi.AnyOutput {
 }
 
 // Workloads by name, inline. Not together with Workload resources.
-func (o DeploymentOutput) Workloads() WorkloadTypeMapOutput {
-	return o.ApplyT(func(v *Deployment) WorkloadTypeMapOutput { return v.Workloads }).(WorkloadTypeMapOutput)
+func (o DeploymentOutput) Workloads() InlineWorkloadMapOutput {
+	return o.ApplyT(func(v *Deployment) InlineWorkloadMapOutput { return v.Workloads }).(InlineWorkloadMapOutput)
 }
 
 type DeploymentArrayOutput struct{ *pulumi.OutputState }

@@ -26,7 +26,7 @@ type GetVersionArgs struct {
 	// Instead, with `nonce`: its client token, 64 hexadecimal digits.
 	ClientToken *string `pulumi:"clientToken"`
 	// Connections by name, as a `Deployment` takes them inline.
-	Connections map[string]ConnectionType `pulumi:"connections"`
+	Connections map[string]InlineConnection `pulumi:"connections"`
 	// A deployment of the configured account: `<chain>/<tenant>/<sequence>`.
 	DeploymentId *string `pulumi:"deploymentId"`
 	// Instead, with `clientToken`: its nonce, 64 hexadecimal digits.
@@ -34,7 +34,7 @@ type GetVersionArgs struct {
 	// Instead: its salt, 64 hexadecimal digits.
 	Salt *string `pulumi:"salt"`
 	// Workloads by name, as a `Deployment` takes them inline.
-	Workloads map[string]WorkloadType `pulumi:"workloads"`
+	Workloads map[string]InlineWorkload `pulumi:"workloads"`
 }
 
 type GetVersionResult struct {
@@ -57,7 +57,7 @@ type GetVersionOutputArgs struct {
 	// Instead, with `nonce`: its client token, 64 hexadecimal digits.
 	ClientToken pulumi.StringPtrInput `pulumi:"clientToken"`
 	// Connections by name, as a `Deployment` takes them inline.
-	Connections ConnectionTypeMapInput `pulumi:"connections"`
+	Connections InlineConnectionMapInput `pulumi:"connections"`
 	// A deployment of the configured account: `<chain>/<tenant>/<sequence>`.
 	DeploymentId pulumi.StringPtrInput `pulumi:"deploymentId"`
 	// Instead, with `clientToken`: its nonce, 64 hexadecimal digits.
@@ -65,7 +65,7 @@ type GetVersionOutputArgs struct {
 	// Instead: its salt, 64 hexadecimal digits.
 	Salt pulumi.StringPtrInput `pulumi:"salt"`
 	// Workloads by name, as a `Deployment` takes them inline.
-	Workloads WorkloadTypeMapInput `pulumi:"workloads"`
+	Workloads InlineWorkloadMapInput `pulumi:"workloads"`
 }
 
 func (GetVersionOutputArgs) ElementType() reflect.Type {

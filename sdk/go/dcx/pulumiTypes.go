@@ -277,124 +277,6 @@ func (o ComputePtrOutput) Memory() pulumi.AnyOutput {
 	}).(pulumi.AnyOutput)
 }
 
-// A connection declared inline.
-type ConnectionType struct {
-	// Who may reach it.
-	From Source `pulumi:"from"`
-	// TCP port of that workload.
-	Port int `pulumi:"port"`
-	// Name of the workload that may be reached.
-	To string `pulumi:"to"`
-}
-
-// ConnectionTypeInput is an input type that accepts ConnectionTypeArgs and ConnectionTypeOutput values.
-// You can construct a concrete instance of `ConnectionTypeInput` via:
-//
-//	ConnectionTypeArgs{...}
-type ConnectionTypeInput interface {
-	pulumi.Input
-
-	ToConnectionTypeOutput() ConnectionTypeOutput
-	ToConnectionTypeOutputWithContext(context.Context) ConnectionTypeOutput
-}
-
-// A connection declared inline.
-type ConnectionTypeArgs struct {
-	// Who may reach it.
-	From SourceInput `pulumi:"from"`
-	// TCP port of that workload.
-	Port pulumi.IntInput `pulumi:"port"`
-	// Name of the workload that may be reached.
-	To pulumi.StringInput `pulumi:"to"`
-}
-
-func (ConnectionTypeArgs) ElementType() reflect.Type {
-	return reflect.TypeOf((*ConnectionType)(nil)).Elem()
-}
-
-func (i ConnectionTypeArgs) ToConnectionTypeOutput() ConnectionTypeOutput {
-	return i.ToConnectionTypeOutputWithContext(context.Background())
-}
-
-func (i ConnectionTypeArgs) ToConnectionTypeOutputWithContext(ctx context.Context) ConnectionTypeOutput {
-	return pulumi.ToOutputWithContext(ctx, i).(ConnectionTypeOutput)
-}
-
-// ConnectionTypeMapInput is an input type that accepts ConnectionTypeMap and ConnectionTypeMapOutput values.
-// You can construct a concrete instance of `ConnectionTypeMapInput` via:
-//
-//	ConnectionTypeMap{ "key": ConnectionTypeArgs{...} }
-type ConnectionTypeMapInput interface {
-	pulumi.Input
-
-	ToConnectionTypeMapOutput() ConnectionTypeMapOutput
-	ToConnectionTypeMapOutputWithContext(context.Context) ConnectionTypeMapOutput
-}
-
-type ConnectionTypeMap map[string]ConnectionTypeInput
-
-func (ConnectionTypeMap) ElementType() reflect.Type {
-	return reflect.TypeOf((*map[string]ConnectionType)(nil)).Elem()
-}
-
-func (i ConnectionTypeMap) ToConnectionTypeMapOutput() ConnectionTypeMapOutput {
-	return i.ToConnectionTypeMapOutputWithContext(context.Background())
-}
-
-func (i ConnectionTypeMap) ToConnectionTypeMapOutputWithContext(ctx context.Context) ConnectionTypeMapOutput {
-	return pulumi.ToOutputWithContext(ctx, i).(ConnectionTypeMapOutput)
-}
-
-// A connection declared inline.
-type ConnectionTypeOutput struct{ *pulumi.OutputState }
-
-func (ConnectionTypeOutput) ElementType() reflect.Type {
-	return reflect.TypeOf((*ConnectionType)(nil)).Elem()
-}
-
-func (o ConnectionTypeOutput) ToConnectionTypeOutput() ConnectionTypeOutput {
-	return o
-}
-
-func (o ConnectionTypeOutput) ToConnectionTypeOutputWithContext(ctx context.Context) ConnectionTypeOutput {
-	return o
-}
-
-// Who may reach it.
-func (o ConnectionTypeOutput) From() SourceOutput {
-	return o.ApplyT(func(v ConnectionType) Source { return v.From }).(SourceOutput)
-}
-
-// TCP port of that workload.
-func (o ConnectionTypeOutput) Port() pulumi.IntOutput {
-	return o.ApplyT(func(v ConnectionType) int { return v.Port }).(pulumi.IntOutput)
-}
-
-// Name of the workload that may be reached.
-func (o ConnectionTypeOutput) To() pulumi.StringOutput {
-	return o.ApplyT(func(v ConnectionType) string { return v.To }).(pulumi.StringOutput)
-}
-
-type ConnectionTypeMapOutput struct{ *pulumi.OutputState }
-
-func (ConnectionTypeMapOutput) ElementType() reflect.Type {
-	return reflect.TypeOf((*map[string]ConnectionType)(nil)).Elem()
-}
-
-func (o ConnectionTypeMapOutput) ToConnectionTypeMapOutput() ConnectionTypeMapOutput {
-	return o
-}
-
-func (o ConnectionTypeMapOutput) ToConnectionTypeMapOutputWithContext(ctx context.Context) ConnectionTypeMapOutput {
-	return o
-}
-
-func (o ConnectionTypeMapOutput) MapIndex(k pulumi.StringInput) ConnectionTypeOutput {
-	return pulumi.All(o, k).ApplyT(func(vs []interface{}) ConnectionType {
-		return vs[0].(map[string]ConnectionType)[vs[1].(string)]
-	}).(ConnectionTypeOutput)
-}
-
 // An image and how to get it.
 type Container struct {
 	// For a registry that asks for them.
@@ -1498,6 +1380,323 @@ func (o InfrastructureMapOutput) MapIndex(k pulumi.StringInput) InfrastructureOu
 	}).(InfrastructureOutput)
 }
 
+// A connection declared inline.
+type InlineConnection struct {
+	// Who may reach it.
+	From Source `pulumi:"from"`
+	// TCP port of that workload.
+	Port int `pulumi:"port"`
+	// Name of the workload that may be reached.
+	To string `pulumi:"to"`
+}
+
+// InlineConnectionInput is an input type that accepts InlineConnectionArgs and InlineConnectionOutput values.
+// You can construct a concrete instance of `InlineConnectionInput` via:
+//
+//	InlineConnectionArgs{...}
+type InlineConnectionInput interface {
+	pulumi.Input
+
+	ToInlineConnectionOutput() InlineConnectionOutput
+	ToInlineConnectionOutputWithContext(context.Context) InlineConnectionOutput
+}
+
+// A connection declared inline.
+type InlineConnectionArgs struct {
+	// Who may reach it.
+	From SourceInput `pulumi:"from"`
+	// TCP port of that workload.
+	Port pulumi.IntInput `pulumi:"port"`
+	// Name of the workload that may be reached.
+	To pulumi.StringInput `pulumi:"to"`
+}
+
+func (InlineConnectionArgs) ElementType() reflect.Type {
+	return reflect.TypeOf((*InlineConnection)(nil)).Elem()
+}
+
+func (i InlineConnectionArgs) ToInlineConnectionOutput() InlineConnectionOutput {
+	return i.ToInlineConnectionOutputWithContext(context.Background())
+}
+
+func (i InlineConnectionArgs) ToInlineConnectionOutputWithContext(ctx context.Context) InlineConnectionOutput {
+	return pulumi.ToOutputWithContext(ctx, i).(InlineConnectionOutput)
+}
+
+// InlineConnectionMapInput is an input type that accepts InlineConnectionMap and InlineConnectionMapOutput values.
+// You can construct a concrete instance of `InlineConnectionMapInput` via:
+//
+//	InlineConnectionMap{ "key": InlineConnectionArgs{...} }
+type InlineConnectionMapInput interface {
+	pulumi.Input
+
+	ToInlineConnectionMapOutput() InlineConnectionMapOutput
+	ToInlineConnectionMapOutputWithContext(context.Context) InlineConnectionMapOutput
+}
+
+type InlineConnectionMap map[string]InlineConnectionInput
+
+func (InlineConnectionMap) ElementType() reflect.Type {
+	return reflect.TypeOf((*map[string]InlineConnection)(nil)).Elem()
+}
+
+func (i InlineConnectionMap) ToInlineConnectionMapOutput() InlineConnectionMapOutput {
+	return i.ToInlineConnectionMapOutputWithContext(context.Background())
+}
+
+func (i InlineConnectionMap) ToInlineConnectionMapOutputWithContext(ctx context.Context) InlineConnectionMapOutput {
+	return pulumi.ToOutputWithContext(ctx, i).(InlineConnectionMapOutput)
+}
+
+// A connection declared inline.
+type InlineConnectionOutput struct{ *pulumi.OutputState }
+
+func (InlineConnectionOutput) ElementType() reflect.Type {
+	return reflect.TypeOf((*InlineConnection)(nil)).Elem()
+}
+
+func (o InlineConnectionOutput) ToInlineConnectionOutput() InlineConnectionOutput {
+	return o
+}
+
+func (o InlineConnectionOutput) ToInlineConnectionOutputWithContext(ctx context.Context) InlineConnectionOutput {
+	return o
+}
+
+// Who may reach it.
+func (o InlineConnectionOutput) From() SourceOutput {
+	return o.ApplyT(func(v InlineConnection) Source { return v.From }).(SourceOutput)
+}
+
+// TCP port of that workload.
+func (o InlineConnectionOutput) Port() pulumi.IntOutput {
+	return o.ApplyT(func(v InlineConnection) int { return v.Port }).(pulumi.IntOutput)
+}
+
+// Name of the workload that may be reached.
+func (o InlineConnectionOutput) To() pulumi.StringOutput {
+	return o.ApplyT(func(v InlineConnection) string { return v.To }).(pulumi.StringOutput)
+}
+
+type InlineConnectionMapOutput struct{ *pulumi.OutputState }
+
+func (InlineConnectionMapOutput) ElementType() reflect.Type {
+	return reflect.TypeOf((*map[string]InlineConnection)(nil)).Elem()
+}
+
+func (o InlineConnectionMapOutput) ToInlineConnectionMapOutput() InlineConnectionMapOutput {
+	return o
+}
+
+func (o InlineConnectionMapOutput) ToInlineConnectionMapOutputWithContext(ctx context.Context) InlineConnectionMapOutput {
+	return o
+}
+
+func (o InlineConnectionMapOutput) MapIndex(k pulumi.StringInput) InlineConnectionOutput {
+	return pulumi.All(o, k).ApplyT(func(vs []interface{}) InlineConnection {
+		return vs[0].(map[string]InlineConnection)[vs[1].(string)]
+	}).(InlineConnectionOutput)
+}
+
+// A workload declared inline.
+type InlineWorkload struct {
+	// Replaces the image's arguments.
+	Arguments []string `pulumi:"arguments"`
+	// Replaces the image's entry point.
+	Command []string `pulumi:"command"`
+	// What one instance uses at most. Without: the whole of its slot.
+	Compute *Compute `pulumi:"compute"`
+	// The image by tag or digest, or an object with the image and the credentials of its registry.
+	Container interface{} `pulumi:"container"`
+	// Instances. Without: 1.
+	Count *int `pulumi:"count"`
+	// What it may connect to beyond its connections. Without: nothing.
+	Egress []Egress `pulumi:"egress"`
+	// Environment variables. Every datacenter with a lease of the deployment can read them.
+	Environment map[string]string `pulumi:"environment"`
+	// Index of the resource group whose slots it takes. Without: the smallest that fits.
+	Group *int `pulumi:"group"`
+	// When an instance counts as ready. Without: running for some seconds.
+	HealthCheck *HealthCheck `pulumi:"healthCheck"`
+	// Name of the infrastructure of the deployment that it is placed in.
+	Infrastructure string `pulumi:"infrastructure"`
+	// TCP ports that it listens on.
+	Ports []int `pulumi:"ports"`
+	// Disks that outlive the instance, but not its lease, by name.
+	Volumes map[string]Volume `pulumi:"volumes"`
+}
+
+// InlineWorkloadInput is an input type that accepts InlineWorkloadArgs and InlineWorkloadOutput values.
+// You can construct a concrete instance of `InlineWorkloadInput` via:
+//
+//	InlineWorkloadArgs{...}
+type InlineWorkloadInput interface {
+	pulumi.Input
+
+	ToInlineWorkloadOutput() InlineWorkloadOutput
+	ToInlineWorkloadOutputWithContext(context.Context) InlineWorkloadOutput
+}
+
+// A workload declared inline.
+type InlineWorkloadArgs struct {
+	// Replaces the image's arguments.
+	Arguments pulumi.StringArrayInput `pulumi:"arguments"`
+	// Replaces the image's entry point.
+	Command pulumi.StringArrayInput `pulumi:"command"`
+	// What one instance uses at most. Without: the whole of its slot.
+	Compute ComputePtrInput `pulumi:"compute"`
+	// The image by tag or digest, or an object with the image and the credentials of its registry.
+	Container pulumi.Input `pulumi:"container"`
+	// Instances. Without: 1.
+	Count pulumi.IntPtrInput `pulumi:"count"`
+	// What it may connect to beyond its connections. Without: nothing.
+	Egress EgressArrayInput `pulumi:"egress"`
+	// Environment variables. Every datacenter with a lease of the deployment can read them.
+	Environment pulumi.StringMapInput `pulumi:"environment"`
+	// Index of the resource group whose slots it takes. Without: the smallest that fits.
+	Group pulumi.IntPtrInput `pulumi:"group"`
+	// When an instance counts as ready. Without: running for some seconds.
+	HealthCheck HealthCheckPtrInput `pulumi:"healthCheck"`
+	// Name of the infrastructure of the deployment that it is placed in.
+	Infrastructure pulumi.StringInput `pulumi:"infrastructure"`
+	// TCP ports that it listens on.
+	Ports pulumi.IntArrayInput `pulumi:"ports"`
+	// Disks that outlive the instance, but not its lease, by name.
+	Volumes VolumeMapInput `pulumi:"volumes"`
+}
+
+func (InlineWorkloadArgs) ElementType() reflect.Type {
+	return reflect.TypeOf((*InlineWorkload)(nil)).Elem()
+}
+
+func (i InlineWorkloadArgs) ToInlineWorkloadOutput() InlineWorkloadOutput {
+	return i.ToInlineWorkloadOutputWithContext(context.Background())
+}
+
+func (i InlineWorkloadArgs) ToInlineWorkloadOutputWithContext(ctx context.Context) InlineWorkloadOutput {
+	return pulumi.ToOutputWithContext(ctx, i).(InlineWorkloadOutput)
+}
+
+// InlineWorkloadMapInput is an input type that accepts InlineWorkloadMap and InlineWorkloadMapOutput values.
+// You can construct a concrete instance of `InlineWorkloadMapInput` via:
+//
+//	InlineWorkloadMap{ "key": InlineWorkloadArgs{...} }
+type InlineWorkloadMapInput interface {
+	pulumi.Input
+
+	ToInlineWorkloadMapOutput() InlineWorkloadMapOutput
+	ToInlineWorkloadMapOutputWithContext(context.Context) InlineWorkloadMapOutput
+}
+
+type InlineWorkloadMap map[string]InlineWorkloadInput
+
+func (InlineWorkloadMap) ElementType() reflect.Type {
+	return reflect.TypeOf((*map[string]InlineWorkload)(nil)).Elem()
+}
+
+func (i InlineWorkloadMap) ToInlineWorkloadMapOutput() InlineWorkloadMapOutput {
+	return i.ToInlineWorkloadMapOutputWithContext(context.Background())
+}
+
+func (i InlineWorkloadMap) ToInlineWorkloadMapOutputWithContext(ctx context.Context) InlineWorkloadMapOutput {
+	return pulumi.ToOutputWithContext(ctx, i).(InlineWorkloadMapOutput)
+}
+
+// A workload declared inline.
+type InlineWorkloadOutput struct{ *pulumi.OutputState }
+
+func (InlineWorkloadOutput) ElementType() reflect.Type {
+	return reflect.TypeOf((*InlineWorkload)(nil)).Elem()
+}
+
+func (o InlineWorkloadOutput) ToInlineWorkloadOutput() InlineWorkloadOutput {
+	return o
+}
+
+func (o InlineWorkloadOutput) ToInlineWorkloadOutputWithContext(ctx context.Context) InlineWorkloadOutput {
+	return o
+}
+
+// Replaces the image's arguments.
+func (o InlineWorkloadOutput) Arguments() pulumi.StringArrayOutput {
+	return o.ApplyT(func(v InlineWorkload) []string { return v.Arguments }).(pulumi.StringArrayOutput)
+}
+
+// Replaces the image's entry point.
+func (o InlineWorkloadOutput) Command() pulumi.StringArrayOutput {
+	return o.ApplyT(func(v InlineWorkload) []string { return v.Command }).(pulumi.StringArrayOutput)
+}
+
+// What one instance uses at most. Without: the whole of its slot.
+func (o InlineWorkloadOutput) Compute() ComputePtrOutput {
+	return o.ApplyT(func(v InlineWorkload) *Compute { return v.Compute }).(ComputePtrOutput)
+}
+
+// The image by tag or digest, or an object with the image and the credentials of its registry.
+func (o InlineWorkloadOutput) Container() pulumi.AnyOutput {
+	return o.ApplyT(func(v InlineWorkload) interface{} { return v.Container }).(pulumi.AnyOutput)
+}
+
+// Instances. Without: 1.
+func (o InlineWorkloadOutput) Count() pulumi.IntPtrOutput {
+	return o.ApplyT(func(v InlineWorkload) *int { return v.Count }).(pulumi.IntPtrOutput)
+}
+
+// What it may connect to beyond its connections. Without: nothing.
+func (o InlineWorkloadOutput) Egress() EgressArrayOutput {
+	return o.ApplyT(func(v InlineWorkload) []Egress { return v.Egress }).(EgressArrayOutput)
+}
+
+// Environment variables. Every datacenter with a lease of the deployment can read them.
+func (o InlineWorkloadOutput) Environment() pulumi.StringMapOutput {
+	return o.ApplyT(func(v InlineWorkload) map[string]string { return v.Environment }).(pulumi.StringMapOutput)
+}
+
+// Index of the resource group whose slots it takes. Without: the smallest that fits.
+func (o InlineWorkloadOutput) Group() pulumi.IntPtrOutput {
+	return o.ApplyT(func(v InlineWorkload) *int { return v.Group }).(pulumi.IntPtrOutput)
+}
+
+// When an instance counts as ready. Without: running for some seconds.
+func (o InlineWorkloadOutput) HealthCheck() HealthCheckPtrOutput {
+	return o.ApplyT(func(v InlineWorkload) *HealthCheck { return v.HealthCheck }).(HealthCheckPtrOutput)
+}
+
+// Name of the infrastructure of the deployment that it is placed in.
+func (o InlineWorkloadOutput) Infrastructure() pulumi.StringOutput {
+	return o.ApplyT(func(v InlineWorkload) string { return v.Infrastructure }).(pulumi.StringOutput)
+}
+
+// TCP ports that it listens on.
+func (o InlineWorkloadOutput) Ports() pulumi.IntArrayOutput {
+	return o.ApplyT(func(v InlineWorkload) []int { return v.Ports }).(pulumi.IntArrayOutput)
+}
+
+// Disks that outlive the instance, but not its lease, by name.
+func (o InlineWorkloadOutput) Volumes() VolumeMapOutput {
+	return o.ApplyT(func(v InlineWorkload) map[string]Volume { return v.Volumes }).(VolumeMapOutput)
+}
+
+type InlineWorkloadMapOutput struct{ *pulumi.OutputState }
+
+func (InlineWorkloadMapOutput) ElementType() reflect.Type {
+	return reflect.TypeOf((*map[string]InlineWorkload)(nil)).Elem()
+}
+
+func (o InlineWorkloadMapOutput) ToInlineWorkloadMapOutput() InlineWorkloadMapOutput {
+	return o
+}
+
+func (o InlineWorkloadMapOutput) ToInlineWorkloadMapOutputWithContext(ctx context.Context) InlineWorkloadMapOutput {
+	return o
+}
+
+func (o InlineWorkloadMapOutput) MapIndex(k pulumi.StringInput) InlineWorkloadOutput {
+	return pulumi.All(o, k).ApplyT(func(vs []interface{}) InlineWorkload {
+		return vs[0].(map[string]InlineWorkload)[vs[1].(string)]
+	}).(InlineWorkloadOutput)
+}
+
 // What an infrastructure has got.
 type Lease struct {
 	// The same as a price per block: `55.5u/block`.
@@ -2567,210 +2766,9 @@ func (o VolumeMapOutput) MapIndex(k pulumi.StringInput) VolumeOutput {
 	}).(VolumeOutput)
 }
 
-// A workload declared inline.
-type WorkloadType struct {
-	// Replaces the image's arguments.
-	Arguments []string `pulumi:"arguments"`
-	// Replaces the image's entry point.
-	Command []string `pulumi:"command"`
-	// What one instance uses at most. Without: the whole of its slot.
-	Compute *Compute `pulumi:"compute"`
-	// The image by tag or digest, or an object with the image and the credentials of its registry.
-	Container interface{} `pulumi:"container"`
-	// Instances. Without: 1.
-	Count *int `pulumi:"count"`
-	// What it may connect to beyond its connections. Without: nothing.
-	Egress []Egress `pulumi:"egress"`
-	// Environment variables. Every datacenter with a lease of the deployment can read them.
-	Environment map[string]string `pulumi:"environment"`
-	// Index of the resource group whose slots it takes. Without: the smallest that fits.
-	Group *int `pulumi:"group"`
-	// When an instance counts as ready. Without: running for some seconds.
-	HealthCheck *HealthCheck `pulumi:"healthCheck"`
-	// Name of the infrastructure of the deployment that it is placed in.
-	Infrastructure string `pulumi:"infrastructure"`
-	// TCP ports that it listens on.
-	Ports []int `pulumi:"ports"`
-	// Disks that outlive the instance, but not its lease, by name.
-	Volumes map[string]Volume `pulumi:"volumes"`
-}
-
-// WorkloadTypeInput is an input type that accepts WorkloadTypeArgs and WorkloadTypeOutput values.
-// You can construct a concrete instance of `WorkloadTypeInput` via:
-//
-//	WorkloadTypeArgs{...}
-type WorkloadTypeInput interface {
-	pulumi.Input
-
-	ToWorkloadTypeOutput() WorkloadTypeOutput
-	ToWorkloadTypeOutputWithContext(context.Context) WorkloadTypeOutput
-}
-
-// A workload declared inline.
-type WorkloadTypeArgs struct {
-	// Replaces the image's arguments.
-	Arguments pulumi.StringArrayInput `pulumi:"arguments"`
-	// Replaces the image's entry point.
-	Command pulumi.StringArrayInput `pulumi:"command"`
-	// What one instance uses at most. Without: the whole of its slot.
-	Compute ComputePtrInput `pulumi:"compute"`
-	// The image by tag or digest, or an object with the image and the credentials of its registry.
-	Container pulumi.Input `pulumi:"container"`
-	// Instances. Without: 1.
-	Count pulumi.IntPtrInput `pulumi:"count"`
-	// What it may connect to beyond its connections. Without: nothing.
-	Egress EgressArrayInput `pulumi:"egress"`
-	// Environment variables. Every datacenter with a lease of the deployment can read them.
-	Environment pulumi.StringMapInput `pulumi:"environment"`
-	// Index of the resource group whose slots it takes. Without: the smallest that fits.
-	Group pulumi.IntPtrInput `pulumi:"group"`
-	// When an instance counts as ready. Without: running for some seconds.
-	HealthCheck HealthCheckPtrInput `pulumi:"healthCheck"`
-	// Name of the infrastructure of the deployment that it is placed in.
-	Infrastructure pulumi.StringInput `pulumi:"infrastructure"`
-	// TCP ports that it listens on.
-	Ports pulumi.IntArrayInput `pulumi:"ports"`
-	// Disks that outlive the instance, but not its lease, by name.
-	Volumes VolumeMapInput `pulumi:"volumes"`
-}
-
-func (WorkloadTypeArgs) ElementType() reflect.Type {
-	return reflect.TypeOf((*WorkloadType)(nil)).Elem()
-}
-
-func (i WorkloadTypeArgs) ToWorkloadTypeOutput() WorkloadTypeOutput {
-	return i.ToWorkloadTypeOutputWithContext(context.Background())
-}
-
-func (i WorkloadTypeArgs) ToWorkloadTypeOutputWithContext(ctx context.Context) WorkloadTypeOutput {
-	return pulumi.ToOutputWithContext(ctx, i).(WorkloadTypeOutput)
-}
-
-// WorkloadTypeMapInput is an input type that accepts WorkloadTypeMap and WorkloadTypeMapOutput values.
-// You can construct a concrete instance of `WorkloadTypeMapInput` via:
-//
-//	WorkloadTypeMap{ "key": WorkloadTypeArgs{...} }
-type WorkloadTypeMapInput interface {
-	pulumi.Input
-
-	ToWorkloadTypeMapOutput() WorkloadTypeMapOutput
-	ToWorkloadTypeMapOutputWithContext(context.Context) WorkloadTypeMapOutput
-}
-
-type WorkloadTypeMap map[string]WorkloadTypeInput
-
-func (WorkloadTypeMap) ElementType() reflect.Type {
-	return reflect.TypeOf((*map[string]WorkloadType)(nil)).Elem()
-}
-
-func (i WorkloadTypeMap) ToWorkloadTypeMapOutput() WorkloadTypeMapOutput {
-	return i.ToWorkloadTypeMapOutputWithContext(context.Background())
-}
-
-func (i WorkloadTypeMap) ToWorkloadTypeMapOutputWithContext(ctx context.Context) WorkloadTypeMapOutput {
-	return pulumi.ToOutputWithContext(ctx, i).(WorkloadTypeMapOutput)
-}
-
-// A workload declared inline.
-type WorkloadTypeOutput struct{ *pulumi.OutputState }
-
-func (WorkloadTypeOutput) ElementType() reflect.Type {
-	return reflect.TypeOf((*WorkloadType)(nil)).Elem()
-}
-
-func (o WorkloadTypeOutput) ToWorkloadTypeOutput() WorkloadTypeOutput {
-	return o
-}
-
-func (o WorkloadTypeOutput) ToWorkloadTypeOutputWithContext(ctx context.Context) WorkloadTypeOutput {
-	return o
-}
-
-// Replaces the image's arguments.
-func (o WorkloadTypeOutput) Arguments() pulumi.StringArrayOutput {
-	return o.ApplyT(func(v WorkloadType) []string { return v.Arguments }).(pulumi.StringArrayOutput)
-}
-
-// Replaces the image's entry point.
-func (o WorkloadTypeOutput) Command() pulumi.StringArrayOutput {
-	return o.ApplyT(func(v WorkloadType) []string { return v.Command }).(pulumi.StringArrayOutput)
-}
-
-// What one instance uses at most. Without: the whole of its slot.
-func (o WorkloadTypeOutput) Compute() ComputePtrOutput {
-	return o.ApplyT(func(v WorkloadType) *Compute { return v.Compute }).(ComputePtrOutput)
-}
-
-// The image by tag or digest, or an object with the image and the credentials of its registry.
-func (o WorkloadTypeOutput) Container() pulumi.AnyOutput {
-	return o.ApplyT(func(v WorkloadType) interface{} { return v.Container }).(pulumi.AnyOutput)
-}
-
-// Instances. Without: 1.
-func (o WorkloadTypeOutput) Count() pulumi.IntPtrOutput {
-	return o.ApplyT(func(v WorkloadType) *int { return v.Count }).(pulumi.IntPtrOutput)
-}
-
-// What it may connect to beyond its connections. Without: nothing.
-func (o WorkloadTypeOutput) Egress() EgressArrayOutput {
-	return o.ApplyT(func(v WorkloadType) []Egress { return v.Egress }).(EgressArrayOutput)
-}
-
-// Environment variables. Every datacenter with a lease of the deployment can read them.
-func (o WorkloadTypeOutput) Environment() pulumi.StringMapOutput {
-	return o.ApplyT(func(v WorkloadType) map[string]string { return v.Environment }).(pulumi.StringMapOutput)
-}
-
-// Index of the resource group whose slots it takes. Without: the smallest that fits.
-func (o WorkloadTypeOutput) Group() pulumi.IntPtrOutput {
-	return o.ApplyT(func(v WorkloadType) *int { return v.Group }).(pulumi.IntPtrOutput)
-}
-
-// When an instance counts as ready. Without: running for some seconds.
-func (o WorkloadTypeOutput) HealthCheck() HealthCheckPtrOutput {
-	return o.ApplyT(func(v WorkloadType) *HealthCheck { return v.HealthCheck }).(HealthCheckPtrOutput)
-}
-
-// Name of the infrastructure of the deployment that it is placed in.
-func (o WorkloadTypeOutput) Infrastructure() pulumi.StringOutput {
-	return o.ApplyT(func(v WorkloadType) string { return v.Infrastructure }).(pulumi.StringOutput)
-}
-
-// TCP ports that it listens on.
-func (o WorkloadTypeOutput) Ports() pulumi.IntArrayOutput {
-	return o.ApplyT(func(v WorkloadType) []int { return v.Ports }).(pulumi.IntArrayOutput)
-}
-
-// Disks that outlive the instance, but not its lease, by name.
-func (o WorkloadTypeOutput) Volumes() VolumeMapOutput {
-	return o.ApplyT(func(v WorkloadType) map[string]Volume { return v.Volumes }).(VolumeMapOutput)
-}
-
-type WorkloadTypeMapOutput struct{ *pulumi.OutputState }
-
-func (WorkloadTypeMapOutput) ElementType() reflect.Type {
-	return reflect.TypeOf((*map[string]WorkloadType)(nil)).Elem()
-}
-
-func (o WorkloadTypeMapOutput) ToWorkloadTypeMapOutput() WorkloadTypeMapOutput {
-	return o
-}
-
-func (o WorkloadTypeMapOutput) ToWorkloadTypeMapOutputWithContext(ctx context.Context) WorkloadTypeMapOutput {
-	return o
-}
-
-func (o WorkloadTypeMapOutput) MapIndex(k pulumi.StringInput) WorkloadTypeOutput {
-	return pulumi.All(o, k).ApplyT(func(vs []interface{}) WorkloadType {
-		return vs[0].(map[string]WorkloadType)[vs[1].(string)]
-	}).(WorkloadTypeOutput)
-}
-
 func init() {
 	pulumi.RegisterInputType(reflect.TypeOf((*ComputeInput)(nil)).Elem(), ComputeArgs{})
 	pulumi.RegisterInputType(reflect.TypeOf((*ComputePtrInput)(nil)).Elem(), ComputeArgs{})
-	pulumi.RegisterInputType(reflect.TypeOf((*ConnectionTypeInput)(nil)).Elem(), ConnectionTypeArgs{})
-	pulumi.RegisterInputType(reflect.TypeOf((*ConnectionTypeMapInput)(nil)).Elem(), ConnectionTypeMap{})
 	pulumi.RegisterInputType(reflect.TypeOf((*ContainerInput)(nil)).Elem(), ContainerArgs{})
 	pulumi.RegisterInputType(reflect.TypeOf((*CredentialsInput)(nil)).Elem(), CredentialsArgs{})
 	pulumi.RegisterInputType(reflect.TypeOf((*CredentialsPtrInput)(nil)).Elem(), CredentialsArgs{})
@@ -2782,6 +2780,10 @@ func init() {
 	pulumi.RegisterInputType(reflect.TypeOf((*HealthCheckPtrInput)(nil)).Elem(), HealthCheckArgs{})
 	pulumi.RegisterInputType(reflect.TypeOf((*InfrastructureInput)(nil)).Elem(), InfrastructureArgs{})
 	pulumi.RegisterInputType(reflect.TypeOf((*InfrastructureMapInput)(nil)).Elem(), InfrastructureMap{})
+	pulumi.RegisterInputType(reflect.TypeOf((*InlineConnectionInput)(nil)).Elem(), InlineConnectionArgs{})
+	pulumi.RegisterInputType(reflect.TypeOf((*InlineConnectionMapInput)(nil)).Elem(), InlineConnectionMap{})
+	pulumi.RegisterInputType(reflect.TypeOf((*InlineWorkloadInput)(nil)).Elem(), InlineWorkloadArgs{})
+	pulumi.RegisterInputType(reflect.TypeOf((*InlineWorkloadMapInput)(nil)).Elem(), InlineWorkloadMap{})
 	pulumi.RegisterInputType(reflect.TypeOf((*ManagerInput)(nil)).Elem(), ManagerArgs{})
 	pulumi.RegisterInputType(reflect.TypeOf((*ManagerArrayInput)(nil)).Elem(), ManagerArray{})
 	pulumi.RegisterInputType(reflect.TypeOf((*ResourceGroupInput)(nil)).Elem(), ResourceGroupArgs{})
@@ -2789,14 +2791,10 @@ func init() {
 	pulumi.RegisterInputType(reflect.TypeOf((*SourceInput)(nil)).Elem(), SourceArgs{})
 	pulumi.RegisterInputType(reflect.TypeOf((*VolumeInput)(nil)).Elem(), VolumeArgs{})
 	pulumi.RegisterInputType(reflect.TypeOf((*VolumeMapInput)(nil)).Elem(), VolumeMap{})
-	pulumi.RegisterInputType(reflect.TypeOf((*WorkloadTypeInput)(nil)).Elem(), WorkloadTypeArgs{})
-	pulumi.RegisterInputType(reflect.TypeOf((*WorkloadTypeMapInput)(nil)).Elem(), WorkloadTypeMap{})
 	pulumi.RegisterOutputType(BidOutput{})
 	pulumi.RegisterOutputType(BidArrayOutput{})
 	pulumi.RegisterOutputType(ComputeOutput{})
 	pulumi.RegisterOutputType(ComputePtrOutput{})
-	pulumi.RegisterOutputType(ConnectionTypeOutput{})
-	pulumi.RegisterOutputType(ConnectionTypeMapOutput{})
 	pulumi.RegisterOutputType(ContainerOutput{})
 	pulumi.RegisterOutputType(CostOutput{})
 	pulumi.RegisterOutputType(CostPtrOutput{})
@@ -2812,6 +2810,10 @@ func init() {
 	pulumi.RegisterOutputType(HealthCheckPtrOutput{})
 	pulumi.RegisterOutputType(InfrastructureOutput{})
 	pulumi.RegisterOutputType(InfrastructureMapOutput{})
+	pulumi.RegisterOutputType(InlineConnectionOutput{})
+	pulumi.RegisterOutputType(InlineConnectionMapOutput{})
+	pulumi.RegisterOutputType(InlineWorkloadOutput{})
+	pulumi.RegisterOutputType(InlineWorkloadMapOutput{})
 	pulumi.RegisterOutputType(LeaseOutput{})
 	pulumi.RegisterOutputType(LeaseMapOutput{})
 	pulumi.RegisterOutputType(LeaseRecordOutput{})
@@ -2831,6 +2833,4 @@ func init() {
 	pulumi.RegisterOutputType(SourceOutput{})
 	pulumi.RegisterOutputType(VolumeOutput{})
 	pulumi.RegisterOutputType(VolumeMapOutput{})
-	pulumi.RegisterOutputType(WorkloadTypeOutput{})
-	pulumi.RegisterOutputType(WorkloadTypeMapOutput{})
 }

@@ -50,42 +50,6 @@ export interface ComputeArgs {
 }
 
 /**
- * A connection declared inline.
- */
-export interface Connection {
-    /**
-     * Who may reach it.
-     */
-    from: inputs.Source;
-    /**
-     * TCP port of that workload.
-     */
-    port: number;
-    /**
-     * Name of the workload that may be reached.
-     */
-    to: string;
-}
-
-/**
- * A connection declared inline.
- */
-export interface ConnectionArgs {
-    /**
-     * Who may reach it.
-     */
-    from: pulumi.Input<inputs.SourceArgs>;
-    /**
-     * TCP port of that workload.
-     */
-    port: pulumi.Input<number>;
-    /**
-     * Name of the workload that may be reached.
-     */
-    to: pulumi.Input<string>;
-}
-
-/**
  * An image and how to get it.
  */
 export interface Container {
@@ -342,6 +306,150 @@ export interface InfrastructureArgs {
 }
 
 /**
+ * A connection declared inline.
+ */
+export interface InlineConnection {
+    /**
+     * Who may reach it.
+     */
+    from: inputs.Source;
+    /**
+     * TCP port of that workload.
+     */
+    port: number;
+    /**
+     * Name of the workload that may be reached.
+     */
+    to: string;
+}
+
+/**
+ * A connection declared inline.
+ */
+export interface InlineConnectionArgs {
+    /**
+     * Who may reach it.
+     */
+    from: pulumi.Input<inputs.SourceArgs>;
+    /**
+     * TCP port of that workload.
+     */
+    port: pulumi.Input<number>;
+    /**
+     * Name of the workload that may be reached.
+     */
+    to: pulumi.Input<string>;
+}
+
+/**
+ * A workload declared inline.
+ */
+export interface InlineWorkload {
+    /**
+     * Replaces the image's arguments.
+     */
+    arguments?: string[];
+    /**
+     * Replaces the image's entry point.
+     */
+    command?: string[];
+    /**
+     * What one instance uses at most. Without: the whole of its slot.
+     */
+    compute?: inputs.Compute;
+    /**
+     * The image by tag or digest, or an object with the image and the credentials of its registry.
+     */
+    container: string | inputs.Container;
+    /**
+     * Instances. Without: 1.
+     */
+    count?: number;
+    /**
+     * What it may connect to beyond its connections. Without: nothing.
+     */
+    egress?: inputs.Egress[];
+    /**
+     * Environment variables. Every datacenter with a lease of the deployment can read them.
+     */
+    environment?: {[key: string]: string};
+    /**
+     * Index of the resource group whose slots it takes. Without: the smallest that fits.
+     */
+    group?: number;
+    /**
+     * When an instance counts as ready. Without: running for some seconds.
+     */
+    healthCheck?: inputs.HealthCheck;
+    /**
+     * Name of the infrastructure of the deployment that it is placed in.
+     */
+    infrastructure: string;
+    /**
+     * TCP ports that it listens on.
+     */
+    ports?: number[];
+    /**
+     * Disks that outlive the instance, but not its lease, by name.
+     */
+    volumes?: {[key: string]: inputs.Volume};
+}
+
+/**
+ * A workload declared inline.
+ */
+export interface InlineWorkloadArgs {
+    /**
+     * Replaces the image's arguments.
+     */
+    arguments?: pulumi.Input<pulumi.Input<string>[] | undefined>;
+    /**
+     * Replaces the image's entry point.
+     */
+    command?: pulumi.Input<pulumi.Input<string>[] | undefined>;
+    /**
+     * What one instance uses at most. Without: the whole of its slot.
+     */
+    compute?: pulumi.Input<inputs.ComputeArgs | undefined>;
+    /**
+     * The image by tag or digest, or an object with the image and the credentials of its registry.
+     */
+    container: pulumi.Input<string | inputs.ContainerArgs>;
+    /**
+     * Instances. Without: 1.
+     */
+    count?: pulumi.Input<number | undefined>;
+    /**
+     * What it may connect to beyond its connections. Without: nothing.
+     */
+    egress?: pulumi.Input<pulumi.Input<inputs.EgressArgs>[] | undefined>;
+    /**
+     * Environment variables. Every datacenter with a lease of the deployment can read them.
+     */
+    environment?: pulumi.Input<{[key: string]: pulumi.Input<string>} | undefined>;
+    /**
+     * Index of the resource group whose slots it takes. Without: the smallest that fits.
+     */
+    group?: pulumi.Input<number | undefined>;
+    /**
+     * When an instance counts as ready. Without: running for some seconds.
+     */
+    healthCheck?: pulumi.Input<inputs.HealthCheckArgs | undefined>;
+    /**
+     * Name of the infrastructure of the deployment that it is placed in.
+     */
+    infrastructure: pulumi.Input<string>;
+    /**
+     * TCP ports that it listens on.
+     */
+    ports?: pulumi.Input<pulumi.Input<number>[] | undefined>;
+    /**
+     * Disks that outlive the instance, but not its lease, by name.
+     */
+    volumes?: pulumi.Input<{[key: string]: pulumi.Input<inputs.VolumeArgs>} | undefined>;
+}
+
+/**
  * An account that may change the deployment beside its tenant, within limits.
  */
 export interface ManagerArgs {
@@ -513,112 +621,4 @@ export interface VolumeArgs {
      * Bytes: `"1Gi"`.
      */
     size: pulumi.Input<number | string>;
-}
-
-/**
- * A workload declared inline.
- */
-export interface Workload {
-    /**
-     * Replaces the image's arguments.
-     */
-    arguments?: string[];
-    /**
-     * Replaces the image's entry point.
-     */
-    command?: string[];
-    /**
-     * What one instance uses at most. Without: the whole of its slot.
-     */
-    compute?: inputs.Compute;
-    /**
-     * The image by tag or digest, or an object with the image and the credentials of its registry.
-     */
-    container: string | inputs.Container;
-    /**
-     * Instances. Without: 1.
-     */
-    count?: number;
-    /**
-     * What it may connect to beyond its connections. Without: nothing.
-     */
-    egress?: inputs.Egress[];
-    /**
-     * Environment variables. Every datacenter with a lease of the deployment can read them.
-     */
-    environment?: {[key: string]: string};
-    /**
-     * Index of the resource group whose slots it takes. Without: the smallest that fits.
-     */
-    group?: number;
-    /**
-     * When an instance counts as ready. Without: running for some seconds.
-     */
-    healthCheck?: inputs.HealthCheck;
-    /**
-     * Name of the infrastructure of the deployment that it is placed in.
-     */
-    infrastructure: string;
-    /**
-     * TCP ports that it listens on.
-     */
-    ports?: number[];
-    /**
-     * Disks that outlive the instance, but not its lease, by name.
-     */
-    volumes?: {[key: string]: inputs.Volume};
-}
-
-/**
- * A workload declared inline.
- */
-export interface WorkloadArgs {
-    /**
-     * Replaces the image's arguments.
-     */
-    arguments?: pulumi.Input<pulumi.Input<string>[] | undefined>;
-    /**
-     * Replaces the image's entry point.
-     */
-    command?: pulumi.Input<pulumi.Input<string>[] | undefined>;
-    /**
-     * What one instance uses at most. Without: the whole of its slot.
-     */
-    compute?: pulumi.Input<inputs.ComputeArgs | undefined>;
-    /**
-     * The image by tag or digest, or an object with the image and the credentials of its registry.
-     */
-    container: pulumi.Input<string | inputs.ContainerArgs>;
-    /**
-     * Instances. Without: 1.
-     */
-    count?: pulumi.Input<number | undefined>;
-    /**
-     * What it may connect to beyond its connections. Without: nothing.
-     */
-    egress?: pulumi.Input<pulumi.Input<inputs.EgressArgs>[] | undefined>;
-    /**
-     * Environment variables. Every datacenter with a lease of the deployment can read them.
-     */
-    environment?: pulumi.Input<{[key: string]: pulumi.Input<string>} | undefined>;
-    /**
-     * Index of the resource group whose slots it takes. Without: the smallest that fits.
-     */
-    group?: pulumi.Input<number | undefined>;
-    /**
-     * When an instance counts as ready. Without: running for some seconds.
-     */
-    healthCheck?: pulumi.Input<inputs.HealthCheckArgs | undefined>;
-    /**
-     * Name of the infrastructure of the deployment that it is placed in.
-     */
-    infrastructure: pulumi.Input<string>;
-    /**
-     * TCP ports that it listens on.
-     */
-    ports?: pulumi.Input<pulumi.Input<number>[] | undefined>;
-    /**
-     * Disks that outlive the instance, but not its lease, by name.
-     */
-    volumes?: pulumi.Input<{[key: string]: pulumi.Input<inputs.VolumeArgs>} | undefined>;
 }

@@ -50,24 +50,6 @@ export interface Compute {
 }
 
 /**
- * A connection declared inline.
- */
-export interface Connection {
-    /**
-     * Who may reach it.
-     */
-    from: outputs.Source;
-    /**
-     * TCP port of that workload.
-     */
-    port: number;
-    /**
-     * Name of the workload that may be reached.
-     */
-    to: string;
-}
-
-/**
  * An image and how to get it.
  */
 export interface Container {
@@ -241,6 +223,78 @@ export interface Infrastructure {
      * What is leased.
      */
     resources: outputs.ResourceGroup[];
+}
+
+/**
+ * A connection declared inline.
+ */
+export interface InlineConnection {
+    /**
+     * Who may reach it.
+     */
+    from: outputs.Source;
+    /**
+     * TCP port of that workload.
+     */
+    port: number;
+    /**
+     * Name of the workload that may be reached.
+     */
+    to: string;
+}
+
+/**
+ * A workload declared inline.
+ */
+export interface InlineWorkload {
+    /**
+     * Replaces the image's arguments.
+     */
+    arguments?: string[];
+    /**
+     * Replaces the image's entry point.
+     */
+    command?: string[];
+    /**
+     * What one instance uses at most. Without: the whole of its slot.
+     */
+    compute?: outputs.Compute;
+    /**
+     * The image by tag or digest, or an object with the image and the credentials of its registry.
+     */
+    container: string | outputs.Container;
+    /**
+     * Instances. Without: 1.
+     */
+    count?: number;
+    /**
+     * What it may connect to beyond its connections. Without: nothing.
+     */
+    egress?: outputs.Egress[];
+    /**
+     * Environment variables. Every datacenter with a lease of the deployment can read them.
+     */
+    environment?: {[key: string]: string};
+    /**
+     * Index of the resource group whose slots it takes. Without: the smallest that fits.
+     */
+    group?: number;
+    /**
+     * When an instance counts as ready. Without: running for some seconds.
+     */
+    healthCheck?: outputs.HealthCheck;
+    /**
+     * Name of the infrastructure of the deployment that it is placed in.
+     */
+    infrastructure: string;
+    /**
+     * TCP ports that it listens on.
+     */
+    ports?: number[];
+    /**
+     * Disks that outlive the instance, but not its lease, by name.
+     */
+    volumes?: {[key: string]: outputs.Volume};
 }
 
 /**
@@ -573,59 +627,5 @@ export interface Volume {
      * Bytes: `"1Gi"`.
      */
     size: number | string;
-}
-
-/**
- * A workload declared inline.
- */
-export interface Workload {
-    /**
-     * Replaces the image's arguments.
-     */
-    arguments?: string[];
-    /**
-     * Replaces the image's entry point.
-     */
-    command?: string[];
-    /**
-     * What one instance uses at most. Without: the whole of its slot.
-     */
-    compute?: outputs.Compute;
-    /**
-     * The image by tag or digest, or an object with the image and the credentials of its registry.
-     */
-    container: string | outputs.Container;
-    /**
-     * Instances. Without: 1.
-     */
-    count?: number;
-    /**
-     * What it may connect to beyond its connections. Without: nothing.
-     */
-    egress?: outputs.Egress[];
-    /**
-     * Environment variables. Every datacenter with a lease of the deployment can read them.
-     */
-    environment?: {[key: string]: string};
-    /**
-     * Index of the resource group whose slots it takes. Without: the smallest that fits.
-     */
-    group?: number;
-    /**
-     * When an instance counts as ready. Without: running for some seconds.
-     */
-    healthCheck?: outputs.HealthCheck;
-    /**
-     * Name of the infrastructure of the deployment that it is placed in.
-     */
-    infrastructure: string;
-    /**
-     * TCP ports that it listens on.
-     */
-    ports?: number[];
-    /**
-     * Disks that outlive the instance, but not its lease, by name.
-     */
-    volumes?: {[key: string]: outputs.Volume};
 }
 

@@ -19,10 +19,6 @@ __all__ = [
     'ComputeDict',
     'ComputeArgs',
     'ComputeArgsDict',
-    'Connection',
-    'ConnectionDict',
-    'ConnectionArgs',
-    'ConnectionArgsDict',
     'Container',
     'ContainerDict',
     'ContainerArgs',
@@ -47,6 +43,14 @@ __all__ = [
     'InfrastructureDict',
     'InfrastructureArgs',
     'InfrastructureArgsDict',
+    'InlineConnection',
+    'InlineConnectionDict',
+    'InlineConnectionArgs',
+    'InlineConnectionArgsDict',
+    'InlineWorkload',
+    'InlineWorkloadDict',
+    'InlineWorkloadArgs',
+    'InlineWorkloadArgsDict',
     'ManagerArgs',
     'ManagerArgsDict',
     'ResourceGroup',
@@ -61,10 +65,6 @@ __all__ = [
     'VolumeDict',
     'VolumeArgs',
     'VolumeArgsDict',
-    'Workload',
-    'WorkloadDict',
-    'WorkloadArgs',
-    'WorkloadArgsDict',
 ]
 
 class ComputeDict(TypedDict):
@@ -253,148 +253,6 @@ class ComputeArgs:
     @memory.setter
     def memory(self, value: pulumi.Input[Optional[Union[_builtins.float, _builtins.str]]]):
         pulumi.set(self, "memory", value)
-
-
-class ConnectionDict(TypedDict):
-    """
-    A connection declared inline.
-    """
-    from_: 'SourceDict'
-    """
-    Who may reach it.
-    """
-    port: _builtins.int
-    """
-    TCP port of that workload.
-    """
-    to: _builtins.str
-    """
-    Name of the workload that may be reached.
-    """
-
-@pulumi.input_type
-class Connection:
-    def __init__(__self__, *,
-                 from_: 'Source',
-                 port: _builtins.int,
-                 to: _builtins.str):
-        """
-        A connection declared inline.
-
-        :param 'Source' from_: Who may reach it.
-        :param _builtins.int port: TCP port of that workload.
-        :param _builtins.str to: Name of the workload that may be reached.
-        """
-        pulumi.set(__self__, "from_", from_)
-        pulumi.set(__self__, "port", port)
-        pulumi.set(__self__, "to", to)
-
-    @_builtins.property
-    @pulumi.getter(name="from")
-    def from_(self) -> 'Source':
-        """
-        Who may reach it.
-        """
-        return pulumi.get(self, "from_")
-
-    @from_.setter
-    def from_(self, value: 'Source'):
-        pulumi.set(self, "from_", value)
-
-    @_builtins.property
-    @pulumi.getter
-    def port(self) -> _builtins.int:
-        """
-        TCP port of that workload.
-        """
-        return pulumi.get(self, "port")
-
-    @port.setter
-    def port(self, value: _builtins.int):
-        pulumi.set(self, "port", value)
-
-    @_builtins.property
-    @pulumi.getter
-    def to(self) -> _builtins.str:
-        """
-        Name of the workload that may be reached.
-        """
-        return pulumi.get(self, "to")
-
-    @to.setter
-    def to(self, value: _builtins.str):
-        pulumi.set(self, "to", value)
-
-
-class ConnectionArgsDict(TypedDict):
-    """
-    A connection declared inline.
-    """
-    from_: pulumi.Input['SourceArgsDict']
-    """
-    Who may reach it.
-    """
-    port: pulumi.Input[_builtins.int]
-    """
-    TCP port of that workload.
-    """
-    to: pulumi.Input[_builtins.str]
-    """
-    Name of the workload that may be reached.
-    """
-
-@pulumi.input_type
-class ConnectionArgs:
-    def __init__(__self__, *,
-                 from_: pulumi.Input['SourceArgs'],
-                 port: pulumi.Input[_builtins.int],
-                 to: pulumi.Input[_builtins.str]):
-        """
-        A connection declared inline.
-
-        :param pulumi.Input['SourceArgs'] from_: Who may reach it.
-        :param pulumi.Input[_builtins.int] port: TCP port of that workload.
-        :param pulumi.Input[_builtins.str] to: Name of the workload that may be reached.
-        """
-        pulumi.set(__self__, "from_", from_)
-        pulumi.set(__self__, "port", port)
-        pulumi.set(__self__, "to", to)
-
-    @_builtins.property
-    @pulumi.getter(name="from")
-    def from_(self) -> pulumi.Input['SourceArgs']:
-        """
-        Who may reach it.
-        """
-        return pulumi.get(self, "from_")
-
-    @from_.setter
-    def from_(self, value: pulumi.Input['SourceArgs']):
-        pulumi.set(self, "from_", value)
-
-    @_builtins.property
-    @pulumi.getter
-    def port(self) -> pulumi.Input[_builtins.int]:
-        """
-        TCP port of that workload.
-        """
-        return pulumi.get(self, "port")
-
-    @port.setter
-    def port(self, value: pulumi.Input[_builtins.int]):
-        pulumi.set(self, "port", value)
-
-    @_builtins.property
-    @pulumi.getter
-    def to(self) -> pulumi.Input[_builtins.str]:
-        """
-        Name of the workload that may be reached.
-        """
-        return pulumi.get(self, "to")
-
-    @to.setter
-    def to(self, value: pulumi.Input[_builtins.str]):
-        pulumi.set(self, "to", value)
 
 
 class ContainerDict(TypedDict):
@@ -1473,6 +1331,652 @@ class InfrastructureArgs:
         pulumi.set(self, "region", value)
 
 
+class InlineConnectionDict(TypedDict):
+    """
+    A connection declared inline.
+    """
+    from_: 'SourceDict'
+    """
+    Who may reach it.
+    """
+    port: _builtins.int
+    """
+    TCP port of that workload.
+    """
+    to: _builtins.str
+    """
+    Name of the workload that may be reached.
+    """
+
+@pulumi.input_type
+class InlineConnection:
+    def __init__(__self__, *,
+                 from_: 'Source',
+                 port: _builtins.int,
+                 to: _builtins.str):
+        """
+        A connection declared inline.
+
+        :param 'Source' from_: Who may reach it.
+        :param _builtins.int port: TCP port of that workload.
+        :param _builtins.str to: Name of the workload that may be reached.
+        """
+        pulumi.set(__self__, "from_", from_)
+        pulumi.set(__self__, "port", port)
+        pulumi.set(__self__, "to", to)
+
+    @_builtins.property
+    @pulumi.getter(name="from")
+    def from_(self) -> 'Source':
+        """
+        Who may reach it.
+        """
+        return pulumi.get(self, "from_")
+
+    @from_.setter
+    def from_(self, value: 'Source'):
+        pulumi.set(self, "from_", value)
+
+    @_builtins.property
+    @pulumi.getter
+    def port(self) -> _builtins.int:
+        """
+        TCP port of that workload.
+        """
+        return pulumi.get(self, "port")
+
+    @port.setter
+    def port(self, value: _builtins.int):
+        pulumi.set(self, "port", value)
+
+    @_builtins.property
+    @pulumi.getter
+    def to(self) -> _builtins.str:
+        """
+        Name of the workload that may be reached.
+        """
+        return pulumi.get(self, "to")
+
+    @to.setter
+    def to(self, value: _builtins.str):
+        pulumi.set(self, "to", value)
+
+
+class InlineConnectionArgsDict(TypedDict):
+    """
+    A connection declared inline.
+    """
+    from_: pulumi.Input['SourceArgsDict']
+    """
+    Who may reach it.
+    """
+    port: pulumi.Input[_builtins.int]
+    """
+    TCP port of that workload.
+    """
+    to: pulumi.Input[_builtins.str]
+    """
+    Name of the workload that may be reached.
+    """
+
+@pulumi.input_type
+class InlineConnectionArgs:
+    def __init__(__self__, *,
+                 from_: pulumi.Input['SourceArgs'],
+                 port: pulumi.Input[_builtins.int],
+                 to: pulumi.Input[_builtins.str]):
+        """
+        A connection declared inline.
+
+        :param pulumi.Input['SourceArgs'] from_: Who may reach it.
+        :param pulumi.Input[_builtins.int] port: TCP port of that workload.
+        :param pulumi.Input[_builtins.str] to: Name of the workload that may be reached.
+        """
+        pulumi.set(__self__, "from_", from_)
+        pulumi.set(__self__, "port", port)
+        pulumi.set(__self__, "to", to)
+
+    @_builtins.property
+    @pulumi.getter(name="from")
+    def from_(self) -> pulumi.Input['SourceArgs']:
+        """
+        Who may reach it.
+        """
+        return pulumi.get(self, "from_")
+
+    @from_.setter
+    def from_(self, value: pulumi.Input['SourceArgs']):
+        pulumi.set(self, "from_", value)
+
+    @_builtins.property
+    @pulumi.getter
+    def port(self) -> pulumi.Input[_builtins.int]:
+        """
+        TCP port of that workload.
+        """
+        return pulumi.get(self, "port")
+
+    @port.setter
+    def port(self, value: pulumi.Input[_builtins.int]):
+        pulumi.set(self, "port", value)
+
+    @_builtins.property
+    @pulumi.getter
+    def to(self) -> pulumi.Input[_builtins.str]:
+        """
+        Name of the workload that may be reached.
+        """
+        return pulumi.get(self, "to")
+
+    @to.setter
+    def to(self, value: pulumi.Input[_builtins.str]):
+        pulumi.set(self, "to", value)
+
+
+class InlineWorkloadDict(TypedDict):
+    """
+    A workload declared inline.
+    """
+    container: Union[_builtins.str, 'ContainerDict']
+    """
+    The image by tag or digest, or an object with the image and the credentials of its registry.
+    """
+    infrastructure: _builtins.str
+    """
+    Name of the infrastructure of the deployment that it is placed in.
+    """
+    arguments: NotRequired[Sequence[_builtins.str]]
+    """
+    Replaces the image's arguments.
+    """
+    command: NotRequired[Sequence[_builtins.str]]
+    """
+    Replaces the image's entry point.
+    """
+    compute: NotRequired['ComputeDict']
+    """
+    What one instance uses at most. Without: the whole of its slot.
+    """
+    count: NotRequired[_builtins.int]
+    """
+    Instances. Without: 1.
+    """
+    egress: NotRequired[Sequence['EgressDict']]
+    """
+    What it may connect to beyond its connections. Without: nothing.
+    """
+    environment: NotRequired[Mapping[str, _builtins.str]]
+    """
+    Environment variables. Every datacenter with a lease of the deployment can read them.
+    """
+    group: NotRequired[_builtins.int]
+    """
+    Index of the resource group whose slots it takes. Without: the smallest that fits.
+    """
+    health_check: NotRequired['HealthCheckDict']
+    """
+    When an instance counts as ready. Without: running for some seconds.
+    """
+    ports: NotRequired[Sequence[_builtins.int]]
+    """
+    TCP ports that it listens on.
+    """
+    volumes: NotRequired[Mapping[str, 'VolumeDict']]
+    """
+    Disks that outlive the instance, but not its lease, by name.
+    """
+
+@pulumi.input_type
+class InlineWorkload:
+    def __init__(__self__, *,
+                 container: Union[_builtins.str, 'Container'],
+                 infrastructure: _builtins.str,
+                 arguments: Optional[Sequence[_builtins.str]] = None,
+                 command: Optional[Sequence[_builtins.str]] = None,
+                 compute: Optional['Compute'] = None,
+                 count: Optional[_builtins.int] = None,
+                 egress: Optional[Sequence['Egress']] = None,
+                 environment: Optional[Mapping[str, _builtins.str]] = None,
+                 group: Optional[_builtins.int] = None,
+                 health_check: Optional['HealthCheck'] = None,
+                 ports: Optional[Sequence[_builtins.int]] = None,
+                 volumes: Optional[Mapping[str, 'Volume']] = None):
+        """
+        A workload declared inline.
+
+        :param Union[_builtins.str, 'Container'] container: The image by tag or digest, or an object with the image and the credentials of its registry.
+        :param _builtins.str infrastructure: Name of the infrastructure of the deployment that it is placed in.
+        :param Sequence[_builtins.str] arguments: Replaces the image's arguments.
+        :param Sequence[_builtins.str] command: Replaces the image's entry point.
+        :param 'Compute' compute: What one instance uses at most. Without: the whole of its slot.
+        :param _builtins.int count: Instances. Without: 1.
+        :param Sequence['Egress'] egress: What it may connect to beyond its connections. Without: nothing.
+        :param Mapping[str, _builtins.str] environment: Environment variables. Every datacenter with a lease of the deployment can read them.
+        :param _builtins.int group: Index of the resource group whose slots it takes. Without: the smallest that fits.
+        :param 'HealthCheck' health_check: When an instance counts as ready. Without: running for some seconds.
+        :param Sequence[_builtins.int] ports: TCP ports that it listens on.
+        :param Mapping[str, 'Volume'] volumes: Disks that outlive the instance, but not its lease, by name.
+        """
+        pulumi.set(__self__, "container", container)
+        pulumi.set(__self__, "infrastructure", infrastructure)
+        if arguments is not None:
+            pulumi.set(__self__, "arguments", arguments)
+        if command is not None:
+            pulumi.set(__self__, "command", command)
+        if compute is not None:
+            pulumi.set(__self__, "compute", compute)
+        if count is not None:
+            pulumi.set(__self__, "count", count)
+        if egress is not None:
+            pulumi.set(__self__, "egress", egress)
+        if environment is not None:
+            pulumi.set(__self__, "environment", environment)
+        if group is not None:
+            pulumi.set(__self__, "group", group)
+        if health_check is not None:
+            pulumi.set(__self__, "health_check", health_check)
+        if ports is not None:
+            pulumi.set(__self__, "ports", ports)
+        if volumes is not None:
+            pulumi.set(__self__, "volumes", volumes)
+
+    @_builtins.property
+    @pulumi.getter
+    def container(self) -> Union[_builtins.str, 'Container']:
+        """
+        The image by tag or digest, or an object with the image and the credentials of its registry.
+        """
+        return pulumi.get(self, "container")
+
+    @container.setter
+    def container(self, value: Union[_builtins.str, 'Container']):
+        pulumi.set(self, "container", value)
+
+    @_builtins.property
+    @pulumi.getter
+    def infrastructure(self) -> _builtins.str:
+        """
+        Name of the infrastructure of the deployment that it is placed in.
+        """
+        return pulumi.get(self, "infrastructure")
+
+    @infrastructure.setter
+    def infrastructure(self, value: _builtins.str):
+        pulumi.set(self, "infrastructure", value)
+
+    @_builtins.property
+    @pulumi.getter
+    def arguments(self) -> Optional[Sequence[_builtins.str]]:
+        """
+        Replaces the image's arguments.
+        """
+        return pulumi.get(self, "arguments")
+
+    @arguments.setter
+    def arguments(self, value: Optional[Sequence[_builtins.str]]):
+        pulumi.set(self, "arguments", value)
+
+    @_builtins.property
+    @pulumi.getter
+    def command(self) -> Optional[Sequence[_builtins.str]]:
+        """
+        Replaces the image's entry point.
+        """
+        return pulumi.get(self, "command")
+
+    @command.setter
+    def command(self, value: Optional[Sequence[_builtins.str]]):
+        pulumi.set(self, "command", value)
+
+    @_builtins.property
+    @pulumi.getter
+    def compute(self) -> Optional['Compute']:
+        """
+        What one instance uses at most. Without: the whole of its slot.
+        """
+        return pulumi.get(self, "compute")
+
+    @compute.setter
+    def compute(self, value: Optional['Compute']):
+        pulumi.set(self, "compute", value)
+
+    @_builtins.property
+    @pulumi.getter
+    def count(self) -> Optional[_builtins.int]:
+        """
+        Instances. Without: 1.
+        """
+        return pulumi.get(self, "count")
+
+    @count.setter
+    def count(self, value: Optional[_builtins.int]):
+        pulumi.set(self, "count", value)
+
+    @_builtins.property
+    @pulumi.getter
+    def egress(self) -> Optional[Sequence['Egress']]:
+        """
+        What it may connect to beyond its connections. Without: nothing.
+        """
+        return pulumi.get(self, "egress")
+
+    @egress.setter
+    def egress(self, value: Optional[Sequence['Egress']]):
+        pulumi.set(self, "egress", value)
+
+    @_builtins.property
+    @pulumi.getter
+    def environment(self) -> Optional[Mapping[str, _builtins.str]]:
+        """
+        Environment variables. Every datacenter with a lease of the deployment can read them.
+        """
+        return pulumi.get(self, "environment")
+
+    @environment.setter
+    def environment(self, value: Optional[Mapping[str, _builtins.str]]):
+        pulumi.set(self, "environment", value)
+
+    @_builtins.property
+    @pulumi.getter
+    def group(self) -> Optional[_builtins.int]:
+        """
+        Index of the resource group whose slots it takes. Without: the smallest that fits.
+        """
+        return pulumi.get(self, "group")
+
+    @group.setter
+    def group(self, value: Optional[_builtins.int]):
+        pulumi.set(self, "group", value)
+
+    @_builtins.property
+    @pulumi.getter(name="healthCheck")
+    def health_check(self) -> Optional['HealthCheck']:
+        """
+        When an instance counts as ready. Without: running for some seconds.
+        """
+        return pulumi.get(self, "health_check")
+
+    @health_check.setter
+    def health_check(self, value: Optional['HealthCheck']):
+        pulumi.set(self, "health_check", value)
+
+    @_builtins.property
+    @pulumi.getter
+    def ports(self) -> Optional[Sequence[_builtins.int]]:
+        """
+        TCP ports that it listens on.
+        """
+        return pulumi.get(self, "ports")
+
+    @ports.setter
+    def ports(self, value: Optional[Sequence[_builtins.int]]):
+        pulumi.set(self, "ports", value)
+
+    @_builtins.property
+    @pulumi.getter
+    def volumes(self) -> Optional[Mapping[str, 'Volume']]:
+        """
+        Disks that outlive the instance, but not its lease, by name.
+        """
+        return pulumi.get(self, "volumes")
+
+    @volumes.setter
+    def volumes(self, value: Optional[Mapping[str, 'Volume']]):
+        pulumi.set(self, "volumes", value)
+
+
+class InlineWorkloadArgsDict(TypedDict):
+    """
+    A workload declared inline.
+    """
+    container: pulumi.Input[Union[_builtins.str, 'ContainerArgsDict']]
+    """
+    The image by tag or digest, or an object with the image and the credentials of its registry.
+    """
+    infrastructure: pulumi.Input[_builtins.str]
+    """
+    Name of the infrastructure of the deployment that it is placed in.
+    """
+    arguments: NotRequired[pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]]
+    """
+    Replaces the image's arguments.
+    """
+    command: NotRequired[pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]]
+    """
+    Replaces the image's entry point.
+    """
+    compute: NotRequired[pulumi.Input[Optional['ComputeArgsDict']]]
+    """
+    What one instance uses at most. Without: the whole of its slot.
+    """
+    count: NotRequired[pulumi.Input[Optional[_builtins.int]]]
+    """
+    Instances. Without: 1.
+    """
+    egress: NotRequired[pulumi.Input[Optional[Sequence[pulumi.Input['EgressArgsDict']]]]]
+    """
+    What it may connect to beyond its connections. Without: nothing.
+    """
+    environment: NotRequired[pulumi.Input[Optional[Mapping[str, pulumi.Input[_builtins.str]]]]]
+    """
+    Environment variables. Every datacenter with a lease of the deployment can read them.
+    """
+    group: NotRequired[pulumi.Input[Optional[_builtins.int]]]
+    """
+    Index of the resource group whose slots it takes. Without: the smallest that fits.
+    """
+    health_check: NotRequired[pulumi.Input[Optional['HealthCheckArgsDict']]]
+    """
+    When an instance counts as ready. Without: running for some seconds.
+    """
+    ports: NotRequired[pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.int]]]]]
+    """
+    TCP ports that it listens on.
+    """
+    volumes: NotRequired[pulumi.Input[Optional[Mapping[str, pulumi.Input['VolumeArgsDict']]]]]
+    """
+    Disks that outlive the instance, but not its lease, by name.
+    """
+
+@pulumi.input_type
+class InlineWorkloadArgs:
+    def __init__(__self__, *,
+                 container: pulumi.Input[Union[_builtins.str, 'ContainerArgs']],
+                 infrastructure: pulumi.Input[_builtins.str],
+                 arguments: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
+                 command: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
+                 compute: pulumi.Input[Optional['ComputeArgs']] = None,
+                 count: pulumi.Input[Optional[_builtins.int]] = None,
+                 egress: pulumi.Input[Optional[Sequence[pulumi.Input['EgressArgs']]]] = None,
+                 environment: pulumi.Input[Optional[Mapping[str, pulumi.Input[_builtins.str]]]] = None,
+                 group: pulumi.Input[Optional[_builtins.int]] = None,
+                 health_check: pulumi.Input[Optional['HealthCheckArgs']] = None,
+                 ports: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.int]]]] = None,
+                 volumes: pulumi.Input[Optional[Mapping[str, pulumi.Input['VolumeArgs']]]] = None):
+        """
+        A workload declared inline.
+
+        :param pulumi.Input[Union[_builtins.str, 'ContainerArgs']] container: The image by tag or digest, or an object with the image and the credentials of its registry.
+        :param pulumi.Input[_builtins.str] infrastructure: Name of the infrastructure of the deployment that it is placed in.
+        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] arguments: Replaces the image's arguments.
+        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] command: Replaces the image's entry point.
+        :param pulumi.Input['ComputeArgs'] compute: What one instance uses at most. Without: the whole of its slot.
+        :param pulumi.Input[_builtins.int] count: Instances. Without: 1.
+        :param pulumi.Input[Sequence[pulumi.Input['EgressArgs']]] egress: What it may connect to beyond its connections. Without: nothing.
+        :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] environment: Environment variables. Every datacenter with a lease of the deployment can read them.
+        :param pulumi.Input[_builtins.int] group: Index of the resource group whose slots it takes. Without: the smallest that fits.
+        :param pulumi.Input['HealthCheckArgs'] health_check: When an instance counts as ready. Without: running for some seconds.
+        :param pulumi.Input[Sequence[pulumi.Input[_builtins.int]]] ports: TCP ports that it listens on.
+        :param pulumi.Input[Mapping[str, pulumi.Input['VolumeArgs']]] volumes: Disks that outlive the instance, but not its lease, by name.
+        """
+        pulumi.set(__self__, "container", container)
+        pulumi.set(__self__, "infrastructure", infrastructure)
+        if arguments is not None:
+            pulumi.set(__self__, "arguments", arguments)
+        if command is not None:
+            pulumi.set(__self__, "command", command)
+        if compute is not None:
+            pulumi.set(__self__, "compute", compute)
+        if count is not None:
+            pulumi.set(__self__, "count", count)
+        if egress is not None:
+            pulumi.set(__self__, "egress", egress)
+        if environment is not None:
+            pulumi.set(__self__, "environment", environment)
+        if group is not None:
+            pulumi.set(__self__, "group", group)
+        if health_check is not None:
+            pulumi.set(__self__, "health_check", health_check)
+        if ports is not None:
+            pulumi.set(__self__, "ports", ports)
+        if volumes is not None:
+            pulumi.set(__self__, "volumes", volumes)
+
+    @_builtins.property
+    @pulumi.getter
+    def container(self) -> pulumi.Input[Union[_builtins.str, 'ContainerArgs']]:
+        """
+        The image by tag or digest, or an object with the image and the credentials of its registry.
+        """
+        return pulumi.get(self, "container")
+
+    @container.setter
+    def container(self, value: pulumi.Input[Union[_builtins.str, 'ContainerArgs']]):
+        pulumi.set(self, "container", value)
+
+    @_builtins.property
+    @pulumi.getter
+    def infrastructure(self) -> pulumi.Input[_builtins.str]:
+        """
+        Name of the infrastructure of the deployment that it is placed in.
+        """
+        return pulumi.get(self, "infrastructure")
+
+    @infrastructure.setter
+    def infrastructure(self, value: pulumi.Input[_builtins.str]):
+        pulumi.set(self, "infrastructure", value)
+
+    @_builtins.property
+    @pulumi.getter
+    def arguments(self) -> pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]:
+        """
+        Replaces the image's arguments.
+        """
+        return pulumi.get(self, "arguments")
+
+    @arguments.setter
+    def arguments(self, value: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]):
+        pulumi.set(self, "arguments", value)
+
+    @_builtins.property
+    @pulumi.getter
+    def command(self) -> pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]:
+        """
+        Replaces the image's entry point.
+        """
+        return pulumi.get(self, "command")
+
+    @command.setter
+    def command(self, value: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]):
+        pulumi.set(self, "command", value)
+
+    @_builtins.property
+    @pulumi.getter
+    def compute(self) -> pulumi.Input[Optional['ComputeArgs']]:
+        """
+        What one instance uses at most. Without: the whole of its slot.
+        """
+        return pulumi.get(self, "compute")
+
+    @compute.setter
+    def compute(self, value: pulumi.Input[Optional['ComputeArgs']]):
+        pulumi.set(self, "compute", value)
+
+    @_builtins.property
+    @pulumi.getter
+    def count(self) -> pulumi.Input[Optional[_builtins.int]]:
+        """
+        Instances. Without: 1.
+        """
+        return pulumi.get(self, "count")
+
+    @count.setter
+    def count(self, value: pulumi.Input[Optional[_builtins.int]]):
+        pulumi.set(self, "count", value)
+
+    @_builtins.property
+    @pulumi.getter
+    def egress(self) -> pulumi.Input[Optional[Sequence[pulumi.Input['EgressArgs']]]]:
+        """
+        What it may connect to beyond its connections. Without: nothing.
+        """
+        return pulumi.get(self, "egress")
+
+    @egress.setter
+    def egress(self, value: pulumi.Input[Optional[Sequence[pulumi.Input['EgressArgs']]]]):
+        pulumi.set(self, "egress", value)
+
+    @_builtins.property
+    @pulumi.getter
+    def environment(self) -> pulumi.Input[Optional[Mapping[str, pulumi.Input[_builtins.str]]]]:
+        """
+        Environment variables. Every datacenter with a lease of the deployment can read them.
+        """
+        return pulumi.get(self, "environment")
+
+    @environment.setter
+    def environment(self, value: pulumi.Input[Optional[Mapping[str, pulumi.Input[_builtins.str]]]]):
+        pulumi.set(self, "environment", value)
+
+    @_builtins.property
+    @pulumi.getter
+    def group(self) -> pulumi.Input[Optional[_builtins.int]]:
+        """
+        Index of the resource group whose slots it takes. Without: the smallest that fits.
+        """
+        return pulumi.get(self, "group")
+
+    @group.setter
+    def group(self, value: pulumi.Input[Optional[_builtins.int]]):
+        pulumi.set(self, "group", value)
+
+    @_builtins.property
+    @pulumi.getter(name="healthCheck")
+    def health_check(self) -> pulumi.Input[Optional['HealthCheckArgs']]:
+        """
+        When an instance counts as ready. Without: running for some seconds.
+        """
+        return pulumi.get(self, "health_check")
+
+    @health_check.setter
+    def health_check(self, value: pulumi.Input[Optional['HealthCheckArgs']]):
+        pulumi.set(self, "health_check", value)
+
+    @_builtins.property
+    @pulumi.getter
+    def ports(self) -> pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.int]]]]:
+        """
+        TCP ports that it listens on.
+        """
+        return pulumi.get(self, "ports")
+
+    @ports.setter
+    def ports(self, value: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.int]]]]):
+        pulumi.set(self, "ports", value)
+
+    @_builtins.property
+    @pulumi.getter
+    def volumes(self) -> pulumi.Input[Optional[Mapping[str, pulumi.Input['VolumeArgs']]]]:
+        """
+        Disks that outlive the instance, but not its lease, by name.
+        """
+        return pulumi.get(self, "volumes")
+
+    @volumes.setter
+    def volumes(self, value: pulumi.Input[Optional[Mapping[str, pulumi.Input['VolumeArgs']]]]):
+        pulumi.set(self, "volumes", value)
+
+
 class ManagerArgsDict(TypedDict):
     """
     An account that may change the deployment beside its tenant, within limits.
@@ -2216,509 +2720,5 @@ class VolumeArgs:
     @size.setter
     def size(self, value: pulumi.Input[Union[_builtins.float, _builtins.str]]):
         pulumi.set(self, "size", value)
-
-
-class WorkloadDict(TypedDict):
-    """
-    A workload declared inline.
-    """
-    container: Union[_builtins.str, 'ContainerDict']
-    """
-    The image by tag or digest, or an object with the image and the credentials of its registry.
-    """
-    infrastructure: _builtins.str
-    """
-    Name of the infrastructure of the deployment that it is placed in.
-    """
-    arguments: NotRequired[Sequence[_builtins.str]]
-    """
-    Replaces the image's arguments.
-    """
-    command: NotRequired[Sequence[_builtins.str]]
-    """
-    Replaces the image's entry point.
-    """
-    compute: NotRequired['ComputeDict']
-    """
-    What one instance uses at most. Without: the whole of its slot.
-    """
-    count: NotRequired[_builtins.int]
-    """
-    Instances. Without: 1.
-    """
-    egress: NotRequired[Sequence['EgressDict']]
-    """
-    What it may connect to beyond its connections. Without: nothing.
-    """
-    environment: NotRequired[Mapping[str, _builtins.str]]
-    """
-    Environment variables. Every datacenter with a lease of the deployment can read them.
-    """
-    group: NotRequired[_builtins.int]
-    """
-    Index of the resource group whose slots it takes. Without: the smallest that fits.
-    """
-    health_check: NotRequired['HealthCheckDict']
-    """
-    When an instance counts as ready. Without: running for some seconds.
-    """
-    ports: NotRequired[Sequence[_builtins.int]]
-    """
-    TCP ports that it listens on.
-    """
-    volumes: NotRequired[Mapping[str, 'VolumeDict']]
-    """
-    Disks that outlive the instance, but not its lease, by name.
-    """
-
-@pulumi.input_type
-class Workload:
-    def __init__(__self__, *,
-                 container: Union[_builtins.str, 'Container'],
-                 infrastructure: _builtins.str,
-                 arguments: Optional[Sequence[_builtins.str]] = None,
-                 command: Optional[Sequence[_builtins.str]] = None,
-                 compute: Optional['Compute'] = None,
-                 count: Optional[_builtins.int] = None,
-                 egress: Optional[Sequence['Egress']] = None,
-                 environment: Optional[Mapping[str, _builtins.str]] = None,
-                 group: Optional[_builtins.int] = None,
-                 health_check: Optional['HealthCheck'] = None,
-                 ports: Optional[Sequence[_builtins.int]] = None,
-                 volumes: Optional[Mapping[str, 'Volume']] = None):
-        """
-        A workload declared inline.
-
-        :param Union[_builtins.str, 'Container'] container: The image by tag or digest, or an object with the image and the credentials of its registry.
-        :param _builtins.str infrastructure: Name of the infrastructure of the deployment that it is placed in.
-        :param Sequence[_builtins.str] arguments: Replaces the image's arguments.
-        :param Sequence[_builtins.str] command: Replaces the image's entry point.
-        :param 'Compute' compute: What one instance uses at most. Without: the whole of its slot.
-        :param _builtins.int count: Instances. Without: 1.
-        :param Sequence['Egress'] egress: What it may connect to beyond its connections. Without: nothing.
-        :param Mapping[str, _builtins.str] environment: Environment variables. Every datacenter with a lease of the deployment can read them.
-        :param _builtins.int group: Index of the resource group whose slots it takes. Without: the smallest that fits.
-        :param 'HealthCheck' health_check: When an instance counts as ready. Without: running for some seconds.
-        :param Sequence[_builtins.int] ports: TCP ports that it listens on.
-        :param Mapping[str, 'Volume'] volumes: Disks that outlive the instance, but not its lease, by name.
-        """
-        pulumi.set(__self__, "container", container)
-        pulumi.set(__self__, "infrastructure", infrastructure)
-        if arguments is not None:
-            pulumi.set(__self__, "arguments", arguments)
-        if command is not None:
-            pulumi.set(__self__, "command", command)
-        if compute is not None:
-            pulumi.set(__self__, "compute", compute)
-        if count is not None:
-            pulumi.set(__self__, "count", count)
-        if egress is not None:
-            pulumi.set(__self__, "egress", egress)
-        if environment is not None:
-            pulumi.set(__self__, "environment", environment)
-        if group is not None:
-            pulumi.set(__self__, "group", group)
-        if health_check is not None:
-            pulumi.set(__self__, "health_check", health_check)
-        if ports is not None:
-            pulumi.set(__self__, "ports", ports)
-        if volumes is not None:
-            pulumi.set(__self__, "volumes", volumes)
-
-    @_builtins.property
-    @pulumi.getter
-    def container(self) -> Union[_builtins.str, 'Container']:
-        """
-        The image by tag or digest, or an object with the image and the credentials of its registry.
-        """
-        return pulumi.get(self, "container")
-
-    @container.setter
-    def container(self, value: Union[_builtins.str, 'Container']):
-        pulumi.set(self, "container", value)
-
-    @_builtins.property
-    @pulumi.getter
-    def infrastructure(self) -> _builtins.str:
-        """
-        Name of the infrastructure of the deployment that it is placed in.
-        """
-        return pulumi.get(self, "infrastructure")
-
-    @infrastructure.setter
-    def infrastructure(self, value: _builtins.str):
-        pulumi.set(self, "infrastructure", value)
-
-    @_builtins.property
-    @pulumi.getter
-    def arguments(self) -> Optional[Sequence[_builtins.str]]:
-        """
-        Replaces the image's arguments.
-        """
-        return pulumi.get(self, "arguments")
-
-    @arguments.setter
-    def arguments(self, value: Optional[Sequence[_builtins.str]]):
-        pulumi.set(self, "arguments", value)
-
-    @_builtins.property
-    @pulumi.getter
-    def command(self) -> Optional[Sequence[_builtins.str]]:
-        """
-        Replaces the image's entry point.
-        """
-        return pulumi.get(self, "command")
-
-    @command.setter
-    def command(self, value: Optional[Sequence[_builtins.str]]):
-        pulumi.set(self, "command", value)
-
-    @_builtins.property
-    @pulumi.getter
-    def compute(self) -> Optional['Compute']:
-        """
-        What one instance uses at most. Without: the whole of its slot.
-        """
-        return pulumi.get(self, "compute")
-
-    @compute.setter
-    def compute(self, value: Optional['Compute']):
-        pulumi.set(self, "compute", value)
-
-    @_builtins.property
-    @pulumi.getter
-    def count(self) -> Optional[_builtins.int]:
-        """
-        Instances. Without: 1.
-        """
-        return pulumi.get(self, "count")
-
-    @count.setter
-    def count(self, value: Optional[_builtins.int]):
-        pulumi.set(self, "count", value)
-
-    @_builtins.property
-    @pulumi.getter
-    def egress(self) -> Optional[Sequence['Egress']]:
-        """
-        What it may connect to beyond its connections. Without: nothing.
-        """
-        return pulumi.get(self, "egress")
-
-    @egress.setter
-    def egress(self, value: Optional[Sequence['Egress']]):
-        pulumi.set(self, "egress", value)
-
-    @_builtins.property
-    @pulumi.getter
-    def environment(self) -> Optional[Mapping[str, _builtins.str]]:
-        """
-        Environment variables. Every datacenter with a lease of the deployment can read them.
-        """
-        return pulumi.get(self, "environment")
-
-    @environment.setter
-    def environment(self, value: Optional[Mapping[str, _builtins.str]]):
-        pulumi.set(self, "environment", value)
-
-    @_builtins.property
-    @pulumi.getter
-    def group(self) -> Optional[_builtins.int]:
-        """
-        Index of the resource group whose slots it takes. Without: the smallest that fits.
-        """
-        return pulumi.get(self, "group")
-
-    @group.setter
-    def group(self, value: Optional[_builtins.int]):
-        pulumi.set(self, "group", value)
-
-    @_builtins.property
-    @pulumi.getter(name="healthCheck")
-    def health_check(self) -> Optional['HealthCheck']:
-        """
-        When an instance counts as ready. Without: running for some seconds.
-        """
-        return pulumi.get(self, "health_check")
-
-    @health_check.setter
-    def health_check(self, value: Optional['HealthCheck']):
-        pulumi.set(self, "health_check", value)
-
-    @_builtins.property
-    @pulumi.getter
-    def ports(self) -> Optional[Sequence[_builtins.int]]:
-        """
-        TCP ports that it listens on.
-        """
-        return pulumi.get(self, "ports")
-
-    @ports.setter
-    def ports(self, value: Optional[Sequence[_builtins.int]]):
-        pulumi.set(self, "ports", value)
-
-    @_builtins.property
-    @pulumi.getter
-    def volumes(self) -> Optional[Mapping[str, 'Volume']]:
-        """
-        Disks that outlive the instance, but not its lease, by name.
-        """
-        return pulumi.get(self, "volumes")
-
-    @volumes.setter
-    def volumes(self, value: Optional[Mapping[str, 'Volume']]):
-        pulumi.set(self, "volumes", value)
-
-
-class WorkloadArgsDict(TypedDict):
-    """
-    A workload declared inline.
-    """
-    container: pulumi.Input[Union[_builtins.str, 'ContainerArgsDict']]
-    """
-    The image by tag or digest, or an object with the image and the credentials of its registry.
-    """
-    infrastructure: pulumi.Input[_builtins.str]
-    """
-    Name of the infrastructure of the deployment that it is placed in.
-    """
-    arguments: NotRequired[pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]]
-    """
-    Replaces the image's arguments.
-    """
-    command: NotRequired[pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]]
-    """
-    Replaces the image's entry point.
-    """
-    compute: NotRequired[pulumi.Input[Optional['ComputeArgsDict']]]
-    """
-    What one instance uses at most. Without: the whole of its slot.
-    """
-    count: NotRequired[pulumi.Input[Optional[_builtins.int]]]
-    """
-    Instances. Without: 1.
-    """
-    egress: NotRequired[pulumi.Input[Optional[Sequence[pulumi.Input['EgressArgsDict']]]]]
-    """
-    What it may connect to beyond its connections. Without: nothing.
-    """
-    environment: NotRequired[pulumi.Input[Optional[Mapping[str, pulumi.Input[_builtins.str]]]]]
-    """
-    Environment variables. Every datacenter with a lease of the deployment can read them.
-    """
-    group: NotRequired[pulumi.Input[Optional[_builtins.int]]]
-    """
-    Index of the resource group whose slots it takes. Without: the smallest that fits.
-    """
-    health_check: NotRequired[pulumi.Input[Optional['HealthCheckArgsDict']]]
-    """
-    When an instance counts as ready. Without: running for some seconds.
-    """
-    ports: NotRequired[pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.int]]]]]
-    """
-    TCP ports that it listens on.
-    """
-    volumes: NotRequired[pulumi.Input[Optional[Mapping[str, pulumi.Input['VolumeArgsDict']]]]]
-    """
-    Disks that outlive the instance, but not its lease, by name.
-    """
-
-@pulumi.input_type
-class WorkloadArgs:
-    def __init__(__self__, *,
-                 container: pulumi.Input[Union[_builtins.str, 'ContainerArgs']],
-                 infrastructure: pulumi.Input[_builtins.str],
-                 arguments: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
-                 command: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]] = None,
-                 compute: pulumi.Input[Optional['ComputeArgs']] = None,
-                 count: pulumi.Input[Optional[_builtins.int]] = None,
-                 egress: pulumi.Input[Optional[Sequence[pulumi.Input['EgressArgs']]]] = None,
-                 environment: pulumi.Input[Optional[Mapping[str, pulumi.Input[_builtins.str]]]] = None,
-                 group: pulumi.Input[Optional[_builtins.int]] = None,
-                 health_check: pulumi.Input[Optional['HealthCheckArgs']] = None,
-                 ports: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.int]]]] = None,
-                 volumes: pulumi.Input[Optional[Mapping[str, pulumi.Input['VolumeArgs']]]] = None):
-        """
-        A workload declared inline.
-
-        :param pulumi.Input[Union[_builtins.str, 'ContainerArgs']] container: The image by tag or digest, or an object with the image and the credentials of its registry.
-        :param pulumi.Input[_builtins.str] infrastructure: Name of the infrastructure of the deployment that it is placed in.
-        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] arguments: Replaces the image's arguments.
-        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] command: Replaces the image's entry point.
-        :param pulumi.Input['ComputeArgs'] compute: What one instance uses at most. Without: the whole of its slot.
-        :param pulumi.Input[_builtins.int] count: Instances. Without: 1.
-        :param pulumi.Input[Sequence[pulumi.Input['EgressArgs']]] egress: What it may connect to beyond its connections. Without: nothing.
-        :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] environment: Environment variables. Every datacenter with a lease of the deployment can read them.
-        :param pulumi.Input[_builtins.int] group: Index of the resource group whose slots it takes. Without: the smallest that fits.
-        :param pulumi.Input['HealthCheckArgs'] health_check: When an instance counts as ready. Without: running for some seconds.
-        :param pulumi.Input[Sequence[pulumi.Input[_builtins.int]]] ports: TCP ports that it listens on.
-        :param pulumi.Input[Mapping[str, pulumi.Input['VolumeArgs']]] volumes: Disks that outlive the instance, but not its lease, by name.
-        """
-        pulumi.set(__self__, "container", container)
-        pulumi.set(__self__, "infrastructure", infrastructure)
-        if arguments is not None:
-            pulumi.set(__self__, "arguments", arguments)
-        if command is not None:
-            pulumi.set(__self__, "command", command)
-        if compute is not None:
-            pulumi.set(__self__, "compute", compute)
-        if count is not None:
-            pulumi.set(__self__, "count", count)
-        if egress is not None:
-            pulumi.set(__self__, "egress", egress)
-        if environment is not None:
-            pulumi.set(__self__, "environment", environment)
-        if group is not None:
-            pulumi.set(__self__, "group", group)
-        if health_check is not None:
-            pulumi.set(__self__, "health_check", health_check)
-        if ports is not None:
-            pulumi.set(__self__, "ports", ports)
-        if volumes is not None:
-            pulumi.set(__self__, "volumes", volumes)
-
-    @_builtins.property
-    @pulumi.getter
-    def container(self) -> pulumi.Input[Union[_builtins.str, 'ContainerArgs']]:
-        """
-        The image by tag or digest, or an object with the image and the credentials of its registry.
-        """
-        return pulumi.get(self, "container")
-
-    @container.setter
-    def container(self, value: pulumi.Input[Union[_builtins.str, 'ContainerArgs']]):
-        pulumi.set(self, "container", value)
-
-    @_builtins.property
-    @pulumi.getter
-    def infrastructure(self) -> pulumi.Input[_builtins.str]:
-        """
-        Name of the infrastructure of the deployment that it is placed in.
-        """
-        return pulumi.get(self, "infrastructure")
-
-    @infrastructure.setter
-    def infrastructure(self, value: pulumi.Input[_builtins.str]):
-        pulumi.set(self, "infrastructure", value)
-
-    @_builtins.property
-    @pulumi.getter
-    def arguments(self) -> pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]:
-        """
-        Replaces the image's arguments.
-        """
-        return pulumi.get(self, "arguments")
-
-    @arguments.setter
-    def arguments(self, value: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]):
-        pulumi.set(self, "arguments", value)
-
-    @_builtins.property
-    @pulumi.getter
-    def command(self) -> pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]:
-        """
-        Replaces the image's entry point.
-        """
-        return pulumi.get(self, "command")
-
-    @command.setter
-    def command(self, value: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]):
-        pulumi.set(self, "command", value)
-
-    @_builtins.property
-    @pulumi.getter
-    def compute(self) -> pulumi.Input[Optional['ComputeArgs']]:
-        """
-        What one instance uses at most. Without: the whole of its slot.
-        """
-        return pulumi.get(self, "compute")
-
-    @compute.setter
-    def compute(self, value: pulumi.Input[Optional['ComputeArgs']]):
-        pulumi.set(self, "compute", value)
-
-    @_builtins.property
-    @pulumi.getter
-    def count(self) -> pulumi.Input[Optional[_builtins.int]]:
-        """
-        Instances. Without: 1.
-        """
-        return pulumi.get(self, "count")
-
-    @count.setter
-    def count(self, value: pulumi.Input[Optional[_builtins.int]]):
-        pulumi.set(self, "count", value)
-
-    @_builtins.property
-    @pulumi.getter
-    def egress(self) -> pulumi.Input[Optional[Sequence[pulumi.Input['EgressArgs']]]]:
-        """
-        What it may connect to beyond its connections. Without: nothing.
-        """
-        return pulumi.get(self, "egress")
-
-    @egress.setter
-    def egress(self, value: pulumi.Input[Optional[Sequence[pulumi.Input['EgressArgs']]]]):
-        pulumi.set(self, "egress", value)
-
-    @_builtins.property
-    @pulumi.getter
-    def environment(self) -> pulumi.Input[Optional[Mapping[str, pulumi.Input[_builtins.str]]]]:
-        """
-        Environment variables. Every datacenter with a lease of the deployment can read them.
-        """
-        return pulumi.get(self, "environment")
-
-    @environment.setter
-    def environment(self, value: pulumi.Input[Optional[Mapping[str, pulumi.Input[_builtins.str]]]]):
-        pulumi.set(self, "environment", value)
-
-    @_builtins.property
-    @pulumi.getter
-    def group(self) -> pulumi.Input[Optional[_builtins.int]]:
-        """
-        Index of the resource group whose slots it takes. Without: the smallest that fits.
-        """
-        return pulumi.get(self, "group")
-
-    @group.setter
-    def group(self, value: pulumi.Input[Optional[_builtins.int]]):
-        pulumi.set(self, "group", value)
-
-    @_builtins.property
-    @pulumi.getter(name="healthCheck")
-    def health_check(self) -> pulumi.Input[Optional['HealthCheckArgs']]:
-        """
-        When an instance counts as ready. Without: running for some seconds.
-        """
-        return pulumi.get(self, "health_check")
-
-    @health_check.setter
-    def health_check(self, value: pulumi.Input[Optional['HealthCheckArgs']]):
-        pulumi.set(self, "health_check", value)
-
-    @_builtins.property
-    @pulumi.getter
-    def ports(self) -> pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.int]]]]:
-        """
-        TCP ports that it listens on.
-        """
-        return pulumi.get(self, "ports")
-
-    @ports.setter
-    def ports(self, value: pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.int]]]]):
-        pulumi.set(self, "ports", value)
-
-    @_builtins.property
-    @pulumi.getter
-    def volumes(self) -> pulumi.Input[Optional[Mapping[str, pulumi.Input['VolumeArgs']]]]:
-        """
-        Disks that outlive the instance, but not its lease, by name.
-        """
-        return pulumi.get(self, "volumes")
-
-    @volumes.setter
-    def volumes(self, value: pulumi.Input[Optional[Mapping[str, pulumi.Input['VolumeArgs']]]]):
-        pulumi.set(self, "volumes", value)
 
 

@@ -22,7 +22,7 @@ __all__ = ['ApplicationArgs', 'Application']
 @pulumi.input_type
 class ApplicationArgs:
     def __init__(__self__, *,
-                 connections: pulumi.Input[Optional[Mapping[str, pulumi.Input['ConnectionArgs']]]] = None,
+                 connections: pulumi.Input[Optional[Mapping[str, pulumi.Input['InlineConnectionArgs']]]] = None,
                  file: pulumi.Input[Optional[_builtins.str]] = None,
                  infrastructures: pulumi.Input[Optional[Mapping[str, pulumi.Input['InfrastructureArgs']]]] = None,
                  managers: pulumi.Input[Optional[Sequence[pulumi.Input['ManagerArgs']]]] = None,
@@ -31,11 +31,11 @@ class ApplicationArgs:
                  text: pulumi.Input[Optional[_builtins.str]] = None,
                  variables: pulumi.Input[Optional[Mapping[str, pulumi.Input[_builtins.str]]]] = None,
                  wait_duration: pulumi.Input[Optional[Union[_builtins.float, _builtins.str]]] = None,
-                 workloads: pulumi.Input[Optional[Mapping[str, pulumi.Input['WorkloadArgs']]]] = None):
+                 workloads: pulumi.Input[Optional[Mapping[str, pulumi.Input['InlineWorkloadArgs']]]] = None):
         """
         The set of arguments for constructing a Application resource.
 
-        :param pulumi.Input[Mapping[str, pulumi.Input['ConnectionArgs']]] connections: Connections by name, inline. Not together with Connection resources.
+        :param pulumi.Input[Mapping[str, pulumi.Input['InlineConnectionArgs']]] connections: Connections by name, inline. Not together with Connection resources.
         :param pulumi.Input[_builtins.str] file: Path of an application file; a relative one begins at the program's folder. Not together with `text`, nor with what a file says.
         :param pulumi.Input[Mapping[str, pulumi.Input['InfrastructureArgs']]] infrastructures: What is leased, by name.
         :param pulumi.Input[Sequence[pulumi.Input['ManagerArgs']]] managers: Accounts that may change it too.
@@ -44,7 +44,7 @@ class ApplicationArgs:
         :param pulumi.Input[_builtins.str] text: The same as text: for one that a program makes or reads itself.
         :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] variables: Values of the variables that the file declares. Without: the project's configuration of that name, then the file's default.
         :param pulumi.Input[Union[_builtins.float, _builtins.str]] wait_duration: How long offers are gathered before the cheapest wins: blocks, or a time such as `"10s"`.
-        :param pulumi.Input[Mapping[str, pulumi.Input['WorkloadArgs']]] workloads: Workloads by name, inline. Not together with Workload resources.
+        :param pulumi.Input[Mapping[str, pulumi.Input['InlineWorkloadArgs']]] workloads: Workloads by name, inline. Not together with Workload resources.
         """
         if connections is not None:
             pulumi.set(__self__, "connections", connections)
@@ -69,14 +69,14 @@ class ApplicationArgs:
 
     @_builtins.property
     @pulumi.getter
-    def connections(self) -> pulumi.Input[Optional[Mapping[str, pulumi.Input['ConnectionArgs']]]]:
+    def connections(self) -> pulumi.Input[Optional[Mapping[str, pulumi.Input['InlineConnectionArgs']]]]:
         """
         Connections by name, inline. Not together with Connection resources.
         """
         return pulumi.get(self, "connections")
 
     @connections.setter
-    def connections(self, value: pulumi.Input[Optional[Mapping[str, pulumi.Input['ConnectionArgs']]]]):
+    def connections(self, value: pulumi.Input[Optional[Mapping[str, pulumi.Input['InlineConnectionArgs']]]]):
         pulumi.set(self, "connections", value)
 
     @_builtins.property
@@ -177,14 +177,14 @@ class ApplicationArgs:
 
     @_builtins.property
     @pulumi.getter
-    def workloads(self) -> pulumi.Input[Optional[Mapping[str, pulumi.Input['WorkloadArgs']]]]:
+    def workloads(self) -> pulumi.Input[Optional[Mapping[str, pulumi.Input['InlineWorkloadArgs']]]]:
         """
         Workloads by name, inline. Not together with Workload resources.
         """
         return pulumi.get(self, "workloads")
 
     @workloads.setter
-    def workloads(self, value: pulumi.Input[Optional[Mapping[str, pulumi.Input['WorkloadArgs']]]]):
+    def workloads(self, value: pulumi.Input[Optional[Mapping[str, pulumi.Input['InlineWorkloadArgs']]]]):
         pulumi.set(self, "workloads", value)
 
 
@@ -194,7 +194,7 @@ class Application(pulumi.ComponentResource):
     def __init__(__self__,
                  resource_name: str,
                  opts: Optional[pulumi.ResourceOptions] = None,
-                 connections: pulumi.Input[Optional[Mapping[str, pulumi.Input[Union['ConnectionArgs', 'ConnectionArgsDict']]]]] = None,
+                 connections: pulumi.Input[Optional[Mapping[str, pulumi.Input[Union['InlineConnectionArgs', 'InlineConnectionArgsDict']]]]] = None,
                  file: pulumi.Input[Optional[_builtins.str]] = None,
                  infrastructures: pulumi.Input[Optional[Mapping[str, pulumi.Input[Union['InfrastructureArgs', 'InfrastructureArgsDict']]]]] = None,
                  managers: pulumi.Input[Optional[Sequence[pulumi.Input[Union['ManagerArgs', 'ManagerArgsDict']]]]] = None,
@@ -203,14 +203,14 @@ class Application(pulumi.ComponentResource):
                  text: pulumi.Input[Optional[_builtins.str]] = None,
                  variables: pulumi.Input[Optional[Mapping[str, pulumi.Input[_builtins.str]]]] = None,
                  wait_duration: pulumi.Input[Optional[Union[_builtins.float, _builtins.str]]] = None,
-                 workloads: pulumi.Input[Optional[Mapping[str, pulumi.Input[Union['WorkloadArgs', 'WorkloadArgsDict']]]]] = None,
+                 workloads: pulumi.Input[Optional[Mapping[str, pulumi.Input[Union['InlineWorkloadArgs', 'InlineWorkloadArgsDict']]]]] = None,
                  __props__=None):
         """
         A whole application: infrastructure and what runs on it, from one file or from arguments. Makes one `Deployment` with everything inline.
 
         :param str resource_name: The name of the resource.
         :param pulumi.ResourceOptions opts: Options for the resource.
-        :param pulumi.Input[Mapping[str, pulumi.Input[Union['ConnectionArgs', 'ConnectionArgsDict']]]] connections: Connections by name, inline. Not together with Connection resources.
+        :param pulumi.Input[Mapping[str, pulumi.Input[Union['InlineConnectionArgs', 'InlineConnectionArgsDict']]]] connections: Connections by name, inline. Not together with Connection resources.
         :param pulumi.Input[_builtins.str] file: Path of an application file; a relative one begins at the program's folder. Not together with `text`, nor with what a file says.
         :param pulumi.Input[Mapping[str, pulumi.Input[Union['InfrastructureArgs', 'InfrastructureArgsDict']]]] infrastructures: What is leased, by name.
         :param pulumi.Input[Sequence[pulumi.Input[Union['ManagerArgs', 'ManagerArgsDict']]]] managers: Accounts that may change it too.
@@ -219,7 +219,7 @@ class Application(pulumi.ComponentResource):
         :param pulumi.Input[_builtins.str] text: The same as text: for one that a program makes or reads itself.
         :param pulumi.Input[Mapping[str, pulumi.Input[_builtins.str]]] variables: Values of the variables that the file declares. Without: the project's configuration of that name, then the file's default.
         :param pulumi.Input[Union[_builtins.float, _builtins.str]] wait_duration: How long offers are gathered before the cheapest wins: blocks, or a time such as `"10s"`.
-        :param pulumi.Input[Mapping[str, pulumi.Input[Union['WorkloadArgs', 'WorkloadArgsDict']]]] workloads: Workloads by name, inline. Not together with Workload resources.
+        :param pulumi.Input[Mapping[str, pulumi.Input[Union['InlineWorkloadArgs', 'InlineWorkloadArgsDict']]]] workloads: Workloads by name, inline. Not together with Workload resources.
         """
         ...
     @overload
@@ -245,7 +245,7 @@ class Application(pulumi.ComponentResource):
     def _internal_init(__self__,
                  resource_name: str,
                  opts: Optional[pulumi.ResourceOptions] = None,
-                 connections: pulumi.Input[Optional[Mapping[str, pulumi.Input[Union['ConnectionArgs', 'ConnectionArgsDict']]]]] = None,
+                 connections: pulumi.Input[Optional[Mapping[str, pulumi.Input[Union['InlineConnectionArgs', 'InlineConnectionArgsDict']]]]] = None,
                  file: pulumi.Input[Optional[_builtins.str]] = None,
                  infrastructures: pulumi.Input[Optional[Mapping[str, pulumi.Input[Union['InfrastructureArgs', 'InfrastructureArgsDict']]]]] = None,
                  managers: pulumi.Input[Optional[Sequence[pulumi.Input[Union['ManagerArgs', 'ManagerArgsDict']]]]] = None,
@@ -254,7 +254,7 @@ class Application(pulumi.ComponentResource):
                  text: pulumi.Input[Optional[_builtins.str]] = None,
                  variables: pulumi.Input[Optional[Mapping[str, pulumi.Input[_builtins.str]]]] = None,
                  wait_duration: pulumi.Input[Optional[Union[_builtins.float, _builtins.str]]] = None,
-                 workloads: pulumi.Input[Optional[Mapping[str, pulumi.Input[Union['WorkloadArgs', 'WorkloadArgsDict']]]]] = None,
+                 workloads: pulumi.Input[Optional[Mapping[str, pulumi.Input[Union['InlineWorkloadArgs', 'InlineWorkloadArgsDict']]]]] = None,
                  __props__=None):
         opts = pulumi.ResourceOptions.merge(_utilities.get_resource_opts_defaults(), opts)
         if not isinstance(opts, pulumi.ResourceOptions):

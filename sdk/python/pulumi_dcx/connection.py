@@ -17,10 +17,10 @@ from . import outputs
 from ._inputs import *
 from .deployment import Deployment
 
-__all__ = ['ConnectionInitArgs', 'Connection']
+__all__ = ['ConnectionArgs', 'Connection']
 
 @pulumi.input_type
-class ConnectionInitArgs:
+class ConnectionArgs:
     def __init__(__self__, *,
                  deployment: pulumi.Input[Union[_builtins.str, 'Deployment']],
                  from_: pulumi.Input['SourceArgs'],
@@ -149,18 +149,18 @@ class Connection(pulumi.CustomResource):
     @overload
     def __init__(__self__,
                  resource_name: str,
-                 args: ConnectionInitArgs,
+                 args: ConnectionArgs,
                  opts: Optional[pulumi.ResourceOptions] = None):
         """
         Who may talk to a workload. Without one, nobody may.
 
         :param str resource_name: The name of the resource.
-        :param ConnectionInitArgs args: The arguments to use to populate this resource's properties.
+        :param ConnectionArgs args: The arguments to use to populate this resource's properties.
         :param pulumi.ResourceOptions opts: Options for the resource.
         """
         ...
     def __init__(__self__, resource_name: str, *args, **kwargs):
-        resource_args, opts = _utilities.get_resource_args_opts(ConnectionInitArgs, pulumi.ResourceOptions, *args, **kwargs)
+        resource_args, opts = _utilities.get_resource_args_opts(ConnectionArgs, pulumi.ResourceOptions, *args, **kwargs)
         if resource_args is not None:
             __self__._internal_init(resource_name, opts, **resource_args.__dict__)
         else:
@@ -182,7 +182,7 @@ class Connection(pulumi.CustomResource):
         if opts.id is None:
             if __props__ is not None:
                 raise TypeError('__props__ is only valid when passed in combination with a valid opts.id to get an existing resource')
-            __props__ = ConnectionInitArgs.__new__(ConnectionInitArgs)
+            __props__ = ConnectionArgs.__new__(ConnectionArgs)
 
             if deployment is None and not opts.urn:
                 raise TypeError("Missing required property 'deployment'")
@@ -220,7 +220,7 @@ class Connection(pulumi.CustomResource):
         """
         opts = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(id=id))
 
-        __props__ = ConnectionInitArgs.__new__(ConnectionInitArgs)
+        __props__ = ConnectionArgs.__new__(ConnectionArgs)
 
         __props__.__dict__["address"] = None
         __props__.__dict__["deployment"] = None

@@ -22,22 +22,22 @@ __all__ = ['DeploymentArgs', 'Deployment']
 class DeploymentArgs:
     def __init__(__self__, *,
                  infrastructures: pulumi.Input[Mapping[str, pulumi.Input['InfrastructureArgs']]],
-                 connections: pulumi.Input[Optional[Mapping[str, pulumi.Input['ConnectionArgs']]]] = None,
+                 connections: pulumi.Input[Optional[Mapping[str, pulumi.Input['InlineConnectionArgs']]]] = None,
                  managers: pulumi.Input[Optional[Sequence[pulumi.Input['ManagerArgs']]]] = None,
                  max_cost_per_month: pulumi.Input[Optional[Union[_builtins.float, _builtins.str]]] = None,
                  skip_await: pulumi.Input[Optional[_builtins.bool]] = None,
                  wait_duration: pulumi.Input[Optional[Union[_builtins.float, _builtins.str]]] = None,
-                 workloads: pulumi.Input[Optional[Mapping[str, pulumi.Input['WorkloadArgs']]]] = None):
+                 workloads: pulumi.Input[Optional[Mapping[str, pulumi.Input['InlineWorkloadArgs']]]] = None):
         """
         The set of arguments for constructing a Deployment resource.
 
         :param pulumi.Input[Mapping[str, pulumi.Input['InfrastructureArgs']]] infrastructures: What is leased, by name.
-        :param pulumi.Input[Mapping[str, pulumi.Input['ConnectionArgs']]] connections: Connections by name, inline. Not together with Connection resources.
+        :param pulumi.Input[Mapping[str, pulumi.Input['InlineConnectionArgs']]] connections: Connections by name, inline. Not together with Connection resources.
         :param pulumi.Input[Sequence[pulumi.Input['ManagerArgs']]] managers: Accounts that may change it too.
         :param pulumi.Input[Union[_builtins.float, _builtins.str]] max_cost_per_month: Tokens a month above which nothing is ordered.
         :param pulumi.Input[_builtins.bool] skip_await: Whether it is done once its transaction is in a block.
         :param pulumi.Input[Union[_builtins.float, _builtins.str]] wait_duration: How long offers are gathered before the cheapest wins: blocks, or a time such as `"10s"`.
-        :param pulumi.Input[Mapping[str, pulumi.Input['WorkloadArgs']]] workloads: Workloads by name, inline. Not together with Workload resources.
+        :param pulumi.Input[Mapping[str, pulumi.Input['InlineWorkloadArgs']]] workloads: Workloads by name, inline. Not together with Workload resources.
         """
         pulumi.set(__self__, "infrastructures", infrastructures)
         if connections is not None:
@@ -67,14 +67,14 @@ class DeploymentArgs:
 
     @_builtins.property
     @pulumi.getter
-    def connections(self) -> pulumi.Input[Optional[Mapping[str, pulumi.Input['ConnectionArgs']]]]:
+    def connections(self) -> pulumi.Input[Optional[Mapping[str, pulumi.Input['InlineConnectionArgs']]]]:
         """
         Connections by name, inline. Not together with Connection resources.
         """
         return pulumi.get(self, "connections")
 
     @connections.setter
-    def connections(self, value: pulumi.Input[Optional[Mapping[str, pulumi.Input['ConnectionArgs']]]]):
+    def connections(self, value: pulumi.Input[Optional[Mapping[str, pulumi.Input['InlineConnectionArgs']]]]):
         pulumi.set(self, "connections", value)
 
     @_builtins.property
@@ -127,14 +127,14 @@ class DeploymentArgs:
 
     @_builtins.property
     @pulumi.getter
-    def workloads(self) -> pulumi.Input[Optional[Mapping[str, pulumi.Input['WorkloadArgs']]]]:
+    def workloads(self) -> pulumi.Input[Optional[Mapping[str, pulumi.Input['InlineWorkloadArgs']]]]:
         """
         Workloads by name, inline. Not together with Workload resources.
         """
         return pulumi.get(self, "workloads")
 
     @workloads.setter
-    def workloads(self, value: pulumi.Input[Optional[Mapping[str, pulumi.Input['WorkloadArgs']]]]):
+    def workloads(self, value: pulumi.Input[Optional[Mapping[str, pulumi.Input['InlineWorkloadArgs']]]]):
         pulumi.set(self, "workloads", value)
 
 
@@ -144,26 +144,26 @@ class Deployment(pulumi.CustomResource):
     def __init__(__self__,
                  resource_name: str,
                  opts: Optional[pulumi.ResourceOptions] = None,
-                 connections: pulumi.Input[Optional[Mapping[str, pulumi.Input[Union['ConnectionArgs', 'ConnectionArgsDict']]]]] = None,
+                 connections: pulumi.Input[Optional[Mapping[str, pulumi.Input[Union['InlineConnectionArgs', 'InlineConnectionArgsDict']]]]] = None,
                  infrastructures: pulumi.Input[Optional[Mapping[str, pulumi.Input[Union['InfrastructureArgs', 'InfrastructureArgsDict']]]]] = None,
                  managers: pulumi.Input[Optional[Sequence[pulumi.Input[Union['ManagerArgs', 'ManagerArgsDict']]]]] = None,
                  max_cost_per_month: pulumi.Input[Optional[Union[_builtins.float, _builtins.str]]] = None,
                  skip_await: pulumi.Input[Optional[_builtins.bool]] = None,
                  wait_duration: pulumi.Input[Optional[Union[_builtins.float, _builtins.str]]] = None,
-                 workloads: pulumi.Input[Optional[Mapping[str, pulumi.Input[Union['WorkloadArgs', 'WorkloadArgsDict']]]]] = None,
+                 workloads: pulumi.Input[Optional[Mapping[str, pulumi.Input[Union['InlineWorkloadArgs', 'InlineWorkloadArgsDict']]]]] = None,
                  __props__=None):
         """
         Capacity wanted on a decentralized cloud exchange, at what price, and, inline, what runs on it. Created, it has an active lease for each infrastructure, and what is declared inline runs and can be reached.
 
         :param str resource_name: The name of the resource.
         :param pulumi.ResourceOptions opts: Options for the resource.
-        :param pulumi.Input[Mapping[str, pulumi.Input[Union['ConnectionArgs', 'ConnectionArgsDict']]]] connections: Connections by name, inline. Not together with Connection resources.
+        :param pulumi.Input[Mapping[str, pulumi.Input[Union['InlineConnectionArgs', 'InlineConnectionArgsDict']]]] connections: Connections by name, inline. Not together with Connection resources.
         :param pulumi.Input[Mapping[str, pulumi.Input[Union['InfrastructureArgs', 'InfrastructureArgsDict']]]] infrastructures: What is leased, by name.
         :param pulumi.Input[Sequence[pulumi.Input[Union['ManagerArgs', 'ManagerArgsDict']]]] managers: Accounts that may change it too.
         :param pulumi.Input[Union[_builtins.float, _builtins.str]] max_cost_per_month: Tokens a month above which nothing is ordered.
         :param pulumi.Input[_builtins.bool] skip_await: Whether it is done once its transaction is in a block.
         :param pulumi.Input[Union[_builtins.float, _builtins.str]] wait_duration: How long offers are gathered before the cheapest wins: blocks, or a time such as `"10s"`.
-        :param pulumi.Input[Mapping[str, pulumi.Input[Union['WorkloadArgs', 'WorkloadArgsDict']]]] workloads: Workloads by name, inline. Not together with Workload resources.
+        :param pulumi.Input[Mapping[str, pulumi.Input[Union['InlineWorkloadArgs', 'InlineWorkloadArgsDict']]]] workloads: Workloads by name, inline. Not together with Workload resources.
         """
         ...
     @overload
@@ -189,13 +189,13 @@ class Deployment(pulumi.CustomResource):
     def _internal_init(__self__,
                  resource_name: str,
                  opts: Optional[pulumi.ResourceOptions] = None,
-                 connections: pulumi.Input[Optional[Mapping[str, pulumi.Input[Union['ConnectionArgs', 'ConnectionArgsDict']]]]] = None,
+                 connections: pulumi.Input[Optional[Mapping[str, pulumi.Input[Union['InlineConnectionArgs', 'InlineConnectionArgsDict']]]]] = None,
                  infrastructures: pulumi.Input[Optional[Mapping[str, pulumi.Input[Union['InfrastructureArgs', 'InfrastructureArgsDict']]]]] = None,
                  managers: pulumi.Input[Optional[Sequence[pulumi.Input[Union['ManagerArgs', 'ManagerArgsDict']]]]] = None,
                  max_cost_per_month: pulumi.Input[Optional[Union[_builtins.float, _builtins.str]]] = None,
                  skip_await: pulumi.Input[Optional[_builtins.bool]] = None,
                  wait_duration: pulumi.Input[Optional[Union[_builtins.float, _builtins.str]]] = None,
-                 workloads: pulumi.Input[Optional[Mapping[str, pulumi.Input[Union['WorkloadArgs', 'WorkloadArgsDict']]]]] = None,
+                 workloads: pulumi.Input[Optional[Mapping[str, pulumi.Input[Union['InlineWorkloadArgs', 'InlineWorkloadArgsDict']]]]] = None,
                  __props__=None):
         opts = pulumi.ResourceOptions.merge(_utilities.get_resource_opts_defaults(), opts)
         if not isinstance(opts, pulumi.ResourceOptions):
@@ -265,7 +265,7 @@ class Deployment(pulumi.CustomResource):
 
     @_builtins.property
     @pulumi.getter
-    def connections(self) -> pulumi.Output[Optional[Mapping[str, 'outputs.Connection']]]:
+    def connections(self) -> pulumi.Output[Optional[Mapping[str, 'outputs.InlineConnection']]]:
         """
         Connections by name, inline. Not together with Connection resources.
         """
@@ -345,7 +345,7 @@ class Deployment(pulumi.CustomResource):
 
     @_builtins.property
     @pulumi.getter
-    def workloads(self) -> pulumi.Output[Optional[Mapping[str, 'outputs.Workload']]]:
+    def workloads(self) -> pulumi.Output[Optional[Mapping[str, 'outputs.InlineWorkload']]]:
         """
         Workloads by name, inline. Not together with Workload resources.
         """

@@ -84,21 +84,21 @@ class AwaitableGetVersionResult(GetVersionResult):
 
 
 def get_version(client_token: Optional[_builtins.str] = None,
-                connections: Optional[Mapping[str, Union['Connection', 'ConnectionDict']]] = None,
+                connections: Optional[Mapping[str, Union['InlineConnection', 'InlineConnectionDict']]] = None,
                 deployment_id: Optional[_builtins.str] = None,
                 nonce: Optional[_builtins.str] = None,
                 salt: Optional[_builtins.str] = None,
-                workloads: Optional[Mapping[str, Union['Workload', 'WorkloadDict']]] = None,
+                workloads: Optional[Mapping[str, Union['InlineWorkload', 'InlineWorkloadDict']]] = None,
                 opts: Optional[pulumi.InvokeOptions] = None) -> AwaitableGetVersionResult:
     """
     The version that a manifest has in a deployment: the hash that the chain keeps. It is salted, so the same workloads have another version in each deployment. The salt follows from the tenant's key, and the deployment's client token and nonce: they are read from the chain by `deploymentId`, or given. With the `salt` itself neither a key nor a network is needed.
 
     :param _builtins.str client_token: Instead, with `nonce`: its client token, 64 hexadecimal digits.
-    :param Mapping[str, Union['Connection', 'ConnectionDict']] connections: Connections by name, as a `Deployment` takes them inline.
+    :param Mapping[str, Union['InlineConnection', 'InlineConnectionDict']] connections: Connections by name, as a `Deployment` takes them inline.
     :param _builtins.str deployment_id: A deployment of the configured account: `<chain>/<tenant>/<sequence>`.
     :param _builtins.str nonce: Instead, with `clientToken`: its nonce, 64 hexadecimal digits.
     :param _builtins.str salt: Instead: its salt, 64 hexadecimal digits.
-    :param Mapping[str, Union['Workload', 'WorkloadDict']] workloads: Workloads by name, as a `Deployment` takes them inline.
+    :param Mapping[str, Union['InlineWorkload', 'InlineWorkloadDict']] workloads: Workloads by name, as a `Deployment` takes them inline.
     """
     __args__ = dict()
     __args__['clientToken'] = client_token
@@ -116,21 +116,21 @@ def get_version(client_token: Optional[_builtins.str] = None,
         version=pulumi.get(__ret__, 'version'),
         workloads=pulumi.get(__ret__, 'workloads'))
 def get_version_output(client_token: pulumi.Input[Optional[Optional[_builtins.str]]] = None,
-                       connections: pulumi.Input[Optional[Optional[Mapping[str, Union['Connection', 'ConnectionDict']]]]] = None,
+                       connections: pulumi.Input[Optional[Optional[Mapping[str, Union['InlineConnection', 'InlineConnectionDict']]]]] = None,
                        deployment_id: pulumi.Input[Optional[Optional[_builtins.str]]] = None,
                        nonce: pulumi.Input[Optional[Optional[_builtins.str]]] = None,
                        salt: pulumi.Input[Optional[Optional[_builtins.str]]] = None,
-                       workloads: pulumi.Input[Optional[Optional[Mapping[str, Union['Workload', 'WorkloadDict']]]]] = None,
+                       workloads: pulumi.Input[Optional[Optional[Mapping[str, Union['InlineWorkload', 'InlineWorkloadDict']]]]] = None,
                        opts: Optional[Union[pulumi.InvokeOptions, pulumi.InvokeOutputOptions]] = None) -> pulumi.Output[GetVersionResult]:
     """
     The version that a manifest has in a deployment: the hash that the chain keeps. It is salted, so the same workloads have another version in each deployment. The salt follows from the tenant's key, and the deployment's client token and nonce: they are read from the chain by `deploymentId`, or given. With the `salt` itself neither a key nor a network is needed.
 
     :param _builtins.str client_token: Instead, with `nonce`: its client token, 64 hexadecimal digits.
-    :param Mapping[str, Union['Connection', 'ConnectionDict']] connections: Connections by name, as a `Deployment` takes them inline.
+    :param Mapping[str, Union['InlineConnection', 'InlineConnectionDict']] connections: Connections by name, as a `Deployment` takes them inline.
     :param _builtins.str deployment_id: A deployment of the configured account: `<chain>/<tenant>/<sequence>`.
     :param _builtins.str nonce: Instead, with `clientToken`: its nonce, 64 hexadecimal digits.
     :param _builtins.str salt: Instead: its salt, 64 hexadecimal digits.
-    :param Mapping[str, Union['Workload', 'WorkloadDict']] workloads: Workloads by name, as a `Deployment` takes them inline.
+    :param Mapping[str, Union['InlineWorkload', 'InlineWorkloadDict']] workloads: Workloads by name, as a `Deployment` takes them inline.
     """
     __args__ = dict()
     __args__['clientToken'] = client_token

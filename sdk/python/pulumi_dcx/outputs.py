@@ -18,7 +18,6 @@ from . import outputs
 __all__ = [
     'Bid',
     'Compute',
-    'Connection',
     'Container',
     'Cost',
     'Credentials',
@@ -27,6 +26,8 @@ __all__ = [
     'Gpu',
     'HealthCheck',
     'Infrastructure',
+    'InlineConnection',
+    'InlineWorkload',
     'Lease',
     'LeaseRecord',
     'Manager',
@@ -37,7 +38,6 @@ __all__ = [
     'ResourceGroup',
     'Source',
     'Volume',
-    'Workload',
 ]
 
 @pulumi.output_type
@@ -154,68 +154,6 @@ class Compute(dict):
         Bytes: `"512Mi"`, `"1Gi"`.
         """
         return pulumi.get(self, "memory")
-
-
-@pulumi.output_type
-class Connection(dict):
-    """
-    A connection declared inline.
-    """
-    @staticmethod
-    def __key_warning(key: str):
-        suggest = None
-        if key == "from":
-            suggest = "from_"
-
-        if suggest:
-            pulumi.log.warn(f"Key '{key}' not found in Connection. Access the value via the '{suggest}' property getter instead.")
-
-    def __getitem__(self, key: str) -> Any:
-        Connection.__key_warning(key)
-        return super().__getitem__(key)
-
-    def get(self, key: str, default = None) -> Any:
-        Connection.__key_warning(key)
-        return super().get(key, default)
-
-    def __init__(__self__, *,
-                 from_: 'outputs.Source',
-                 port: _builtins.int,
-                 to: _builtins.str):
-        """
-        A connection declared inline.
-
-        :param 'Source' from_: Who may reach it.
-        :param _builtins.int port: TCP port of that workload.
-        :param _builtins.str to: Name of the workload that may be reached.
-        """
-        pulumi.set(__self__, "from_", from_)
-        pulumi.set(__self__, "port", port)
-        pulumi.set(__self__, "to", to)
-
-    @_builtins.property
-    @pulumi.getter(name="from")
-    def from_(self) -> 'outputs.Source':
-        """
-        Who may reach it.
-        """
-        return pulumi.get(self, "from_")
-
-    @_builtins.property
-    @pulumi.getter
-    def port(self) -> _builtins.int:
-        """
-        TCP port of that workload.
-        """
-        return pulumi.get(self, "port")
-
-    @_builtins.property
-    @pulumi.getter
-    def to(self) -> _builtins.str:
-        """
-        Name of the workload that may be reached.
-        """
-        return pulumi.get(self, "to")
 
 
 @pulumi.output_type
@@ -700,6 +638,239 @@ class Infrastructure(dict):
         Region of the datacenter. Without: any.
         """
         return pulumi.get(self, "region")
+
+
+@pulumi.output_type
+class InlineConnection(dict):
+    """
+    A connection declared inline.
+    """
+    @staticmethod
+    def __key_warning(key: str):
+        suggest = None
+        if key == "from":
+            suggest = "from_"
+
+        if suggest:
+            pulumi.log.warn(f"Key '{key}' not found in InlineConnection. Access the value via the '{suggest}' property getter instead.")
+
+    def __getitem__(self, key: str) -> Any:
+        InlineConnection.__key_warning(key)
+        return super().__getitem__(key)
+
+    def get(self, key: str, default = None) -> Any:
+        InlineConnection.__key_warning(key)
+        return super().get(key, default)
+
+    def __init__(__self__, *,
+                 from_: 'outputs.Source',
+                 port: _builtins.int,
+                 to: _builtins.str):
+        """
+        A connection declared inline.
+
+        :param 'Source' from_: Who may reach it.
+        :param _builtins.int port: TCP port of that workload.
+        :param _builtins.str to: Name of the workload that may be reached.
+        """
+        pulumi.set(__self__, "from_", from_)
+        pulumi.set(__self__, "port", port)
+        pulumi.set(__self__, "to", to)
+
+    @_builtins.property
+    @pulumi.getter(name="from")
+    def from_(self) -> 'outputs.Source':
+        """
+        Who may reach it.
+        """
+        return pulumi.get(self, "from_")
+
+    @_builtins.property
+    @pulumi.getter
+    def port(self) -> _builtins.int:
+        """
+        TCP port of that workload.
+        """
+        return pulumi.get(self, "port")
+
+    @_builtins.property
+    @pulumi.getter
+    def to(self) -> _builtins.str:
+        """
+        Name of the workload that may be reached.
+        """
+        return pulumi.get(self, "to")
+
+
+@pulumi.output_type
+class InlineWorkload(dict):
+    """
+    A workload declared inline.
+    """
+    @staticmethod
+    def __key_warning(key: str):
+        suggest = None
+        if key == "healthCheck":
+            suggest = "health_check"
+
+        if suggest:
+            pulumi.log.warn(f"Key '{key}' not found in InlineWorkload. Access the value via the '{suggest}' property getter instead.")
+
+    def __getitem__(self, key: str) -> Any:
+        InlineWorkload.__key_warning(key)
+        return super().__getitem__(key)
+
+    def get(self, key: str, default = None) -> Any:
+        InlineWorkload.__key_warning(key)
+        return super().get(key, default)
+
+    def __init__(__self__, *,
+                 container: Any,
+                 infrastructure: _builtins.str,
+                 arguments: Optional[Sequence[_builtins.str]] = None,
+                 command: Optional[Sequence[_builtins.str]] = None,
+                 compute: Optional['outputs.Compute'] = None,
+                 count: Optional[_builtins.int] = None,
+                 egress: Optional[Sequence['outputs.Egress']] = None,
+                 environment: Optional[Mapping[str, _builtins.str]] = None,
+                 group: Optional[_builtins.int] = None,
+                 health_check: Optional['outputs.HealthCheck'] = None,
+                 ports: Optional[Sequence[_builtins.int]] = None,
+                 volumes: Optional[Mapping[str, 'outputs.Volume']] = None):
+        """
+        A workload declared inline.
+
+        :param Union[_builtins.str, 'Container'] container: The image by tag or digest, or an object with the image and the credentials of its registry.
+        :param _builtins.str infrastructure: Name of the infrastructure of the deployment that it is placed in.
+        :param Sequence[_builtins.str] arguments: Replaces the image's arguments.
+        :param Sequence[_builtins.str] command: Replaces the image's entry point.
+        :param 'Compute' compute: What one instance uses at most. Without: the whole of its slot.
+        :param _builtins.int count: Instances. Without: 1.
+        :param Sequence['Egress'] egress: What it may connect to beyond its connections. Without: nothing.
+        :param Mapping[str, _builtins.str] environment: Environment variables. Every datacenter with a lease of the deployment can read them.
+        :param _builtins.int group: Index of the resource group whose slots it takes. Without: the smallest that fits.
+        :param 'HealthCheck' health_check: When an instance counts as ready. Without: running for some seconds.
+        :param Sequence[_builtins.int] ports: TCP ports that it listens on.
+        :param Mapping[str, 'Volume'] volumes: Disks that outlive the instance, but not its lease, by name.
+        """
+        pulumi.set(__self__, "container", container)
+        pulumi.set(__self__, "infrastructure", infrastructure)
+        if arguments is not None:
+            pulumi.set(__self__, "arguments", arguments)
+        if command is not None:
+            pulumi.set(__self__, "command", command)
+        if compute is not None:
+            pulumi.set(__self__, "compute", compute)
+        if count is not None:
+            pulumi.set(__self__, "count", count)
+        if egress is not None:
+            pulumi.set(__self__, "egress", egress)
+        if environment is not None:
+            pulumi.set(__self__, "environment", environment)
+        if group is not None:
+            pulumi.set(__self__, "group", group)
+        if health_check is not None:
+            pulumi.set(__self__, "health_check", health_check)
+        if ports is not None:
+            pulumi.set(__self__, "ports", ports)
+        if volumes is not None:
+            pulumi.set(__self__, "volumes", volumes)
+
+    @_builtins.property
+    @pulumi.getter
+    def container(self) -> Any:
+        """
+        The image by tag or digest, or an object with the image and the credentials of its registry.
+        """
+        return pulumi.get(self, "container")
+
+    @_builtins.property
+    @pulumi.getter
+    def infrastructure(self) -> _builtins.str:
+        """
+        Name of the infrastructure of the deployment that it is placed in.
+        """
+        return pulumi.get(self, "infrastructure")
+
+    @_builtins.property
+    @pulumi.getter
+    def arguments(self) -> Optional[Sequence[_builtins.str]]:
+        """
+        Replaces the image's arguments.
+        """
+        return pulumi.get(self, "arguments")
+
+    @_builtins.property
+    @pulumi.getter
+    def command(self) -> Optional[Sequence[_builtins.str]]:
+        """
+        Replaces the image's entry point.
+        """
+        return pulumi.get(self, "command")
+
+    @_builtins.property
+    @pulumi.getter
+    def compute(self) -> Optional['outputs.Compute']:
+        """
+        What one instance uses at most. Without: the whole of its slot.
+        """
+        return pulumi.get(self, "compute")
+
+    @_builtins.property
+    @pulumi.getter
+    def count(self) -> Optional[_builtins.int]:
+        """
+        Instances. Without: 1.
+        """
+        return pulumi.get(self, "count")
+
+    @_builtins.property
+    @pulumi.getter
+    def egress(self) -> Optional[Sequence['outputs.Egress']]:
+        """
+        What it may connect to beyond its connections. Without: nothing.
+        """
+        return pulumi.get(self, "egress")
+
+    @_builtins.property
+    @pulumi.getter
+    def environment(self) -> Optional[Mapping[str, _builtins.str]]:
+        """
+        Environment variables. Every datacenter with a lease of the deployment can read them.
+        """
+        return pulumi.get(self, "environment")
+
+    @_builtins.property
+    @pulumi.getter
+    def group(self) -> Optional[_builtins.int]:
+        """
+        Index of the resource group whose slots it takes. Without: the smallest that fits.
+        """
+        return pulumi.get(self, "group")
+
+    @_builtins.property
+    @pulumi.getter(name="healthCheck")
+    def health_check(self) -> Optional['outputs.HealthCheck']:
+        """
+        When an instance counts as ready. Without: running for some seconds.
+        """
+        return pulumi.get(self, "health_check")
+
+    @_builtins.property
+    @pulumi.getter
+    def ports(self) -> Optional[Sequence[_builtins.int]]:
+        """
+        TCP ports that it listens on.
+        """
+        return pulumi.get(self, "ports")
+
+    @_builtins.property
+    @pulumi.getter
+    def volumes(self) -> Optional[Mapping[str, 'outputs.Volume']]:
+        """
+        Disks that outlive the instance, but not its lease, by name.
+        """
+        return pulumi.get(self, "volumes")
 
 
 @pulumi.output_type
@@ -1663,176 +1834,5 @@ class Volume(dict):
         Bytes: `"1Gi"`.
         """
         return pulumi.get(self, "size")
-
-
-@pulumi.output_type
-class Workload(dict):
-    """
-    A workload declared inline.
-    """
-    @staticmethod
-    def __key_warning(key: str):
-        suggest = None
-        if key == "healthCheck":
-            suggest = "health_check"
-
-        if suggest:
-            pulumi.log.warn(f"Key '{key}' not found in Workload. Access the value via the '{suggest}' property getter instead.")
-
-    def __getitem__(self, key: str) -> Any:
-        Workload.__key_warning(key)
-        return super().__getitem__(key)
-
-    def get(self, key: str, default = None) -> Any:
-        Workload.__key_warning(key)
-        return super().get(key, default)
-
-    def __init__(__self__, *,
-                 container: Any,
-                 infrastructure: _builtins.str,
-                 arguments: Optional[Sequence[_builtins.str]] = None,
-                 command: Optional[Sequence[_builtins.str]] = None,
-                 compute: Optional['outputs.Compute'] = None,
-                 count: Optional[_builtins.int] = None,
-                 egress: Optional[Sequence['outputs.Egress']] = None,
-                 environment: Optional[Mapping[str, _builtins.str]] = None,
-                 group: Optional[_builtins.int] = None,
-                 health_check: Optional['outputs.HealthCheck'] = None,
-                 ports: Optional[Sequence[_builtins.int]] = None,
-                 volumes: Optional[Mapping[str, 'outputs.Volume']] = None):
-        """
-        A workload declared inline.
-
-        :param Union[_builtins.str, 'Container'] container: The image by tag or digest, or an object with the image and the credentials of its registry.
-        :param _builtins.str infrastructure: Name of the infrastructure of the deployment that it is placed in.
-        :param Sequence[_builtins.str] arguments: Replaces the image's arguments.
-        :param Sequence[_builtins.str] command: Replaces the image's entry point.
-        :param 'Compute' compute: What one instance uses at most. Without: the whole of its slot.
-        :param _builtins.int count: Instances. Without: 1.
-        :param Sequence['Egress'] egress: What it may connect to beyond its connections. Without: nothing.
-        :param Mapping[str, _builtins.str] environment: Environment variables. Every datacenter with a lease of the deployment can read them.
-        :param _builtins.int group: Index of the resource group whose slots it takes. Without: the smallest that fits.
-        :param 'HealthCheck' health_check: When an instance counts as ready. Without: running for some seconds.
-        :param Sequence[_builtins.int] ports: TCP ports that it listens on.
-        :param Mapping[str, 'Volume'] volumes: Disks that outlive the instance, but not its lease, by name.
-        """
-        pulumi.set(__self__, "container", container)
-        pulumi.set(__self__, "infrastructure", infrastructure)
-        if arguments is not None:
-            pulumi.set(__self__, "arguments", arguments)
-        if command is not None:
-            pulumi.set(__self__, "command", command)
-        if compute is not None:
-            pulumi.set(__self__, "compute", compute)
-        if count is not None:
-            pulumi.set(__self__, "count", count)
-        if egress is not None:
-            pulumi.set(__self__, "egress", egress)
-        if environment is not None:
-            pulumi.set(__self__, "environment", environment)
-        if group is not None:
-            pulumi.set(__self__, "group", group)
-        if health_check is not None:
-            pulumi.set(__self__, "health_check", health_check)
-        if ports is not None:
-            pulumi.set(__self__, "ports", ports)
-        if volumes is not None:
-            pulumi.set(__self__, "volumes", volumes)
-
-    @_builtins.property
-    @pulumi.getter
-    def container(self) -> Any:
-        """
-        The image by tag or digest, or an object with the image and the credentials of its registry.
-        """
-        return pulumi.get(self, "container")
-
-    @_builtins.property
-    @pulumi.getter
-    def infrastructure(self) -> _builtins.str:
-        """
-        Name of the infrastructure of the deployment that it is placed in.
-        """
-        return pulumi.get(self, "infrastructure")
-
-    @_builtins.property
-    @pulumi.getter
-    def arguments(self) -> Optional[Sequence[_builtins.str]]:
-        """
-        Replaces the image's arguments.
-        """
-        return pulumi.get(self, "arguments")
-
-    @_builtins.property
-    @pulumi.getter
-    def command(self) -> Optional[Sequence[_builtins.str]]:
-        """
-        Replaces the image's entry point.
-        """
-        return pulumi.get(self, "command")
-
-    @_builtins.property
-    @pulumi.getter
-    def compute(self) -> Optional['outputs.Compute']:
-        """
-        What one instance uses at most. Without: the whole of its slot.
-        """
-        return pulumi.get(self, "compute")
-
-    @_builtins.property
-    @pulumi.getter
-    def count(self) -> Optional[_builtins.int]:
-        """
-        Instances. Without: 1.
-        """
-        return pulumi.get(self, "count")
-
-    @_builtins.property
-    @pulumi.getter
-    def egress(self) -> Optional[Sequence['outputs.Egress']]:
-        """
-        What it may connect to beyond its connections. Without: nothing.
-        """
-        return pulumi.get(self, "egress")
-
-    @_builtins.property
-    @pulumi.getter
-    def environment(self) -> Optional[Mapping[str, _builtins.str]]:
-        """
-        Environment variables. Every datacenter with a lease of the deployment can read them.
-        """
-        return pulumi.get(self, "environment")
-
-    @_builtins.property
-    @pulumi.getter
-    def group(self) -> Optional[_builtins.int]:
-        """
-        Index of the resource group whose slots it takes. Without: the smallest that fits.
-        """
-        return pulumi.get(self, "group")
-
-    @_builtins.property
-    @pulumi.getter(name="healthCheck")
-    def health_check(self) -> Optional['outputs.HealthCheck']:
-        """
-        When an instance counts as ready. Without: running for some seconds.
-        """
-        return pulumi.get(self, "health_check")
-
-    @_builtins.property
-    @pulumi.getter
-    def ports(self) -> Optional[Sequence[_builtins.int]]:
-        """
-        TCP ports that it listens on.
-        """
-        return pulumi.get(self, "ports")
-
-    @_builtins.property
-    @pulumi.getter
-    def volumes(self) -> Optional[Mapping[str, 'outputs.Volume']]:
-        """
-        Disks that outlive the instance, but not its lease, by name.
-        """
-        return pulumi.get(self, "volumes")
 
 

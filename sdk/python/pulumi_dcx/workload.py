@@ -17,10 +17,10 @@ from . import outputs
 from ._inputs import *
 from .deployment import Deployment
 
-__all__ = ['WorkloadInitArgs', 'Workload']
+__all__ = ['WorkloadArgs', 'Workload']
 
 @pulumi.input_type
-class WorkloadInitArgs:
+class WorkloadArgs:
     def __init__(__self__, *,
                  container: pulumi.Input[Union[_builtins.str, 'ContainerArgs']],
                  deployment: pulumi.Input[Union[_builtins.str, 'Deployment']],
@@ -330,18 +330,18 @@ class Workload(pulumi.CustomResource):
     @overload
     def __init__(__self__,
                  resource_name: str,
-                 args: WorkloadInitArgs,
+                 args: WorkloadArgs,
                  opts: Optional[pulumi.ResourceOptions] = None):
         """
         Containers that run on the capacity of a deployment.
 
         :param str resource_name: The name of the resource.
-        :param WorkloadInitArgs args: The arguments to use to populate this resource's properties.
+        :param WorkloadArgs args: The arguments to use to populate this resource's properties.
         :param pulumi.ResourceOptions opts: Options for the resource.
         """
         ...
     def __init__(__self__, resource_name: str, *args, **kwargs):
-        resource_args, opts = _utilities.get_resource_args_opts(WorkloadInitArgs, pulumi.ResourceOptions, *args, **kwargs)
+        resource_args, opts = _utilities.get_resource_args_opts(WorkloadArgs, pulumi.ResourceOptions, *args, **kwargs)
         if resource_args is not None:
             __self__._internal_init(resource_name, opts, **resource_args.__dict__)
         else:
@@ -373,7 +373,7 @@ class Workload(pulumi.CustomResource):
         if opts.id is None:
             if __props__ is not None:
                 raise TypeError('__props__ is only valid when passed in combination with a valid opts.id to get an existing resource')
-            __props__ = WorkloadInitArgs.__new__(WorkloadInitArgs)
+            __props__ = WorkloadArgs.__new__(WorkloadArgs)
 
             __props__.__dict__["arguments"] = arguments
             __props__.__dict__["command"] = command
@@ -419,7 +419,7 @@ class Workload(pulumi.CustomResource):
         """
         opts = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(id=id))
 
-        __props__ = WorkloadInitArgs.__new__(WorkloadInitArgs)
+        __props__ = WorkloadArgs.__new__(WorkloadArgs)
 
         __props__.__dict__["arguments"] = None
         __props__.__dict__["command"] = None

@@ -6,10 +6,10 @@ package dcx.sdk;
 import com.pulumi.core.Either;
 import com.pulumi.core.Output;
 import com.pulumi.core.annotations.Import;
-import dcx.sdk.inputs.ConnectionArgs;
 import dcx.sdk.inputs.InfrastructureArgs;
+import dcx.sdk.inputs.InlineConnectionArgs;
+import dcx.sdk.inputs.InlineWorkloadArgs;
 import dcx.sdk.inputs.ManagerArgs;
-import dcx.sdk.inputs.WorkloadArgs;
 import java.lang.Boolean;
 import java.lang.Double;
 import java.lang.String;
@@ -29,13 +29,13 @@ public final class ApplicationArgs extends com.pulumi.resources.ResourceArgs {
      * 
      */
     @Import(name="connections")
-    private @Nullable Output<Map<String,ConnectionArgs>> connections;
+    private @Nullable Output<Map<String,InlineConnectionArgs>> connections;
 
     /**
      * @return Connections by name, inline. Not together with Connection resources.
      * 
      */
-    public Optional<Output<Map<String,ConnectionArgs>>> connections() {
+    public Optional<Output<Map<String,InlineConnectionArgs>>> connections() {
         return Optional.ofNullable(this.connections);
     }
 
@@ -164,13 +164,13 @@ public final class ApplicationArgs extends com.pulumi.resources.ResourceArgs {
      * 
      */
     @Import(name="workloads")
-    private @Nullable Output<Map<String,WorkloadArgs>> workloads;
+    private @Nullable Output<Map<String,InlineWorkloadArgs>> workloads;
 
     /**
      * @return Workloads by name, inline. Not together with Workload resources.
      * 
      */
-    public Optional<Output<Map<String,WorkloadArgs>>> workloads() {
+    public Optional<Output<Map<String,InlineWorkloadArgs>>> workloads() {
         return Optional.ofNullable(this.workloads);
     }
 
@@ -213,7 +213,7 @@ public final class ApplicationArgs extends com.pulumi.resources.ResourceArgs {
          * @return builder
          * 
          */
-        public Builder connections(@Nullable Output<Map<String,ConnectionArgs>> connections) {
+        public Builder connections(@Nullable Output<Map<String,InlineConnectionArgs>> connections) {
             $.connections = connections;
             return this;
         }
@@ -224,7 +224,7 @@ public final class ApplicationArgs extends com.pulumi.resources.ResourceArgs {
          * @return builder
          * 
          */
-        public Builder connections(Map<String,ConnectionArgs> connections) {
+        public Builder connections(Map<String,InlineConnectionArgs> connections) {
             return connections(Output.of(connections));
         }
 
@@ -452,7 +452,7 @@ public final class ApplicationArgs extends com.pulumi.resources.ResourceArgs {
          * @return builder
          * 
          */
-        public Builder workloads(@Nullable Output<Map<String,WorkloadArgs>> workloads) {
+        public Builder workloads(@Nullable Output<Map<String,InlineWorkloadArgs>> workloads) {
             $.workloads = workloads;
             return this;
         }
@@ -463,7 +463,7 @@ public final class ApplicationArgs extends com.pulumi.resources.ResourceArgs {
          * @return builder
          * 
          */
-        public Builder workloads(Map<String,WorkloadArgs> workloads) {
+        public Builder workloads(Map<String,InlineWorkloadArgs> workloads) {
             return workloads(Output.of(workloads));
         }
 

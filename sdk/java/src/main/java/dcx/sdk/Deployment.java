@@ -10,11 +10,11 @@ import com.pulumi.core.annotations.ResourceType;
 import com.pulumi.core.internal.Codegen;
 import dcx.sdk.DeploymentArgs;
 import dcx.sdk.Utilities;
-import dcx.sdk.outputs.Connection;
 import dcx.sdk.outputs.Infrastructure;
+import dcx.sdk.outputs.InlineConnection;
+import dcx.sdk.outputs.InlineWorkload;
 import dcx.sdk.outputs.Lease;
 import dcx.sdk.outputs.Manager;
-import dcx.sdk.outputs.Workload;
 import java.lang.Boolean;
 import java.lang.Double;
 import java.lang.String;
@@ -47,14 +47,14 @@ public class Deployment extends com.pulumi.resources.CustomResource {
      * Connections by name, inline. Not together with Connection resources.
      * 
      */
-    @Export(name="connections", refs={Map.class,String.class,Connection.class}, tree="[0,1,2]")
-    private Output</* @Nullable */ Map<String,Connection>> connections;
+    @Export(name="connections", refs={Map.class,String.class,InlineConnection.class}, tree="[0,1,2]")
+    private Output</* @Nullable */ Map<String,InlineConnection>> connections;
 
     /**
      * @return Connections by name, inline. Not together with Connection resources.
      * 
      */
-    public Output<Optional<Map<String,Connection>>> connections() {
+    public Output<Optional<Map<String,InlineConnection>>> connections() {
         return Codegen.optional(this.connections);
     }
     /**
@@ -187,14 +187,14 @@ public class Deployment extends com.pulumi.resources.CustomResource {
      * Workloads by name, inline. Not together with Workload resources.
      * 
      */
-    @Export(name="workloads", refs={Map.class,String.class,Workload.class}, tree="[0,1,2]")
-    private Output</* @Nullable */ Map<String,Workload>> workloads;
+    @Export(name="workloads", refs={Map.class,String.class,InlineWorkload.class}, tree="[0,1,2]")
+    private Output</* @Nullable */ Map<String,InlineWorkload>> workloads;
 
     /**
      * @return Workloads by name, inline. Not together with Workload resources.
      * 
      */
-    public Output<Optional<Map<String,Workload>>> workloads() {
+    public Output<Optional<Map<String,InlineWorkload>>> workloads() {
         return Codegen.optional(this.workloads);
     }
 

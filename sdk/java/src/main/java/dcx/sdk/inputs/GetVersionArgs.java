@@ -5,8 +5,8 @@ package dcx.sdk.inputs;
 
 import com.pulumi.core.Output;
 import com.pulumi.core.annotations.Import;
-import dcx.sdk.inputs.ConnectionArgs;
-import dcx.sdk.inputs.WorkloadArgs;
+import dcx.sdk.inputs.InlineConnectionArgs;
+import dcx.sdk.inputs.InlineWorkloadArgs;
 import java.lang.String;
 import java.util.Map;
 import java.util.Objects;
@@ -38,13 +38,13 @@ public final class GetVersionArgs extends com.pulumi.resources.InvokeArgs {
      * 
      */
     @Import(name="connections")
-    private @Nullable Output<Map<String,ConnectionArgs>> connections;
+    private @Nullable Output<Map<String,InlineConnectionArgs>> connections;
 
     /**
      * @return Connections by name, as a `Deployment` takes them inline.
      * 
      */
-    public Optional<Output<Map<String,ConnectionArgs>>> connections() {
+    public Optional<Output<Map<String,InlineConnectionArgs>>> connections() {
         return Optional.ofNullable(this.connections);
     }
 
@@ -98,13 +98,13 @@ public final class GetVersionArgs extends com.pulumi.resources.InvokeArgs {
      * 
      */
     @Import(name="workloads")
-    private @Nullable Output<Map<String,WorkloadArgs>> workloads;
+    private @Nullable Output<Map<String,InlineWorkloadArgs>> workloads;
 
     /**
      * @return Workloads by name, as a `Deployment` takes them inline.
      * 
      */
-    public Optional<Output<Map<String,WorkloadArgs>>> workloads() {
+    public Optional<Output<Map<String,InlineWorkloadArgs>>> workloads() {
         return Optional.ofNullable(this.workloads);
     }
 
@@ -164,7 +164,7 @@ public final class GetVersionArgs extends com.pulumi.resources.InvokeArgs {
          * @return builder
          * 
          */
-        public Builder connections(@Nullable Output<Map<String,ConnectionArgs>> connections) {
+        public Builder connections(@Nullable Output<Map<String,InlineConnectionArgs>> connections) {
             $.connections = connections;
             return this;
         }
@@ -175,7 +175,7 @@ public final class GetVersionArgs extends com.pulumi.resources.InvokeArgs {
          * @return builder
          * 
          */
-        public Builder connections(Map<String,ConnectionArgs> connections) {
+        public Builder connections(Map<String,InlineConnectionArgs> connections) {
             return connections(Output.of(connections));
         }
 
@@ -248,7 +248,7 @@ public final class GetVersionArgs extends com.pulumi.resources.InvokeArgs {
          * @return builder
          * 
          */
-        public Builder workloads(@Nullable Output<Map<String,WorkloadArgs>> workloads) {
+        public Builder workloads(@Nullable Output<Map<String,InlineWorkloadArgs>> workloads) {
             $.workloads = workloads;
             return this;
         }
@@ -259,7 +259,7 @@ public final class GetVersionArgs extends com.pulumi.resources.InvokeArgs {
          * @return builder
          * 
          */
-        public Builder workloads(Map<String,WorkloadArgs> workloads) {
+        public Builder workloads(Map<String,InlineWorkloadArgs> workloads) {
             return workloads(Output.of(workloads));
         }
 

@@ -4,8 +4,8 @@
 package dcx.sdk.inputs;
 
 import com.pulumi.core.annotations.Import;
-import dcx.sdk.inputs.Connection;
-import dcx.sdk.inputs.Workload;
+import dcx.sdk.inputs.InlineConnection;
+import dcx.sdk.inputs.InlineWorkload;
 import java.lang.String;
 import java.util.Map;
 import java.util.Objects;
@@ -37,13 +37,13 @@ public final class GetVersionPlainArgs extends com.pulumi.resources.InvokeArgs {
      * 
      */
     @Import(name="connections")
-    private @Nullable Map<String,Connection> connections;
+    private @Nullable Map<String,InlineConnection> connections;
 
     /**
      * @return Connections by name, as a `Deployment` takes them inline.
      * 
      */
-    public Optional<Map<String,Connection>> connections() {
+    public Optional<Map<String,InlineConnection>> connections() {
         return Optional.ofNullable(this.connections);
     }
 
@@ -97,13 +97,13 @@ public final class GetVersionPlainArgs extends com.pulumi.resources.InvokeArgs {
      * 
      */
     @Import(name="workloads")
-    private @Nullable Map<String,Workload> workloads;
+    private @Nullable Map<String,InlineWorkload> workloads;
 
     /**
      * @return Workloads by name, as a `Deployment` takes them inline.
      * 
      */
-    public Optional<Map<String,Workload>> workloads() {
+    public Optional<Map<String,InlineWorkload>> workloads() {
         return Optional.ofNullable(this.workloads);
     }
 
@@ -153,7 +153,7 @@ public final class GetVersionPlainArgs extends com.pulumi.resources.InvokeArgs {
          * @return builder
          * 
          */
-        public Builder connections(@Nullable Map<String,Connection> connections) {
+        public Builder connections(@Nullable Map<String,InlineConnection> connections) {
             $.connections = connections;
             return this;
         }
@@ -197,7 +197,7 @@ public final class GetVersionPlainArgs extends com.pulumi.resources.InvokeArgs {
          * @return builder
          * 
          */
-        public Builder workloads(@Nullable Map<String,Workload> workloads) {
+        public Builder workloads(@Nullable Map<String,InlineWorkload> workloads) {
             $.workloads = workloads;
             return this;
         }

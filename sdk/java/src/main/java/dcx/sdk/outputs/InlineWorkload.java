@@ -20,7 +20,7 @@ import java.util.Optional;
 import javax.annotation.Nullable;
 
 @CustomType
-public final class Workload {
+public final class InlineWorkload {
     /**
      * @return Replaces the image&#39;s arguments.
      * 
@@ -82,7 +82,7 @@ public final class Workload {
      */
     private @Nullable Map<String,Volume> volumes;
 
-    private Workload() {}
+    private InlineWorkload() {}
     /**
      * @return Replaces the image&#39;s arguments.
      * 
@@ -172,7 +172,7 @@ public final class Workload {
         return new Builder();
     }
 
-    public static Builder builder(Workload defaults) {
+    public static Builder builder(InlineWorkload defaults) {
         return new Builder(defaults);
     }
     @CustomType.Builder
@@ -190,7 +190,7 @@ public final class Workload {
         private @Nullable List<Integer> ports;
         private @Nullable Map<String,Volume> volumes;
         public Builder() {}
-        public Builder(Workload defaults) {
+        public Builder(InlineWorkload defaults) {
     	      Objects.requireNonNull(defaults);
     	      this.arguments = defaults.arguments;
     	      this.command = defaults.command;
@@ -233,7 +233,7 @@ public final class Workload {
         @CustomType.Setter
         public Builder container(Either<String,Container> container) {
             if (container == null) {
-              throw new MissingRequiredPropertyException("Workload", "container");
+              throw new MissingRequiredPropertyException("InlineWorkload", "container");
             }
             this.container = container;
             return this;
@@ -274,7 +274,7 @@ public final class Workload {
         @CustomType.Setter
         public Builder infrastructure(String infrastructure) {
             if (infrastructure == null) {
-              throw new MissingRequiredPropertyException("Workload", "infrastructure");
+              throw new MissingRequiredPropertyException("InlineWorkload", "infrastructure");
             }
             this.infrastructure = infrastructure;
             return this;
@@ -294,8 +294,8 @@ public final class Workload {
             this.volumes = volumes;
             return this;
         }
-        public Workload build() {
-            final var _resultValue = new Workload();
+        public InlineWorkload build() {
+            final var _resultValue = new InlineWorkload();
             _resultValue.arguments = arguments;
             _resultValue.command = command;
             _resultValue.compute = compute;

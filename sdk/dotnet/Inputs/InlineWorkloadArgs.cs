@@ -14,7 +14,7 @@ namespace Dcx.Sdk.Inputs
     /// <summary>
     /// A workload declared inline.
     /// </summary>
-    public sealed class WorkloadArgs : global::Pulumi.ResourceArgs
+    public sealed class InlineWorkloadArgs : global::Pulumi.ResourceArgs
     {
         [Input("arguments")]
         private InputList<string>? _arguments;
@@ -124,9 +124,9 @@ namespace Dcx.Sdk.Inputs
             set => _volumes = value;
         }
 
-        public WorkloadArgs()
+        public InlineWorkloadArgs()
         {
         }
-        public static new WorkloadArgs Empty => new WorkloadArgs();
+        public static new InlineWorkloadArgs Empty => new InlineWorkloadArgs();
     }
 }

@@ -14,29 +14,29 @@ namespace Dcx.Sdk.Inputs
     /// <summary>
     /// A connection declared inline.
     /// </summary>
-    public sealed class Connection : global::Pulumi.InvokeArgs
+    public sealed class InlineConnectionArgs : global::Pulumi.ResourceArgs
     {
         /// <summary>
         /// Who may reach it.
         /// </summary>
         [Input("from", required: true)]
-        public Inputs.Source From { get; set; } = null!;
+        public Input<Inputs.SourceArgs> From { get; set; } = null!;
 
         /// <summary>
         /// TCP port of that workload.
         /// </summary>
         [Input("port", required: true)]
-        public int Port { get; set; }
+        public Input<int> Port { get; set; } = null!;
 
         /// <summary>
         /// Name of the workload that may be reached.
         /// </summary>
         [Input("to", required: true)]
-        public string To { get; set; } = null!;
+        public Input<string> To { get; set; } = null!;
 
-        public Connection()
+        public InlineConnectionArgs()
         {
         }
-        public static new Connection Empty => new Connection();
+        public static new InlineConnectionArgs Empty => new InlineConnectionArgs();
     }
 }

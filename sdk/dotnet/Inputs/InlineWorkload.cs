@@ -14,7 +14,7 @@ namespace Dcx.Sdk.Inputs
     /// <summary>
     /// A workload declared inline.
     /// </summary>
-    public sealed class Workload : global::Pulumi.InvokeArgs
+    public sealed class InlineWorkload : global::Pulumi.InvokeArgs
     {
         [Input("arguments")]
         private List<string>? _arguments;
@@ -124,9 +124,9 @@ namespace Dcx.Sdk.Inputs
             set => _volumes = value;
         }
 
-        public Workload()
+        public InlineWorkload()
         {
         }
-        public static new Workload Empty => new Workload();
+        public static new InlineWorkload Empty => new InlineWorkload();
     }
 }

@@ -4,13 +4,14 @@
 package dcx.sdk.inputs;
 
 import com.pulumi.core.Either;
+import com.pulumi.core.Output;
 import com.pulumi.core.annotations.Import;
 import com.pulumi.exceptions.MissingRequiredPropertyException;
-import dcx.sdk.inputs.Compute;
-import dcx.sdk.inputs.Container;
-import dcx.sdk.inputs.Egress;
-import dcx.sdk.inputs.HealthCheck;
-import dcx.sdk.inputs.Volume;
+import dcx.sdk.inputs.ComputeArgs;
+import dcx.sdk.inputs.ContainerArgs;
+import dcx.sdk.inputs.EgressArgs;
+import dcx.sdk.inputs.HealthCheckArgs;
+import dcx.sdk.inputs.VolumeArgs;
 import java.lang.Integer;
 import java.lang.String;
 import java.util.List;
@@ -24,22 +25,22 @@ import javax.annotation.Nullable;
  * A workload declared inline.
  * 
  */
-public final class Workload extends com.pulumi.resources.InvokeArgs {
+public final class InlineWorkloadArgs extends com.pulumi.resources.ResourceArgs {
 
-    public static final Workload Empty = new Workload();
+    public static final InlineWorkloadArgs Empty = new InlineWorkloadArgs();
 
     /**
      * Replaces the image&#39;s arguments.
      * 
      */
     @Import(name="arguments")
-    private @Nullable List<String> arguments;
+    private @Nullable Output<List<String>> arguments;
 
     /**
      * @return Replaces the image&#39;s arguments.
      * 
      */
-    public Optional<List<String>> arguments() {
+    public Optional<Output<List<String>>> arguments() {
         return Optional.ofNullable(this.arguments);
     }
 
@@ -48,13 +49,13 @@ public final class Workload extends com.pulumi.resources.InvokeArgs {
      * 
      */
     @Import(name="command")
-    private @Nullable List<String> command;
+    private @Nullable Output<List<String>> command;
 
     /**
      * @return Replaces the image&#39;s entry point.
      * 
      */
-    public Optional<List<String>> command() {
+    public Optional<Output<List<String>>> command() {
         return Optional.ofNullable(this.command);
     }
 
@@ -63,13 +64,13 @@ public final class Workload extends com.pulumi.resources.InvokeArgs {
      * 
      */
     @Import(name="compute")
-    private @Nullable Compute compute;
+    private @Nullable Output<ComputeArgs> compute;
 
     /**
      * @return What one instance uses at most. Without: the whole of its slot.
      * 
      */
-    public Optional<Compute> compute() {
+    public Optional<Output<ComputeArgs>> compute() {
         return Optional.ofNullable(this.compute);
     }
 
@@ -78,13 +79,13 @@ public final class Workload extends com.pulumi.resources.InvokeArgs {
      * 
      */
     @Import(name="container", required=true)
-    private Either<String,Container> container;
+    private Output<Either<String,ContainerArgs>> container;
 
     /**
      * @return The image by tag or digest, or an object with the image and the credentials of its registry.
      * 
      */
-    public Either<String,Container> container() {
+    public Output<Either<String,ContainerArgs>> container() {
         return this.container;
     }
 
@@ -93,13 +94,13 @@ public final class Workload extends com.pulumi.resources.InvokeArgs {
      * 
      */
     @Import(name="count")
-    private @Nullable Integer count;
+    private @Nullable Output<Integer> count;
 
     /**
      * @return Instances. Without: 1.
      * 
      */
-    public Optional<Integer> count() {
+    public Optional<Output<Integer>> count() {
         return Optional.ofNullable(this.count);
     }
 
@@ -108,13 +109,13 @@ public final class Workload extends com.pulumi.resources.InvokeArgs {
      * 
      */
     @Import(name="egress")
-    private @Nullable List<Egress> egress;
+    private @Nullable Output<List<EgressArgs>> egress;
 
     /**
      * @return What it may connect to beyond its connections. Without: nothing.
      * 
      */
-    public Optional<List<Egress>> egress() {
+    public Optional<Output<List<EgressArgs>>> egress() {
         return Optional.ofNullable(this.egress);
     }
 
@@ -123,13 +124,13 @@ public final class Workload extends com.pulumi.resources.InvokeArgs {
      * 
      */
     @Import(name="environment")
-    private @Nullable Map<String,String> environment;
+    private @Nullable Output<Map<String,String>> environment;
 
     /**
      * @return Environment variables. Every datacenter with a lease of the deployment can read them.
      * 
      */
-    public Optional<Map<String,String>> environment() {
+    public Optional<Output<Map<String,String>>> environment() {
         return Optional.ofNullable(this.environment);
     }
 
@@ -138,13 +139,13 @@ public final class Workload extends com.pulumi.resources.InvokeArgs {
      * 
      */
     @Import(name="group")
-    private @Nullable Integer group;
+    private @Nullable Output<Integer> group;
 
     /**
      * @return Index of the resource group whose slots it takes. Without: the smallest that fits.
      * 
      */
-    public Optional<Integer> group() {
+    public Optional<Output<Integer>> group() {
         return Optional.ofNullable(this.group);
     }
 
@@ -153,13 +154,13 @@ public final class Workload extends com.pulumi.resources.InvokeArgs {
      * 
      */
     @Import(name="healthCheck")
-    private @Nullable HealthCheck healthCheck;
+    private @Nullable Output<HealthCheckArgs> healthCheck;
 
     /**
      * @return When an instance counts as ready. Without: running for some seconds.
      * 
      */
-    public Optional<HealthCheck> healthCheck() {
+    public Optional<Output<HealthCheckArgs>> healthCheck() {
         return Optional.ofNullable(this.healthCheck);
     }
 
@@ -168,13 +169,13 @@ public final class Workload extends com.pulumi.resources.InvokeArgs {
      * 
      */
     @Import(name="infrastructure", required=true)
-    private String infrastructure;
+    private Output<String> infrastructure;
 
     /**
      * @return Name of the infrastructure of the deployment that it is placed in.
      * 
      */
-    public String infrastructure() {
+    public Output<String> infrastructure() {
         return this.infrastructure;
     }
 
@@ -183,13 +184,13 @@ public final class Workload extends com.pulumi.resources.InvokeArgs {
      * 
      */
     @Import(name="ports")
-    private @Nullable List<Integer> ports;
+    private @Nullable Output<List<Integer>> ports;
 
     /**
      * @return TCP ports that it listens on.
      * 
      */
-    public Optional<List<Integer>> ports() {
+    public Optional<Output<List<Integer>>> ports() {
         return Optional.ofNullable(this.ports);
     }
 
@@ -198,19 +199,19 @@ public final class Workload extends com.pulumi.resources.InvokeArgs {
      * 
      */
     @Import(name="volumes")
-    private @Nullable Map<String,Volume> volumes;
+    private @Nullable Output<Map<String,VolumeArgs>> volumes;
 
     /**
      * @return Disks that outlive the instance, but not its lease, by name.
      * 
      */
-    public Optional<Map<String,Volume>> volumes() {
+    public Optional<Output<Map<String,VolumeArgs>>> volumes() {
         return Optional.ofNullable(this.volumes);
     }
 
-    private Workload() {}
+    private InlineWorkloadArgs() {}
 
-    private Workload(Workload $) {
+    private InlineWorkloadArgs(InlineWorkloadArgs $) {
         this.arguments = $.arguments;
         this.command = $.command;
         this.compute = $.compute;
@@ -228,19 +229,19 @@ public final class Workload extends com.pulumi.resources.InvokeArgs {
     public static Builder builder() {
         return new Builder();
     }
-    public static Builder builder(Workload defaults) {
+    public static Builder builder(InlineWorkloadArgs defaults) {
         return new Builder(defaults);
     }
 
     public static final class Builder {
-        private Workload $;
+        private InlineWorkloadArgs $;
 
         public Builder() {
-            $ = new Workload();
+            $ = new InlineWorkloadArgs();
         }
 
-        public Builder(Workload defaults) {
-            $ = new Workload(Objects.requireNonNull(defaults));
+        public Builder(InlineWorkloadArgs defaults) {
+            $ = new InlineWorkloadArgs(Objects.requireNonNull(defaults));
         }
 
         /**
@@ -249,9 +250,19 @@ public final class Workload extends com.pulumi.resources.InvokeArgs {
          * @return builder
          * 
          */
-        public Builder arguments(@Nullable List<String> arguments) {
+        public Builder arguments(@Nullable Output<List<String>> arguments) {
             $.arguments = arguments;
             return this;
+        }
+
+        /**
+         * @param arguments Replaces the image&#39;s arguments.
+         * 
+         * @return builder
+         * 
+         */
+        public Builder arguments(List<String> arguments) {
+            return arguments(Output.of(arguments));
         }
 
         /**
@@ -270,9 +281,19 @@ public final class Workload extends com.pulumi.resources.InvokeArgs {
          * @return builder
          * 
          */
-        public Builder command(@Nullable List<String> command) {
+        public Builder command(@Nullable Output<List<String>> command) {
             $.command = command;
             return this;
+        }
+
+        /**
+         * @param command Replaces the image&#39;s entry point.
+         * 
+         * @return builder
+         * 
+         */
+        public Builder command(List<String> command) {
+            return command(Output.of(command));
         }
 
         /**
@@ -291,8 +312,29 @@ public final class Workload extends com.pulumi.resources.InvokeArgs {
          * @return builder
          * 
          */
-        public Builder compute(@Nullable Compute compute) {
+        public Builder compute(@Nullable Output<ComputeArgs> compute) {
             $.compute = compute;
+            return this;
+        }
+
+        /**
+         * @param compute What one instance uses at most. Without: the whole of its slot.
+         * 
+         * @return builder
+         * 
+         */
+        public Builder compute(ComputeArgs compute) {
+            return compute(Output.of(compute));
+        }
+
+        /**
+         * @param container The image by tag or digest, or an object with the image and the credentials of its registry.
+         * 
+         * @return builder
+         * 
+         */
+        public Builder container(Output<Either<String,ContainerArgs>> container) {
+            $.container = container;
             return this;
         }
 
@@ -302,9 +344,8 @@ public final class Workload extends com.pulumi.resources.InvokeArgs {
          * @return builder
          * 
          */
-        public Builder container(Either<String,Container> container) {
-            $.container = container;
-            return this;
+        public Builder container(Either<String,ContainerArgs> container) {
+            return container(Output.of(container));
         }
 
         /**
@@ -323,7 +364,7 @@ public final class Workload extends com.pulumi.resources.InvokeArgs {
          * @return builder
          * 
          */
-        public Builder container(Container container) {
+        public Builder container(ContainerArgs container) {
             return container(Either.ofRight(container));
         }
 
@@ -333,9 +374,19 @@ public final class Workload extends com.pulumi.resources.InvokeArgs {
          * @return builder
          * 
          */
-        public Builder count(@Nullable Integer count) {
+        public Builder count(@Nullable Output<Integer> count) {
             $.count = count;
             return this;
+        }
+
+        /**
+         * @param count Instances. Without: 1.
+         * 
+         * @return builder
+         * 
+         */
+        public Builder count(Integer count) {
+            return count(Output.of(count));
         }
 
         /**
@@ -344,7 +395,7 @@ public final class Workload extends com.pulumi.resources.InvokeArgs {
          * @return builder
          * 
          */
-        public Builder egress(@Nullable List<Egress> egress) {
+        public Builder egress(@Nullable Output<List<EgressArgs>> egress) {
             $.egress = egress;
             return this;
         }
@@ -355,7 +406,17 @@ public final class Workload extends com.pulumi.resources.InvokeArgs {
          * @return builder
          * 
          */
-        public Builder egress(Egress... egress) {
+        public Builder egress(List<EgressArgs> egress) {
+            return egress(Output.of(egress));
+        }
+
+        /**
+         * @param egress What it may connect to beyond its connections. Without: nothing.
+         * 
+         * @return builder
+         * 
+         */
+        public Builder egress(EgressArgs... egress) {
             return egress(List.of(egress));
         }
 
@@ -365,8 +426,29 @@ public final class Workload extends com.pulumi.resources.InvokeArgs {
          * @return builder
          * 
          */
-        public Builder environment(@Nullable Map<String,String> environment) {
+        public Builder environment(@Nullable Output<Map<String,String>> environment) {
             $.environment = environment;
+            return this;
+        }
+
+        /**
+         * @param environment Environment variables. Every datacenter with a lease of the deployment can read them.
+         * 
+         * @return builder
+         * 
+         */
+        public Builder environment(Map<String,String> environment) {
+            return environment(Output.of(environment));
+        }
+
+        /**
+         * @param group Index of the resource group whose slots it takes. Without: the smallest that fits.
+         * 
+         * @return builder
+         * 
+         */
+        public Builder group(@Nullable Output<Integer> group) {
+            $.group = group;
             return this;
         }
 
@@ -376,8 +458,18 @@ public final class Workload extends com.pulumi.resources.InvokeArgs {
          * @return builder
          * 
          */
-        public Builder group(@Nullable Integer group) {
-            $.group = group;
+        public Builder group(Integer group) {
+            return group(Output.of(group));
+        }
+
+        /**
+         * @param healthCheck When an instance counts as ready. Without: running for some seconds.
+         * 
+         * @return builder
+         * 
+         */
+        public Builder healthCheck(@Nullable Output<HealthCheckArgs> healthCheck) {
+            $.healthCheck = healthCheck;
             return this;
         }
 
@@ -387,8 +479,18 @@ public final class Workload extends com.pulumi.resources.InvokeArgs {
          * @return builder
          * 
          */
-        public Builder healthCheck(@Nullable HealthCheck healthCheck) {
-            $.healthCheck = healthCheck;
+        public Builder healthCheck(HealthCheckArgs healthCheck) {
+            return healthCheck(Output.of(healthCheck));
+        }
+
+        /**
+         * @param infrastructure Name of the infrastructure of the deployment that it is placed in.
+         * 
+         * @return builder
+         * 
+         */
+        public Builder infrastructure(Output<String> infrastructure) {
+            $.infrastructure = infrastructure;
             return this;
         }
 
@@ -399,7 +501,17 @@ public final class Workload extends com.pulumi.resources.InvokeArgs {
          * 
          */
         public Builder infrastructure(String infrastructure) {
-            $.infrastructure = infrastructure;
+            return infrastructure(Output.of(infrastructure));
+        }
+
+        /**
+         * @param ports TCP ports that it listens on.
+         * 
+         * @return builder
+         * 
+         */
+        public Builder ports(@Nullable Output<List<Integer>> ports) {
+            $.ports = ports;
             return this;
         }
 
@@ -409,9 +521,8 @@ public final class Workload extends com.pulumi.resources.InvokeArgs {
          * @return builder
          * 
          */
-        public Builder ports(@Nullable List<Integer> ports) {
-            $.ports = ports;
-            return this;
+        public Builder ports(List<Integer> ports) {
+            return ports(Output.of(ports));
         }
 
         /**
@@ -430,17 +541,27 @@ public final class Workload extends com.pulumi.resources.InvokeArgs {
          * @return builder
          * 
          */
-        public Builder volumes(@Nullable Map<String,Volume> volumes) {
+        public Builder volumes(@Nullable Output<Map<String,VolumeArgs>> volumes) {
             $.volumes = volumes;
             return this;
         }
 
-        public Workload build() {
+        /**
+         * @param volumes Disks that outlive the instance, but not its lease, by name.
+         * 
+         * @return builder
+         * 
+         */
+        public Builder volumes(Map<String,VolumeArgs> volumes) {
+            return volumes(Output.of(volumes));
+        }
+
+        public InlineWorkloadArgs build() {
             if ($.container == null) {
-                throw new MissingRequiredPropertyException("Workload", "container");
+                throw new MissingRequiredPropertyException("InlineWorkloadArgs", "container");
             }
             if ($.infrastructure == null) {
-                throw new MissingRequiredPropertyException("Workload", "infrastructure");
+                throw new MissingRequiredPropertyException("InlineWorkloadArgs", "infrastructure");
             }
             return $;
         }

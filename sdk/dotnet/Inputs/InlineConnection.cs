@@ -8,39 +8,35 @@ using System.Threading.Tasks;
 using Pulumi.Serialization;
 using Pulumi;
 
-namespace Dcx.Sdk.Outputs
+namespace Dcx.Sdk.Inputs
 {
 
     /// <summary>
     /// A connection declared inline.
     /// </summary>
-    [OutputType]
-    public sealed class Connection
+    public sealed class InlineConnection : global::Pulumi.InvokeArgs
     {
         /// <summary>
         /// Who may reach it.
         /// </summary>
-        public readonly Outputs.Source From;
+        [Input("from", required: true)]
+        public Inputs.Source From { get; set; } = null!;
+
         /// <summary>
         /// TCP port of that workload.
         /// </summary>
-        public readonly int Port;
+        [Input("port", required: true)]
+        public int Port { get; set; }
+
         /// <summary>
         /// Name of the workload that may be reached.
         /// </summary>
-        public readonly string To;
+        [Input("to", required: true)]
+        public string To { get; set; } = null!;
 
-        [OutputConstructor]
-        private Connection(
-            Outputs.Source from,
-
-            int port,
-
-            string to)
+        public InlineConnection()
         {
-            From = from;
-            Port = port;
-            To = to;
         }
+        public static new InlineConnection Empty => new InlineConnection();
     }
 }

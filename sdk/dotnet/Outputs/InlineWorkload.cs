@@ -15,7 +15,7 @@ namespace Dcx.Sdk.Outputs
     /// A workload declared inline.
     /// </summary>
     [OutputType]
-    public sealed class Workload
+    public sealed class InlineWorkload
     {
         /// <summary>
         /// Replaces the image's arguments.
@@ -67,7 +67,7 @@ namespace Dcx.Sdk.Outputs
         public readonly ImmutableDictionary<string, Outputs.Volume>? Volumes;
 
         [OutputConstructor]
-        private Workload(
+        private InlineWorkload(
             ImmutableArray<string> arguments,
 
             ImmutableArray<string> command,

@@ -8,35 +8,39 @@ using System.Threading.Tasks;
 using Pulumi.Serialization;
 using Pulumi;
 
-namespace Dcx.Sdk.Inputs
+namespace Dcx.Sdk.Outputs
 {
 
     /// <summary>
     /// A connection declared inline.
     /// </summary>
-    public sealed class ConnectionArgs : global::Pulumi.ResourceArgs
+    [OutputType]
+    public sealed class InlineConnection
     {
         /// <summary>
         /// Who may reach it.
         /// </summary>
-        [Input("from", required: true)]
-        public Input<Inputs.SourceArgs> From { get; set; } = null!;
-
+        public readonly Outputs.Source From;
         /// <summary>
         /// TCP port of that workload.
         /// </summary>
-        [Input("port", required: true)]
-        public Input<int> Port { get; set; } = null!;
-
+        public readonly int Port;
         /// <summary>
         /// Name of the workload that may be reached.
         /// </summary>
-        [Input("to", required: true)]
-        public Input<string> To { get; set; } = null!;
+        public readonly string To;
 
-        public ConnectionArgs()
+        [OutputConstructor]
+        private InlineConnection(
+            Outputs.Source from,
+
+            int port,
+
+            string to)
         {
+            From = from;
+            Port = port;
+            To = to;
         }
-        public static new ConnectionArgs Empty => new ConnectionArgs();
     }
 }

@@ -11,7 +11,7 @@ import java.lang.String;
 import java.util.Objects;
 
 @CustomType
-public final class Connection {
+public final class InlineConnection {
     /**
      * @return Who may reach it.
      * 
@@ -28,7 +28,7 @@ public final class Connection {
      */
     private String to;
 
-    private Connection() {}
+    private InlineConnection() {}
     /**
      * @return Who may reach it.
      * 
@@ -55,7 +55,7 @@ public final class Connection {
         return new Builder();
     }
 
-    public static Builder builder(Connection defaults) {
+    public static Builder builder(InlineConnection defaults) {
         return new Builder(defaults);
     }
     @CustomType.Builder
@@ -64,7 +64,7 @@ public final class Connection {
         private Integer port;
         private String to;
         public Builder() {}
-        public Builder(Connection defaults) {
+        public Builder(InlineConnection defaults) {
     	      Objects.requireNonNull(defaults);
     	      this.from = defaults.from;
     	      this.port = defaults.port;
@@ -74,7 +74,7 @@ public final class Connection {
         @CustomType.Setter
         public Builder from(Source from) {
             if (from == null) {
-              throw new MissingRequiredPropertyException("Connection", "from");
+              throw new MissingRequiredPropertyException("InlineConnection", "from");
             }
             this.from = from;
             return this;
@@ -82,7 +82,7 @@ public final class Connection {
         @CustomType.Setter
         public Builder port(Integer port) {
             if (port == null) {
-              throw new MissingRequiredPropertyException("Connection", "port");
+              throw new MissingRequiredPropertyException("InlineConnection", "port");
             }
             this.port = port;
             return this;
@@ -90,13 +90,13 @@ public final class Connection {
         @CustomType.Setter
         public Builder to(String to) {
             if (to == null) {
-              throw new MissingRequiredPropertyException("Connection", "to");
+              throw new MissingRequiredPropertyException("InlineConnection", "to");
             }
             this.to = to;
             return this;
         }
-        public Connection build() {
-            final var _resultValue = new Connection();
+        public InlineConnection build() {
+            final var _resultValue = new InlineConnection();
             _resultValue.from = from;
             _resultValue.port = port;
             _resultValue.to = to;

@@ -4,14 +4,13 @@
 package dcx.sdk.inputs;
 
 import com.pulumi.core.Either;
-import com.pulumi.core.Output;
 import com.pulumi.core.annotations.Import;
 import com.pulumi.exceptions.MissingRequiredPropertyException;
-import dcx.sdk.inputs.ComputeArgs;
-import dcx.sdk.inputs.ContainerArgs;
-import dcx.sdk.inputs.EgressArgs;
-import dcx.sdk.inputs.HealthCheckArgs;
-import dcx.sdk.inputs.VolumeArgs;
+import dcx.sdk.inputs.Compute;
+import dcx.sdk.inputs.Container;
+import dcx.sdk.inputs.Egress;
+import dcx.sdk.inputs.HealthCheck;
+import dcx.sdk.inputs.Volume;
 import java.lang.Integer;
 import java.lang.String;
 import java.util.List;
@@ -25,22 +24,22 @@ import javax.annotation.Nullable;
  * A workload declared inline.
  * 
  */
-public final class WorkloadArgs extends com.pulumi.resources.ResourceArgs {
+public final class InlineWorkload extends com.pulumi.resources.InvokeArgs {
 
-    public static final WorkloadArgs Empty = new WorkloadArgs();
+    public static final InlineWorkload Empty = new InlineWorkload();
 
     /**
      * Replaces the image&#39;s arguments.
      * 
      */
     @Import(name="arguments")
-    private @Nullable Output<List<String>> arguments;
+    private @Nullable List<String> arguments;
 
     /**
      * @return Replaces the image&#39;s arguments.
      * 
      */
-    public Optional<Output<List<String>>> arguments() {
+    public Optional<List<String>> arguments() {
         return Optional.ofNullable(this.arguments);
     }
 
@@ -49,13 +48,13 @@ public final class WorkloadArgs extends com.pulumi.resources.ResourceArgs {
      * 
      */
     @Import(name="command")
-    private @Nullable Output<List<String>> command;
+    private @Nullable List<String> command;
 
     /**
      * @return Replaces the image&#39;s entry point.
      * 
      */
-    public Optional<Output<List<String>>> command() {
+    public Optional<List<String>> command() {
         return Optional.ofNullable(this.command);
     }
 
@@ -64,13 +63,13 @@ public final class WorkloadArgs extends com.pulumi.resources.ResourceArgs {
      * 
      */
     @Import(name="compute")
-    private @Nullable Output<ComputeArgs> compute;
+    private @Nullable Compute compute;
 
     /**
      * @return What one instance uses at most. Without: the whole of its slot.
      * 
      */
-    public Optional<Output<ComputeArgs>> compute() {
+    public Optional<Compute> compute() {
         return Optional.ofNullable(this.compute);
     }
 
@@ -79,13 +78,13 @@ public final class WorkloadArgs extends com.pulumi.resources.ResourceArgs {
      * 
      */
     @Import(name="container", required=true)
-    private Output<Either<String,ContainerArgs>> container;
+    private Either<String,Container> container;
 
     /**
      * @return The image by tag or digest, or an object with the image and the credentials of its registry.
      * 
      */
-    public Output<Either<String,ContainerArgs>> container() {
+    public Either<String,Container> container() {
         return this.container;
     }
 
@@ -94,13 +93,13 @@ public final class WorkloadArgs extends com.pulumi.resources.ResourceArgs {
      * 
      */
     @Import(name="count")
-    private @Nullable Output<Integer> count;
+    private @Nullable Integer count;
 
     /**
      * @return Instances. Without: 1.
      * 
      */
-    public Optional<Output<Integer>> count() {
+    public Optional<Integer> count() {
         return Optional.ofNullable(this.count);
     }
 
@@ -109,13 +108,13 @@ public final class WorkloadArgs extends com.pulumi.resources.ResourceArgs {
      * 
      */
     @Import(name="egress")
-    private @Nullable Output<List<EgressArgs>> egress;
+    private @Nullable List<Egress> egress;
 
     /**
      * @return What it may connect to beyond its connections. Without: nothing.
      * 
      */
-    public Optional<Output<List<EgressArgs>>> egress() {
+    public Optional<List<Egress>> egress() {
         return Optional.ofNullable(this.egress);
     }
 
@@ -124,13 +123,13 @@ public final class WorkloadArgs extends com.pulumi.resources.ResourceArgs {
      * 
      */
     @Import(name="environment")
-    private @Nullable Output<Map<String,String>> environment;
+    private @Nullable Map<String,String> environment;
 
     /**
      * @return Environment variables. Every datacenter with a lease of the deployment can read them.
      * 
      */
-    public Optional<Output<Map<String,String>>> environment() {
+    public Optional<Map<String,String>> environment() {
         return Optional.ofNullable(this.environment);
     }
 
@@ -139,13 +138,13 @@ public final class WorkloadArgs extends com.pulumi.resources.ResourceArgs {
      * 
      */
     @Import(name="group")
-    private @Nullable Output<Integer> group;
+    private @Nullable Integer group;
 
     /**
      * @return Index of the resource group whose slots it takes. Without: the smallest that fits.
      * 
      */
-    public Optional<Output<Integer>> group() {
+    public Optional<Integer> group() {
         return Optional.ofNullable(this.group);
     }
 
@@ -154,13 +153,13 @@ public final class WorkloadArgs extends com.pulumi.resources.ResourceArgs {
      * 
      */
     @Import(name="healthCheck")
-    private @Nullable Output<HealthCheckArgs> healthCheck;
+    private @Nullable HealthCheck healthCheck;
 
     /**
      * @return When an instance counts as ready. Without: running for some seconds.
      * 
      */
-    public Optional<Output<HealthCheckArgs>> healthCheck() {
+    public Optional<HealthCheck> healthCheck() {
         return Optional.ofNullable(this.healthCheck);
     }
 
@@ -169,13 +168,13 @@ public final class WorkloadArgs extends com.pulumi.resources.ResourceArgs {
      * 
      */
     @Import(name="infrastructure", required=true)
-    private Output<String> infrastructure;
+    private String infrastructure;
 
     /**
      * @return Name of the infrastructure of the deployment that it is placed in.
      * 
      */
-    public Output<String> infrastructure() {
+    public String infrastructure() {
         return this.infrastructure;
     }
 
@@ -184,13 +183,13 @@ public final class WorkloadArgs extends com.pulumi.resources.ResourceArgs {
      * 
      */
     @Import(name="ports")
-    private @Nullable Output<List<Integer>> ports;
+    private @Nullable List<Integer> ports;
 
     /**
      * @return TCP ports that it listens on.
      * 
      */
-    public Optional<Output<List<Integer>>> ports() {
+    public Optional<List<Integer>> ports() {
         return Optional.ofNullable(this.ports);
     }
 
@@ -199,19 +198,19 @@ public final class WorkloadArgs extends com.pulumi.resources.ResourceArgs {
      * 
      */
     @Import(name="volumes")
-    private @Nullable Output<Map<String,VolumeArgs>> volumes;
+    private @Nullable Map<String,Volume> volumes;
 
     /**
      * @return Disks that outlive the instance, but not its lease, by name.
      * 
      */
-    public Optional<Output<Map<String,VolumeArgs>>> volumes() {
+    public Optional<Map<String,Volume>> volumes() {
         return Optional.ofNullable(this.volumes);
     }
 
-    private WorkloadArgs() {}
+    private InlineWorkload() {}
 
-    private WorkloadArgs(WorkloadArgs $) {
+    private InlineWorkload(InlineWorkload $) {
         this.arguments = $.arguments;
         this.command = $.command;
         this.compute = $.compute;
@@ -229,19 +228,19 @@ public final class WorkloadArgs extends com.pulumi.resources.ResourceArgs {
     public static Builder builder() {
         return new Builder();
     }
-    public static Builder builder(WorkloadArgs defaults) {
+    public static Builder builder(InlineWorkload defaults) {
         return new Builder(defaults);
     }
 
     public static final class Builder {
-        private WorkloadArgs $;
+        private InlineWorkload $;
 
         public Builder() {
-            $ = new WorkloadArgs();
+            $ = new InlineWorkload();
         }
 
-        public Builder(WorkloadArgs defaults) {
-            $ = new WorkloadArgs(Objects.requireNonNull(defaults));
+        public Builder(InlineWorkload defaults) {
+            $ = new InlineWorkload(Objects.requireNonNull(defaults));
         }
 
         /**
@@ -250,19 +249,9 @@ public final class WorkloadArgs extends com.pulumi.resources.ResourceArgs {
          * @return builder
          * 
          */
-        public Builder arguments(@Nullable Output<List<String>> arguments) {
+        public Builder arguments(@Nullable List<String> arguments) {
             $.arguments = arguments;
             return this;
-        }
-
-        /**
-         * @param arguments Replaces the image&#39;s arguments.
-         * 
-         * @return builder
-         * 
-         */
-        public Builder arguments(List<String> arguments) {
-            return arguments(Output.of(arguments));
         }
 
         /**
@@ -281,19 +270,9 @@ public final class WorkloadArgs extends com.pulumi.resources.ResourceArgs {
          * @return builder
          * 
          */
-        public Builder command(@Nullable Output<List<String>> command) {
+        public Builder command(@Nullable List<String> command) {
             $.command = command;
             return this;
-        }
-
-        /**
-         * @param command Replaces the image&#39;s entry point.
-         * 
-         * @return builder
-         * 
-         */
-        public Builder command(List<String> command) {
-            return command(Output.of(command));
         }
 
         /**
@@ -312,40 +291,20 @@ public final class WorkloadArgs extends com.pulumi.resources.ResourceArgs {
          * @return builder
          * 
          */
-        public Builder compute(@Nullable Output<ComputeArgs> compute) {
+        public Builder compute(@Nullable Compute compute) {
             $.compute = compute;
             return this;
         }
 
         /**
-         * @param compute What one instance uses at most. Without: the whole of its slot.
-         * 
-         * @return builder
-         * 
-         */
-        public Builder compute(ComputeArgs compute) {
-            return compute(Output.of(compute));
-        }
-
-        /**
          * @param container The image by tag or digest, or an object with the image and the credentials of its registry.
          * 
          * @return builder
          * 
          */
-        public Builder container(Output<Either<String,ContainerArgs>> container) {
+        public Builder container(Either<String,Container> container) {
             $.container = container;
             return this;
-        }
-
-        /**
-         * @param container The image by tag or digest, or an object with the image and the credentials of its registry.
-         * 
-         * @return builder
-         * 
-         */
-        public Builder container(Either<String,ContainerArgs> container) {
-            return container(Output.of(container));
         }
 
         /**
@@ -364,7 +323,7 @@ public final class WorkloadArgs extends com.pulumi.resources.ResourceArgs {
          * @return builder
          * 
          */
-        public Builder container(ContainerArgs container) {
+        public Builder container(Container container) {
             return container(Either.ofRight(container));
         }
 
@@ -374,19 +333,9 @@ public final class WorkloadArgs extends com.pulumi.resources.ResourceArgs {
          * @return builder
          * 
          */
-        public Builder count(@Nullable Output<Integer> count) {
+        public Builder count(@Nullable Integer count) {
             $.count = count;
             return this;
-        }
-
-        /**
-         * @param count Instances. Without: 1.
-         * 
-         * @return builder
-         * 
-         */
-        public Builder count(Integer count) {
-            return count(Output.of(count));
         }
 
         /**
@@ -395,7 +344,7 @@ public final class WorkloadArgs extends com.pulumi.resources.ResourceArgs {
          * @return builder
          * 
          */
-        public Builder egress(@Nullable Output<List<EgressArgs>> egress) {
+        public Builder egress(@Nullable List<Egress> egress) {
             $.egress = egress;
             return this;
         }
@@ -406,17 +355,7 @@ public final class WorkloadArgs extends com.pulumi.resources.ResourceArgs {
          * @return builder
          * 
          */
-        public Builder egress(List<EgressArgs> egress) {
-            return egress(Output.of(egress));
-        }
-
-        /**
-         * @param egress What it may connect to beyond its connections. Without: nothing.
-         * 
-         * @return builder
-         * 
-         */
-        public Builder egress(EgressArgs... egress) {
+        public Builder egress(Egress... egress) {
             return egress(List.of(egress));
         }
 
@@ -426,71 +365,30 @@ public final class WorkloadArgs extends com.pulumi.resources.ResourceArgs {
          * @return builder
          * 
          */
-        public Builder environment(@Nullable Output<Map<String,String>> environment) {
+        public Builder environment(@Nullable Map<String,String> environment) {
             $.environment = environment;
             return this;
         }
 
         /**
-         * @param environment Environment variables. Every datacenter with a lease of the deployment can read them.
-         * 
-         * @return builder
-         * 
-         */
-        public Builder environment(Map<String,String> environment) {
-            return environment(Output.of(environment));
-        }
-
-        /**
          * @param group Index of the resource group whose slots it takes. Without: the smallest that fits.
          * 
          * @return builder
          * 
          */
-        public Builder group(@Nullable Output<Integer> group) {
+        public Builder group(@Nullable Integer group) {
             $.group = group;
             return this;
         }
 
         /**
-         * @param group Index of the resource group whose slots it takes. Without: the smallest that fits.
-         * 
-         * @return builder
-         * 
-         */
-        public Builder group(Integer group) {
-            return group(Output.of(group));
-        }
-
-        /**
          * @param healthCheck When an instance counts as ready. Without: running for some seconds.
          * 
          * @return builder
          * 
          */
-        public Builder healthCheck(@Nullable Output<HealthCheckArgs> healthCheck) {
+        public Builder healthCheck(@Nullable HealthCheck healthCheck) {
             $.healthCheck = healthCheck;
-            return this;
-        }
-
-        /**
-         * @param healthCheck When an instance counts as ready. Without: running for some seconds.
-         * 
-         * @return builder
-         * 
-         */
-        public Builder healthCheck(HealthCheckArgs healthCheck) {
-            return healthCheck(Output.of(healthCheck));
-        }
-
-        /**
-         * @param infrastructure Name of the infrastructure of the deployment that it is placed in.
-         * 
-         * @return builder
-         * 
-         */
-        public Builder infrastructure(Output<String> infrastructure) {
-            $.infrastructure = infrastructure;
             return this;
         }
 
@@ -501,17 +399,7 @@ public final class WorkloadArgs extends com.pulumi.resources.ResourceArgs {
          * 
          */
         public Builder infrastructure(String infrastructure) {
-            return infrastructure(Output.of(infrastructure));
-        }
-
-        /**
-         * @param ports TCP ports that it listens on.
-         * 
-         * @return builder
-         * 
-         */
-        public Builder ports(@Nullable Output<List<Integer>> ports) {
-            $.ports = ports;
+            $.infrastructure = infrastructure;
             return this;
         }
 
@@ -521,8 +409,9 @@ public final class WorkloadArgs extends com.pulumi.resources.ResourceArgs {
          * @return builder
          * 
          */
-        public Builder ports(List<Integer> ports) {
-            return ports(Output.of(ports));
+        public Builder ports(@Nullable List<Integer> ports) {
+            $.ports = ports;
+            return this;
         }
 
         /**
@@ -541,27 +430,17 @@ public final class WorkloadArgs extends com.pulumi.resources.ResourceArgs {
          * @return builder
          * 
          */
-        public Builder volumes(@Nullable Output<Map<String,VolumeArgs>> volumes) {
+        public Builder volumes(@Nullable Map<String,Volume> volumes) {
             $.volumes = volumes;
             return this;
         }
 
-        /**
-         * @param volumes Disks that outlive the instance, but not its lease, by name.
-         * 
-         * @return builder
-         * 
-         */
-        public Builder volumes(Map<String,VolumeArgs> volumes) {
-            return volumes(Output.of(volumes));
-        }
-
-        public WorkloadArgs build() {
+        public InlineWorkload build() {
             if ($.container == null) {
-                throw new MissingRequiredPropertyException("WorkloadArgs", "container");
+                throw new MissingRequiredPropertyException("InlineWorkload", "container");
             }
             if ($.infrastructure == null) {
-                throw new MissingRequiredPropertyException("WorkloadArgs", "infrastructure");
+                throw new MissingRequiredPropertyException("InlineWorkload", "infrastructure");
             }
             return $;
         }

@@ -16,9 +16,9 @@ import java.util.Objects;
  * A connection declared inline.
  * 
  */
-public final class ConnectionArgs extends com.pulumi.resources.ResourceArgs {
+public final class InlineConnectionArgs extends com.pulumi.resources.ResourceArgs {
 
-    public static final ConnectionArgs Empty = new ConnectionArgs();
+    public static final InlineConnectionArgs Empty = new InlineConnectionArgs();
 
     /**
      * Who may reach it.
@@ -65,9 +65,9 @@ public final class ConnectionArgs extends com.pulumi.resources.ResourceArgs {
         return this.to;
     }
 
-    private ConnectionArgs() {}
+    private InlineConnectionArgs() {}
 
-    private ConnectionArgs(ConnectionArgs $) {
+    private InlineConnectionArgs(InlineConnectionArgs $) {
         this.from = $.from;
         this.port = $.port;
         this.to = $.to;
@@ -76,19 +76,19 @@ public final class ConnectionArgs extends com.pulumi.resources.ResourceArgs {
     public static Builder builder() {
         return new Builder();
     }
-    public static Builder builder(ConnectionArgs defaults) {
+    public static Builder builder(InlineConnectionArgs defaults) {
         return new Builder(defaults);
     }
 
     public static final class Builder {
-        private ConnectionArgs $;
+        private InlineConnectionArgs $;
 
         public Builder() {
-            $ = new ConnectionArgs();
+            $ = new InlineConnectionArgs();
         }
 
-        public Builder(ConnectionArgs defaults) {
-            $ = new ConnectionArgs(Objects.requireNonNull(defaults));
+        public Builder(InlineConnectionArgs defaults) {
+            $ = new InlineConnectionArgs(Objects.requireNonNull(defaults));
         }
 
         /**
@@ -154,15 +154,15 @@ public final class ConnectionArgs extends com.pulumi.resources.ResourceArgs {
             return to(Output.of(to));
         }
 
-        public ConnectionArgs build() {
+        public InlineConnectionArgs build() {
             if ($.from == null) {
-                throw new MissingRequiredPropertyException("ConnectionArgs", "from");
+                throw new MissingRequiredPropertyException("InlineConnectionArgs", "from");
             }
             if ($.port == null) {
-                throw new MissingRequiredPropertyException("ConnectionArgs", "port");
+                throw new MissingRequiredPropertyException("InlineConnectionArgs", "port");
             }
             if ($.to == null) {
-                throw new MissingRequiredPropertyException("ConnectionArgs", "to");
+                throw new MissingRequiredPropertyException("InlineConnectionArgs", "to");
             }
             return $;
         }

@@ -15,9 +15,9 @@ import java.util.Objects;
  * A connection declared inline.
  * 
  */
-public final class Connection extends com.pulumi.resources.InvokeArgs {
+public final class InlineConnection extends com.pulumi.resources.InvokeArgs {
 
-    public static final Connection Empty = new Connection();
+    public static final InlineConnection Empty = new InlineConnection();
 
     /**
      * Who may reach it.
@@ -64,9 +64,9 @@ public final class Connection extends com.pulumi.resources.InvokeArgs {
         return this.to;
     }
 
-    private Connection() {}
+    private InlineConnection() {}
 
-    private Connection(Connection $) {
+    private InlineConnection(InlineConnection $) {
         this.from = $.from;
         this.port = $.port;
         this.to = $.to;
@@ -75,19 +75,19 @@ public final class Connection extends com.pulumi.resources.InvokeArgs {
     public static Builder builder() {
         return new Builder();
     }
-    public static Builder builder(Connection defaults) {
+    public static Builder builder(InlineConnection defaults) {
         return new Builder(defaults);
     }
 
     public static final class Builder {
-        private Connection $;
+        private InlineConnection $;
 
         public Builder() {
-            $ = new Connection();
+            $ = new InlineConnection();
         }
 
-        public Builder(Connection defaults) {
-            $ = new Connection(Objects.requireNonNull(defaults));
+        public Builder(InlineConnection defaults) {
+            $ = new InlineConnection(Objects.requireNonNull(defaults));
         }
 
         /**
@@ -123,15 +123,15 @@ public final class Connection extends com.pulumi.resources.InvokeArgs {
             return this;
         }
 
-        public Connection build() {
+        public InlineConnection build() {
             if ($.from == null) {
-                throw new MissingRequiredPropertyException("Connection", "from");
+                throw new MissingRequiredPropertyException("InlineConnection", "from");
             }
             if ($.port == null) {
-                throw new MissingRequiredPropertyException("Connection", "port");
+                throw new MissingRequiredPropertyException("InlineConnection", "port");
             }
             if ($.to == null) {
-                throw new MissingRequiredPropertyException("Connection", "to");
+                throw new MissingRequiredPropertyException("InlineConnection", "to");
             }
             return $;
         }
