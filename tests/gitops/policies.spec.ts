@@ -2,8 +2,9 @@ import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
-import { parseAllDocuments } from "yaml";
+import { parse, parseAllDocuments } from "yaml";
 import { z } from "zod";
+import { commandErrors } from "../docs/shell-fences";
 import { root } from "../support/root";
 import type { Program } from "../support/stack";
 import { World } from "../support/world";
@@ -111,6 +112,30 @@ describe("its rules", () => {
       "Infrastructure a is in eu. Allowed: us.",
     ]);
   });
+});
+
+const GitLab = z.looseObject({
+  default: z.looseObject({ before_script: z.array(z.string()) }),
+  preview: z.looseObject({ script: z.array(z.string()) }),
+  up: z.looseObject({ script: z.array(z.string()), resource_group: z.string() }),
+  drift: z.looseObject({ script: z.array(z.string()) }),
+});
+
+test("the pipeline for GitLab calls what there is, and the same as the workflow", async () => {
+  const folder = join(root, "examples", "gitops");
+  const {
+    default: all,
+    preview,
+    up,
+    drift,
+  } = GitLab.parse(parse(readFileSync(join(folder, ".gitlab-ci.yml"), "utf8")));
+  const lines = [...all.before_script, ...preview.script, ...up.script, ...drift.script];
+  const script = { page: ".gitlab-ci.yml", line: 1, language: "sh", continues: false, unchecked: undefined };
+  expect(await commandErrors([{ ...script, text: lines.join("\n") }])).toEqual([]);
+  const workflow = readFileSync(join(folder, ".github", "workflows", "dcx.yml"), "utf8").replaceAll(/\\\n */g, "");
+  for (const line of [...preview.script, ...up.script, ...drift.script]) {
+    expect(workflow).toContain(line);
+  }
 });
 
 const named = z.looseObject({ name: z.string(), namespace: z.string().optional() });
