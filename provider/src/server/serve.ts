@@ -5,7 +5,6 @@ import { Answers } from "./answers";
 import { Cancellation } from "./cancellation";
 import { EngineLog } from "./engine-log";
 import { RequestError } from "./errors";
-import { list } from "./list-calls";
 import { ProviderCalls, type ProviderSettings } from "./provider-calls";
 import { Requests } from "./requests";
 import { ResourceCalls } from "./resource-calls";
@@ -81,7 +80,10 @@ function handlers(requests: Requests, provider: ProviderCalls): IResourceProvide
       }),
     ),
     parameterize: requests.unary(() => unimplemented("parameters: it is the same for everybody")),
-    list: requests.stream((request, context) => list(() => provider.backend(), request, context)),
+    list: requests.stream(async function* (request, context) {
+      const { list } = await import("./list-calls.js");
+      yield* list(() => provider.backend(), request, context);
+    }),
   };
 }
 

@@ -19,8 +19,10 @@ import {
   DiffResponse,
   ErrorResourceInitFailed,
   GetMappingRequest,
+  GetMappingsRequest,
   GetSchemaRequest,
   InvokeRequest,
+  ParameterizeRequest,
   PropertyDiff,
   ProviderHandshakeRequest,
   ReadRequest,
@@ -346,8 +348,23 @@ describe("the provider's server", () => {
       expect(error.details).not.toContain("hush");
     });
 
-    it("refuses methods on resources with a sentence", async () => {
-      expect((await failure(call(client.call, new CallRequest()))).code).toBe(status.UNIMPLEMENTED);
+    it("refuses methods on resources and parameters with a sentence", async () => {
+      for (const refused of [
+        call(client.call, new CallRequest()),
+        call(client.parameterize, new ParameterizeRequest()),
+      ]) {
+        expect(await failure(refused)).toMatchObject({
+          code: status.UNIMPLEMENTED,
+          details: expect.stringMatching(
+            /^this version of the dcx plugin has no (methods on resources|parameters)[;:] /,
+          ),
+        });
+      }
+    });
+
+    it("knows of no other tool's resources, which is no failure", async () => {
+      expect((await call(client.getMappings, new GetMappingsRequest())).getProvidersList()).toEqual([]);
+      expect((await call(client.getMapping, new GetMappingRequest())).getProvider()).toBe("");
     });
   });
 
