@@ -39,7 +39,7 @@ export async function findManifest(
 }
 
 /** How often a deployment that is changed again and again is looked at before the last answer has to do. */
-const LOOKS = 3;
+export const LOOKS = 3;
 
 /** An active deployment with its manifest, as of one moment. */
 export interface Look {

@@ -328,6 +328,29 @@ describe("drift of a deployment", () => {
     await pipeline.settled();
   });
 
+  it("somebody else's change while a holder is asked: what is there then, and nothing undelivered", async () => {
+    await using other = await ModelProvider.start(pipeline.network);
+    const mine = await pipeline.refresh();
+    if (mine === undefined) {
+      throw new Error("it is gone");
+    }
+    const change = async (from: Kept, image: string): Promise<Kept> => {
+      const inputs = { ...inline, workloads: { web: { ...web, container: image } } };
+      return other.update("Deployment", "shop", from, await other.check("Deployment", "shop", inputs));
+    };
+    const second = await change(mine, "web:2");
+    const { network } = pipeline;
+    const fetch = network.fetchManifest.bind(network);
+    let third: Promise<unknown> | undefined;
+    network.fetchManifest = async (deployment, holder, version) => {
+      const first = third === undefined;
+      third ??= change(second, "web:3");
+      await (first ? third : undefined);
+      return version === pipeline.actual.version ? fetch(deployment, holder, version) : undefined;
+    };
+    expect((await pipeline.refresh())?.inputs["workloads"]).toMatchObject({ web: { container: "web:3" } });
+  });
+
   it("a datacenter that can't be reached while somebody changed what runs: what was known stays, with the reason", async () => {
     await using other = await ModelProvider.start(pipeline.network);
     const mine = await pipeline.refresh();

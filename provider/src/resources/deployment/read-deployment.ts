@@ -3,7 +3,7 @@ import { NetworkError } from "../../network/driver";
 import type { ActualDeployment } from "../../network/snapshot";
 import { openManifest } from "../../plan/manifest";
 import type { Value, ValueMap } from "../../wire/value";
-import { findManifest } from "../current-manifest";
+import { findManifest, LOOKS } from "../current-manifest";
 import { NONCE } from "../entries/ownership";
 import { deploymentId, keyOf, nameOf, whereabouts } from "../identity";
 import { importMark } from "../imported";
@@ -19,11 +19,12 @@ import { infrastructuresInputs, managersInputs, waitInputs } from "./terms-input
 import { unfinished } from "./unfinished";
 
 /** What is there now, in the words of the inputs where they still mean it. Gone only where the chain says so. */
-export async function readDeployment(
-  session: Session,
-  request: ReadRequest,
-  context: CallContext,
-): Promise<ReadResult> {
+export function readDeployment(session: Session, request: ReadRequest, context: CallContext): Promise<ReadResult> {
+  return read(session, request, context, LOOKS);
+}
+
+/** @param looks how often it may be looked at: again where somebody changed it while its holders were asked */
+async function read(session: Session, request: ReadRequest, context: CallContext, looks: number): Promise<ReadResult> {
   const { signal } = context;
   const id = deploymentId(request.id);
   if ((await whereabouts(session, id, signal)) === "gone") {
@@ -51,6 +52,9 @@ export async function readDeployment(
     reasons.push(error.message);
     return { inputs: kept(known, ["workloads", "connections"]) };
   });
+  if (inline.undelivered === true && looks > 1 && (await session.replaced(keyOf(id), snapshot, signal))) {
+    return read(session, request, context, looks - 1);
+  }
   const inputs: ValueMap = {
     infrastructures: infrastructuresInputs(deployment, known, parameters),
     ...waitInputs(deployment, known, parameters),
@@ -143,6 +147,8 @@ interface ReadInline {
   readonly inputs: ValueMap;
   /** Of the stamps that an import found. */
   readonly nonce?: string | undefined;
+  /** No holder has the manifest that the chain named. */
+  readonly undelivered?: true;
 }
 
 /** The inline entries as they are, or nothing where they are resources of their own. */
@@ -176,6 +182,7 @@ async function readInline(
         known === undefined
           ? {}
           : { workloads: {}, ...(known["connections"] === undefined ? {} : { connections: {} }) },
+      undelivered: true,
     };
   }
   const manifest = openManifest(found.envelope);
