@@ -54,8 +54,10 @@ export class HolderWatch implements Disposable {
   async #follow(holder: string): Promise<void> {
     let after: string | undefined;
     let pause = 200;
+    let handed: string | undefined;
     while (!this.#signal.aborted) {
       const began = Date.now();
+      const version = this.envelope()?.version;
       try {
         const status = await this.driver.status(
           this.deployment,
@@ -68,6 +70,11 @@ export class HolderWatch implements Disposable {
         // After a manifest was handed over, or refused, the next look tells what became of it.
         after = problem === undefined ? status.cursor : undefined;
         pause = problem === undefined ? 200 : Math.min(pause * 2, 5000);
+        if (problem === undefined && version !== undefined && status.version !== version && handed !== version) {
+          // It has just been handed over, for the first time: what became of it is asked at once.
+          handed = version;
+          continue;
+        }
       } catch (error) {
         if (this.#signal.aborted) {
           return;

@@ -324,6 +324,9 @@ export class ModelNetwork implements NetworkDriver {
 
   #advance(one: ActualInfrastructure, version: string): ActualInfrastructure {
     const served = (address: string): boolean => this.holders.get(address)?.manifests.has(version) ?? false;
+    if (one.successor !== undefined) {
+      this.#fetchFromOthers(one.successor.datacenter, version);
+    }
     if (one.successor !== undefined && served(one.successor.datacenter)) {
       return { ...one, lease: { ...one.successor, confirmedVersion: version }, successor: undefined };
     }
@@ -358,6 +361,15 @@ export class ModelNetwork implements NetworkDriver {
       return { ...one, lease: { ...one.lease, confirmedVersion: version } };
     }
     return one;
+  }
+
+  /** Holders fetch a manifest from one another. */
+  #fetchFromOthers(datacenter: string, version: string): void {
+    const found = [...this.holders.values()].find(({ up, manifests }) => up && manifests.has(version));
+    const envelope = found?.manifests.get(version);
+    if (envelope !== undefined) {
+      this.holders.get(datacenter)?.manifests.set(version, envelope);
+    }
   }
 
   #execute(transaction: Transaction): TransactionResult["submitted"] {

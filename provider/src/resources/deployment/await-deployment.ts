@@ -20,6 +20,8 @@ export interface DeploymentGoal {
   readonly infrastructures: readonly string[];
   /** What must run; absent: leases are all that is awaited. */
   readonly manifest: { readonly envelope: Envelope; readonly content: Manifest } | undefined;
+  /** Where nothing is declared inline: the empty manifest, if that is what the chain names. */
+  readonly empty?: Envelope | undefined;
   /** How the deployment is called in `dcx logs`. */
   readonly name: string;
 }
@@ -42,7 +44,7 @@ export async function awaitDeployment(
   deadline: Deadline,
   status: (line: string) => void,
 ): Promise<Arrived> {
-  using watch = new HolderWatch(driver, deployment, () => goal.manifest?.envelope, deadline.signal);
+  using watch = new HolderWatch(driver, deployment, () => goal.manifest?.envelope ?? goal.empty, deadline.signal);
   const words = naming(await driver.parameters(deadline.signal), await driver.datacenters(deadline.signal));
   let height = 0n;
   return await waitFor<Arrived>({
@@ -72,6 +74,12 @@ function leasesLine({ deployment }: Snapshot, infrastructures: readonly string[]
 }
 
 function lookAt(snapshot: Snapshot, goal: DeploymentGoal, watch: HolderWatch, words: Naming): Progress<Arrived> {
+  // A successor takes over once it has the manifest, also where nothing is placed on it.
+  for (const { successor } of Object.values(snapshot.deployment?.infrastructures ?? {})) {
+    if (successor !== undefined) {
+      watch.watch(successor.datacenter);
+    }
+  }
   const missing = missingVerdicts(snapshot, goal, (holder) => watch.watch(holder), words);
   if (missing.some(({ hopeless }) => hopeless)) {
     throw new WaitFailed(missing.filter(({ hopeless }) => hopeless).map((verdict) => verdict.missing));

@@ -3,7 +3,7 @@ import { resourceIdText } from "@dcx/protocol";
 import { Deadline, spanText, WaitCancelled, WaitFailed, WaitTimeout } from "../../await/wait";
 import type { DeploymentKey, NetworkParameters } from "../../network/driver";
 import { NetworkError, type NetworkIdentity, RevisionConflict } from "../../network/driver";
-import type { ActualDeployment } from "../../network/snapshot";
+import type { ActualDeployment, Envelope } from "../../network/snapshot";
 import { emptyManifest, placedOn, sealManifest } from "../../plan/manifest";
 import { planCreation, planDeletion, planUpdate, undelivered } from "../../plan/plan-deployment";
 import { planTakeOver } from "../../plan/plan-take-over";
@@ -286,12 +286,14 @@ export class DeploymentResource implements Resource {
       const addresses = sealed === undefined ? {} : await this.#deliver(deployment, sealed, context, deadline.signal);
       return this.#state(id, inputs, deployment, sealed, addresses, parameters);
     }
+    const empty = sealed === undefined ? await this.#emptyManifest(id, key, deadline.signal) : undefined;
     const { snapshot, addresses } = await awaitDeployment(
       driver,
       key,
       {
         infrastructures: isMap(inputs["infrastructures"]) ? Object.keys(inputs["infrastructures"]) : [],
         manifest: sealed,
+        empty,
         name: nameOf(context.urn),
       },
       deadline,
@@ -325,6 +327,14 @@ export class DeploymentResource implements Resource {
       }
     }
     return readAddresses(this.session, actual, content, undefined, signal);
+  }
+
+  /** What a lease that takes over has to be handed while nothing runs: no other holder has it. */
+  async #emptyManifest(id: string, key: DeploymentKey, signal: AbortSignal): Promise<Envelope | undefined> {
+    const { deployment } = await existing(this.session, id, key, signal);
+    const salt = await this.session.driver.manifestSalt(deployment.clientToken, deployment.nonce, signal);
+    const empty = sealManifest(emptyManifest(salt), {});
+    return empty.version === deployment.version ? empty : undefined;
   }
 
   #state(

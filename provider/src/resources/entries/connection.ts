@@ -5,7 +5,7 @@ import { type Progress, WaitFailed, waitFor } from "../../await/wait";
 import { NetworkError } from "../../network/driver";
 import { describeConnection } from "../../plan/describe-entries";
 import { connectionPlaces } from "../../plan/manifest";
-import { Unknown, type ValueMap } from "../../wire/value";
+import { Unknown, type Value, type ValueMap } from "../../wire/value";
 import { holdersOf } from "../deployment/await-deployment";
 import { connectionInputs, manifestConnection } from "../inputs/manifest-entries";
 import { connectionFields } from "../inputs/manifest-shapes";
@@ -89,7 +89,7 @@ export const connectionRules: EntryKindRules<ManifestConnection> = {
   },
 
   foretell: (content, oldState) => ({
-    address: addressOf(content, undefined) ?? oldState?.["address"] ?? Unknown.instance,
+    address: addressOf(content, undefined) ?? addressSoFar(content, oldState) ?? Unknown.instance,
   }),
 
   async observe(session, entry, oldState, signal) {
@@ -117,6 +117,14 @@ export const connectionRules: EntryKindRules<ManifestConnection> = {
   describe: describeConnection,
   images: () => [],
 };
+
+/** Where a global connection is reached, while it leads to the same. */
+function addressSoFar(content: ManifestConnection, oldState: ValueMap | undefined): Value | undefined {
+  const same =
+    oldState !== undefined &&
+    JSON.stringify(manifestConnection(oldState)) === JSON.stringify(manifestConnection({ ...content }));
+  return same ? oldState["address"] : undefined;
+}
 
 /** What the source connects to: a name and port that stay the same wherever the target runs, or the public address. */
 function addressOf({ to, port, from }: ManifestConnection, told: string | undefined): string | undefined {

@@ -225,13 +225,13 @@ export class EntryResource<Content extends EntryContent> implements Resource {
         : undefined;
     }
     const local = Object.entries(marks ?? {}).filter(([property]) => LOCAL.has(property));
+    const digest = entryDigest(manifest.salt, entryKey(this.rules.kind, name), content);
     const inputs: ValueMap = {
-      ...this.rules.inputs(content, marks),
+      ...(this.#ownWords(request.inputs, manifest.salt, name, digest) ?? this.rules.inputs(content, marks)),
       ...Object.fromEntries(local),
       deployment,
       name,
     };
-    const digest = entryDigest(manifest.salt, entryKey(this.rules.kind, name), content);
     const entry = {
       id: request.id,
       deploymentId: deployment,
@@ -450,14 +450,7 @@ export class EntryResource<Content extends EntryContent> implements Resource {
       ? `no transaction${oldState === undefined ? "; it is this resource's from then on" : "; waits until it is done"}`
       : `UpdateDeployment, in one transaction with other changes to deployment ${actual.sequence}${paid}`;
     context.log("info", `${this.rules.describe(before, content, digests)}\n${how}`);
-    const nonce = oldState?.[NONCE];
-    return {
-      ...inputs,
-      digest,
-      ...this.#unknownOutputs(oldState),
-      ...this.rules.foretell(content, oldState),
-      ...(nonce === undefined ? {} : { [NONCE]: nonce }),
-    };
+    return { ...inputs, digest, ...this.#unknownOutputs(oldState), ...this.rules.foretell(content, oldState) };
   }
 
   #unknownOutputs(oldState: ValueMap | undefined): ValueMap {
@@ -487,7 +480,13 @@ export class EntryResource<Content extends EntryContent> implements Resource {
     if (found.kind === "found") {
       this.#compared.set(context.urn, { deployment: actual, content });
     }
-    const own = Object.fromEntries(Object.entries(inputs).filter(([property]) => !LOCAL.has(property)));
+    const own = containsUnknown(inputs)
+      ? Object.fromEntries(Object.entries(inputs).filter(([property]) => !LOCAL.has(property)))
+      : {
+          ...this.rules.inputs(this.rules.content(inputs), inputs),
+          deployment: inputs["deployment"],
+          name: inputs["name"],
+        };
     const local = differences(withLocal(request, "waitFor")["waitFor"], inputs["waitFor"], "waitFor");
     if (content === undefined) {
       return { ...local, digest: { kind: "update", inputDiff: false } };
@@ -496,6 +495,22 @@ export class EntryResource<Content extends EntryContent> implements Resource {
     const changed = { ...differences(live, own, ""), ...local };
     const unfinished = oldState["state"] === "undelivered";
     return unfinished && Object.keys(changed).length === 0 ? { state: { kind: "update", inputDiff: false } } : changed;
+  }
+
+  /** What the program says of an entry, where that still means what is there: reading changes no spelling. */
+  #ownWords(inputs: ValueMap | undefined, salt: string, name: string, digest: string): ValueMap | undefined {
+    if (inputs === undefined || containsUnknown(inputs)) {
+      return undefined;
+    }
+    try {
+      const said = entryDigest(salt, entryKey(this.rules.kind, name), this.rules.content(inputs));
+      return said === digest ? inputs : undefined;
+    } catch (error) {
+      if (error instanceof ManifestError) {
+        return undefined;
+      }
+      throw error;
+    }
   }
 
   #target(inputs: ValueMap): { readonly id: string; readonly name: string } {

@@ -3,7 +3,7 @@ import { connectionShape, gpu, workloadShape } from "./manifest-shapes";
 import { entryName, normalAmount, normalCpu, normalPrice, normalSize, normalWait } from "./quantities";
 import { anyText, type Field, flag, integer, list, map, object, quantity, type Shape, set } from "./shape";
 
-const resourceGroup: Shape = object({
+export const resourceGroupFields: Readonly<Record<string, Field>> = {
   cpu: { shape: quantity(normalCpu), required: true },
   memory: { shape: quantity(normalSize), required: true },
   disk: { shape: quantity(normalSize), required: true },
@@ -11,21 +11,23 @@ const resourceGroup: Shape = object({
   count: { shape: integer({ least: 1, most: 1_000_000 }), absent: 1 },
   maxPrice: { shape: quantity(normalPrice), required: true },
   collateral: { shape: quantity(normalAmount), absent: "0" },
-});
+};
 
-const infrastructure: Shape = object(
-  {
-    region: { shape: anyText, absent: "" },
-    attributes: { shape: map(anyText, () => {}), absent: {} },
-    allowedDatacenters: { shape: set(anyText) },
-    deniedDatacenters: { shape: set(anyText) },
-    persist: { shape: flag, absent: false },
-    resources: { shape: list(resourceGroup), required: true },
-  },
-  (value: ValueMap) =>
-    Array.isArray(value["resources"]) && value["resources"].length === 0
-      ? "resources must name at least one group"
-      : undefined,
+const resourceGroup: Shape = object(resourceGroupFields);
+
+export const infrastructureFields: Readonly<Record<string, Field>> = {
+  region: { shape: anyText, absent: "" },
+  attributes: { shape: map(anyText, () => {}), absent: {} },
+  allowedDatacenters: { shape: set(anyText) },
+  deniedDatacenters: { shape: set(anyText) },
+  persist: { shape: flag, absent: false },
+  resources: { shape: list(resourceGroup), required: true },
+};
+
+const infrastructure: Shape = object(infrastructureFields, (value: ValueMap) =>
+  Array.isArray(value["resources"]) && value["resources"].length === 0
+    ? "resources must name at least one group"
+    : undefined,
 );
 
 const manager: Shape = object({

@@ -1,0 +1,125 @@
+import { ModelNetwork } from "../../network/model/model-network";
+import type { ActualDeployment } from "../../network/snapshot";
+import { type Kept, ModelEngine } from "../../server/model/engine";
+import { appendKey } from "../../wire/path";
+import { Secret, Unknown, type Value, type ValueMap } from "../../wire/value";
+import { isList, isMap, withoutMarks } from "../inputs/shape";
+
+/** A network on which everything that `properties.ts` generates can be had, and an engine in front of it. */
+export async function world(): Promise<{ readonly network: ModelNetwork; readonly engine: ModelEngine }> {
+  const network = new ModelNetwork();
+  const gold = { tier: "gold" };
+  network.addDatacenter("sierra", "us-west", 10n ** 18n, gold);
+  network.addDatacenter("sable", "us-west", 2n * 10n ** 18n, gold);
+  network.addDatacenter("tide", "us-east", 10n ** 18n, gold);
+  network.addDatacenter("tern", "us-east", 2n * 10n ** 18n, gold);
+  return { network, engine: await ModelEngine.start(network) };
+}
+
+/** What became of a deployment between two looks at it. */
+export interface Become {
+  readonly transactions: readonly string[];
+  readonly leasesMoved: number;
+  readonly leasesClosed: number;
+}
+
+const WORDS = {
+  "submit-deployment": "SubmitDeployment",
+  "update-deployment": "UpdateDeployment",
+  "cancel-deployment": "CancelDeployment",
+} as const;
+
+/** What a preview says that will become of a deployment, by its words. */
+export function foretold(said: string): Become {
+  const number = (pattern: RegExp): number => Number(pattern.exec(said)?.[1] ?? 0);
+  const listed = /\d+ transactions?: (.*?)(?:; \d| {4})/.exec(said)?.[1] ?? "";
+  const shared = /^(UpdateDeployment), in one transaction with/m.exec(said)?.[1];
+  const transactions = [...listed.matchAll(/[A-Z][a-z]+Deployment/g)].map(([name]) => name);
+  return {
+    transactions: shared === undefined ? transactions : [shared],
+    leasesMoved: number(/(\d+) leases? moves?/),
+    leasesClosed: number(/(\d+) leases? closes?/),
+  };
+}
+
+/** What has become of a deployment since `before`, by what the network keeps. */
+export function become(
+  network: ModelNetwork,
+  before: { readonly sent: number; readonly deployment: ActualDeployment },
+  after: ActualDeployment,
+): Become {
+  const names = Object.keys(before.deployment.infrastructures);
+  const generation = (deployment: ActualDeployment, name: string): number | undefined =>
+    deployment.infrastructures[name]?.lease?.generation;
+  const had = names.filter((name) => generation(before.deployment, name) !== undefined);
+  return {
+    transactions: network.transactions.slice(before.sent).map(({ kind }) => WORDS[kind]),
+    leasesMoved: had.filter(
+      (name) =>
+        generation(after, name) !== undefined && generation(after, name) !== generation(before.deployment, name),
+    ).length,
+    leasesClosed: had.filter((name) => after.infrastructures[name] === undefined).length,
+  };
+}
+
+/** Paths at which two normal inputs differ, found without the provider's own comparison. */
+export function pathsThatDiffer(before: Value | undefined, after: Value | undefined, path = ""): readonly string[] {
+  const [a, b] = [
+    before === undefined ? undefined : withoutMarks(before),
+    after === undefined ? undefined : withoutMarks(after),
+  ];
+  if (isMap(a) && isMap(b)) {
+    const keys = [...new Set([...Object.keys(a), ...Object.keys(b)])];
+    return keys.flatMap((key) => pathsThatDiffer(a[key], b[key], appendKey(path, key)));
+  }
+  if (isList(a) && isList(b)) {
+    return Array.from({ length: Math.max(a.length, b.length) }, (_, index) => index).flatMap((index) =>
+      pathsThatDiffer(a[index], b[index], appendKey(path, index)),
+    );
+  }
+  return a === b ? [] : [path];
+}
+
+/** Fails where a preview knew something else than what came. What it left out was unknown. */
+export function expectForetold(preview: Value | undefined, came: Value | undefined, path = ""): void {
+  if (preview instanceof Unknown || (path === "__nonce" && preview === undefined)) {
+    return;
+  }
+  const [a, b] = [reveal(preview), reveal(came)];
+  if (isMap(a) && isMap(b)) {
+    for (const key of new Set([...Object.keys(a), ...Object.keys(b)])) {
+      expectForetold(a[key], b[key], appendKey(path, key));
+    }
+    return;
+  }
+  if (isList(a) && isList(b)) {
+    expect([path, a.length]).toEqual([path, b.length]);
+    for (const [index, entry] of a.entries()) {
+      expectForetold(entry, b[index], appendKey(path, index));
+    }
+    return;
+  }
+  expect([path, a]).toEqual([path, b]);
+}
+
+function reveal(value: Value | undefined): Value | undefined {
+  return value instanceof Secret ? value.reveal() : value;
+}
+
+export function deploymentOf(network: ModelNetwork, kept: Kept): ActualDeployment {
+  const [, tenant = "", sequence = ""] = (
+    kept.type === "Deployment" ? kept.id : String(kept.inputs["deployment"])
+  ).split("/");
+  const found = network.deployments.get(`${tenant}/${sequence}`);
+  if (found === undefined) {
+    throw new Error(`there is no deployment ${kept.id}`);
+  }
+  return found;
+}
+
+/** What only the program knows: no import can bring it back. */
+const LOCAL = ["maxCostPerMonth", "skipAwait", "waitFor"];
+
+export function withoutLocal(inputs: ValueMap): ValueMap {
+  return Object.fromEntries(Object.entries(inputs).filter(([name]) => !LOCAL.includes(name)));
+}
