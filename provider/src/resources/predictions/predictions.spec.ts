@@ -17,8 +17,8 @@ import {
   present,
   requiredGroupValues,
   requiredWorkloadValues,
+  someValueOf,
   type Values,
-  valueOf,
   workloadValues,
 } from "./properties";
 
@@ -111,7 +111,7 @@ function changeOf(
   required: readonly string[],
   around: (value: Readonly<Record<string, Value | undefined>>) => ValueMap,
 ): fc.Arbitrary<Change> {
-  const value = valueOf(values, property, required);
+  const value = someValueOf(values, property, required);
   return fc.record({ was: value, is: value }).map(({ was, is }) => ({
     before: around({ [property]: was }),
     after: around({ [property]: is }),
@@ -221,7 +221,7 @@ describe("a Workload and a Connection do what their previews say", () => {
   }
 
   const entryChange = (values: Values, property: string, required: readonly string[]) =>
-    fc.record({ was: valueOf(values, property, required), is: valueOf(values, property, required) });
+    fc.record({ was: someValueOf(values, property, required), is: someValueOf(values, property, required) });
 
   test.each([...Object.keys(workloadValues), "waitFor", "skipAwait"])("Workload.%s", async (property) => {
     const values: Values = {

@@ -95,7 +95,11 @@ export const deploymentValues: Values = {
 };
 
 /** One of these values, or none where it may be left out. */
-export function valueOf(values: Values, name: string, required: readonly string[]): fc.Arbitrary<Value | undefined> {
+export function someValueOf(
+  values: Values,
+  name: string,
+  required: readonly string[],
+): fc.Arbitrary<Value | undefined> {
   const value = values[name];
   if (value === undefined) {
     throw new Error(`nothing generates ${name}`);
