@@ -23,11 +23,20 @@ const victims: readonly (readonly [what: string, kill: (world: World) => void])[
 ];
 
 describe("killed in the middle", () => {
-  test.each(victims)("%s during a create: one more up ends with one deployment", async (_what, kill) => {
-    const world = World.create();
-    try {
-      await world.startNetwork();
-      const stack = await world.stack("killed", inline());
+  let world: World;
+  let stack: Stack;
+
+  beforeAll(async () => {
+    world = World.create({ blockInterval: 200 });
+    await world.startNetwork();
+    stack = await world.stack("killed", inline());
+  });
+  afterAll(async () => world.close());
+
+  // One life for each victim, on one network: a test begins with what the one before it left.
+  describe.each(victims)("%s", (_what, kill) => {
+    test("during a create: one more up ends with one deployment", async () => {
+      stack.write(inline());
       const client = await world.client();
       await interrupt(world, stack, kill, "the deployment is on the chain", async () => {
         return (await client.totals()).activeDeployments === 1n;
@@ -36,71 +45,48 @@ describe("killed in the middle", () => {
       expect((await client.totals()).activeDeployments).toBe(1n);
       expect(await ask((await stack.outputs())["url"])).toMatchObject({ api: { greeting: "Hello from api" } });
       expect((await stack.preview()).steps).toEqual([]);
+    });
+
+    test("between staging and activation: no workload is lost or needlessly stopped", async () => {
+      const before = await containers(world);
+      const client = await world.client();
+      const staged = timesStaged(world);
+      stack.write(inline({ apiImage: "dcx.example/two-tier-api:1.1" }));
+      await interrupt(world, stack, kill, "the candidate is staged", async () => timesStaged(world) > staged);
+      await stack.up();
+      expect((await client.totals()).activeDeployments).toBe(1n);
+      expect(await ask((await stack.outputs())["url"])).toMatchObject({ api: { greeting: "Good day from api" } });
+      const after = await containers(world);
+      expect(Object.keys(after).sort()).toEqual(["api/0", "web/0"]);
+      expect(after["web/0"]).toBe(before["web/0"]);
+      expect((await stack.preview()).steps).toEqual([]);
+    });
+
+    test("and a destroy leaves nothing behind", async () => {
       await stack.destroy();
       await expectNothingLeft(world);
-    } finally {
-      await world.close();
-    }
+    });
   });
-
-  test.each(victims)(
-    "%s between staging and activation: no workload is lost or needlessly stopped",
-    async (_what, kill) => {
-      const world = World.create();
-      try {
-        const stack = await world.stack("killed", inline());
-        await stack.up();
-        const before = await containers(world);
-        const client = await world.client();
-        const staged = timesStaged(world);
-        stack.write(inline({ apiImage: "dcx.example/two-tier-api:1.1" }));
-        await interrupt(world, stack, kill, "the candidate is staged", async () => timesStaged(world) > staged);
-        await stack.up();
-        expect((await client.totals()).activeDeployments).toBe(1n);
-        expect(await ask((await stack.outputs())["url"])).toMatchObject({ api: { greeting: "Good day from api" } });
-        const after = await containers(world);
-        expect(Object.keys(after).sort()).toEqual(["api/0", "web/0"]);
-        expect(after["web/0"]).toBe(before["web/0"]);
-        expect((await stack.preview()).steps).toEqual([]);
-        await stack.destroy();
-        await expectNothingLeft(world);
-      } finally {
-        await world.close();
-      }
-    },
-  );
 
   test("the node and the agents, while everything runs: no workload is lost or restarted", async () => {
-    const world = World.create();
-    try {
-      const stack = await world.stack("restarted", inline());
-      await stack.up();
-      const before = await containers(world);
-      const { url } = await stack.outputs();
-      world.kill(world.network.node.pid);
-      await world.startNetwork();
-      expect((await stack.preview()).steps).toEqual([]);
-      for (const { process } of world.network.datacenters) {
-        world.kill(process.pid);
-      }
-      await world.startNetwork();
-      await eventually("the application answers again", 60_000, async () => (await ask(url)).api !== undefined);
-      expect(await containers(world)).toEqual(before);
-      await stack.up();
-      expect(await containers(world)).toEqual(before);
-      await stack.destroy();
-      await expectNothingLeft(world);
-    } finally {
-      await world.close();
-    }
-  });
-});
-
-test("a forced replacement never ends with a live deployment cancelled", async () => {
-  const world = World.create();
-  try {
-    const stack = await world.stack("replaced", inline());
+    stack.write(inline());
     await stack.up();
+    const before = await containers(world);
+    const { url } = await stack.outputs();
+    world.kill(world.network.node.pid);
+    await world.startNetwork();
+    expect((await stack.preview()).steps).toEqual([]);
+    for (const { process } of world.network.datacenters) {
+      world.kill(process.pid);
+    }
+    await world.startNetwork();
+    await eventually("the application answers again", 60_000, async () => (await ask(url)).api !== undefined);
+    expect(await containers(world)).toEqual(before);
+    await stack.up();
+    expect(await containers(world)).toEqual(before);
+  });
+
+  test("a forced replacement never ends with a live deployment cancelled", async () => {
     const client = await world.client();
     const urn = (await stack.resources()).find((one) => one.urn.endsWith("::shop"))?.urn;
     if (urn === undefined) {
@@ -112,9 +98,7 @@ test("a forced replacement never ends with a live deployment cancelled", async (
     expect((await stack.preview()).steps).toEqual([]);
     await stack.destroy();
     await expectNothingLeft(world);
-  } finally {
-    await world.close();
-  }
+  });
 });
 
 /** Begins an up, kills once `moment` has come, and brings back what was killed. */

@@ -1,7 +1,8 @@
+import { LeaseState } from "@dcx/protocol";
 import { ask, askContinuously, containers, expectNothingLeft, expectTokensToAddUp } from "./checks";
 import { type Footprint, footprint } from "./footprint";
 import type { inline } from "./programs";
-import { World, type WorldOptions } from "./world";
+import { eventually, World, type WorldOptions } from "./world";
 
 export interface Life {
   readonly form: string;
@@ -36,8 +37,8 @@ export function leadLife({ form, program, workload, world: options }: Life): voi
     expect(preview.steps).toEqual([expect.objectContaining({ name: resource, operation: "update", diffs: [path] })]);
     expect(preview.diagnostics).toContain(transaction);
     const up = await stack.up();
+    // That nothing more is to be done is seen by the next preview: that of the next change shows that one alone.
     expect(up.steps.map(({ name, operation }) => [name, operation])).toEqual([[resource, "update"]]);
-    expect((await stack.preview()).steps).toEqual([]);
   };
   const path = (name: string, field: string): readonly [resource: string, path: string] => {
     const [resource, prefix] = workload(name);
@@ -54,8 +55,13 @@ export function leadLife({ form, program, workload, world: options }: Life): voi
   test("preview and refresh show no change, also after a while", async () => {
     expect((await stack.preview()).steps).toEqual([]);
     const client = await world.client();
-    const { parameters } = await client.parameters();
-    await client.waitForHeight((await client.height()) + 2n * (parameters?.reconfirmationPeriod ?? 0n));
+    const confirmations = async (): Promise<readonly bigint[]> =>
+      (await client.leases({ state: LeaseState.ACTIVE })).leases.map(({ lastConfirmedHeight }) => lastConfirmedHeight);
+    const before = await confirmations();
+    // Rent and interest are paid, and heights move, with every confirmation: none of it is a change.
+    await eventually("each lease is confirmed again", 60_000, async () =>
+      (await confirmations()).every((height, index) => height > (before[index] ?? height)),
+    );
     expect((await stack.preview()).steps).toEqual([]);
     expect((await stack.refresh()).steps.filter(({ operation }) => operation !== "refresh")).toEqual([]);
     expect((await stack.preview()).steps).toEqual([]);
@@ -117,6 +123,7 @@ export function leadLife({ form, program, workload, world: options }: Life): voi
     const { asked, failures } = await asking.stop();
     expect(failures).toEqual([]);
     expect(asked).toBeGreaterThan(10);
+    expect((await stack.preview()).steps).toEqual([]);
     await expectTokensToAddUp(world);
   });
 

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { EngineEvent } from "@pulumi/pulumi/automation";
@@ -58,6 +59,7 @@ export class Stack {
     readonly directory: string,
     private readonly name: string,
     private readonly stack: PulumiStack,
+    private readonly environment: Readonly<Record<string, string>>,
   ) {}
 
   static async create(
@@ -72,7 +74,7 @@ export class Stack {
       { stackName: "test", workDir: directory },
       { envVars: { ...environment } },
     );
-    return new Stack(directory, name, stack);
+    return new Stack(directory, name, stack, environment);
   }
 
   /** Sets the stack's configuration, secrets encrypted. */
@@ -105,6 +107,21 @@ export class Stack {
 
   cancel(): Promise<void> {
     return this.stack.cancel();
+  }
+
+  async setSecret(key: string, value: string): Promise<void> {
+    await this.stack.setConfig(key, { value, secret: true });
+  }
+
+  /** Runs the command line itself, for what the Automation API does not ask of it. `text`: all that it printed. */
+  run(...command: readonly string[]): { readonly status: number | null; readonly text: string } {
+    const { status, stdout, stderr } = spawnSync("pulumi", [...command, "--non-interactive", "--stack", "test"], {
+      cwd: this.directory,
+      env: { ...process.env, ...this.environment },
+      encoding: "utf8",
+      maxBuffer: 512 * 2 ** 20,
+    });
+    return { status, text: `${stdout}${stderr}` };
   }
 
   async outputs(): Promise<Readonly<Record<string, unknown>>> {

@@ -1,0 +1,81 @@
+import type { Program } from "./support/stack";
+import { World } from "./support/world";
+
+jest.setTimeout(600_000);
+
+const [workloads, connections] = [20, 40];
+
+/** In a region where nobody sells: what is counted here are transactions, so nothing has to run. */
+function program(form: "inline" | "separate"): Program {
+  const group = { cpu: "100m", memory: "64Mi", disk: "64Mi", count: workloads, maxPrice: "0.40/h" };
+  const names = Array.from({ length: workloads }, (_, index) => `w${index + 1}`);
+  const workload = { infrastructure: "far", container: "dcx.example/two-tier-api:1.0", ports: [9000] };
+  const links = Array.from({ length: connections }, (_, index) => {
+    const [from, to] = [names[index % workloads], names[(index + 1 + Math.floor(index / workloads)) % workloads]];
+    return { name: `c${index + 1}`, from: from ?? "", to: to ?? "" };
+  });
+  const deployment = { infrastructures: { far: { region: "nowhere", resources: [group] } }, skipAwait: true };
+  if (form === "inline") {
+    const inline = {
+      workloads: Object.fromEntries(names.map((name) => [name, workload])),
+      connections: Object.fromEntries(
+        links.map(({ name, from, to }) => [name, { to, port: 9000, from: { workload: from } }]),
+      ),
+    };
+    return { resources: { shop: { type: "dcx:Deployment", properties: { ...deployment, ...inline } } } };
+  }
+  const part = (type: string, name: string, properties: Record<string, unknown>): Record<string, unknown> => ({
+    type: `dcx:${type}`,
+    properties: { deployment: "${shop.id}", name, skipAwait: true, ...properties },
+  });
+  return {
+    resources: {
+      shop: { type: "dcx:Deployment", properties: deployment },
+      ...Object.fromEntries(names.map((name) => [name, part("Workload", name, workload)])),
+      ...Object.fromEntries(
+        links.map(({ name, from, to }) => [
+          name,
+          part("Connection", name, { to: `\${${to}.name}`, port: 9000, from: { workload: `\${${from}.name}` } }),
+        ]),
+      ),
+    },
+  };
+}
+
+describe("one deployment with 20 workloads and 40 connections", () => {
+  let world: World;
+
+  beforeAll(async () => {
+    world = World.create();
+    await world.startNetwork();
+  });
+  afterAll(async () => world.close());
+
+  /** Transactions that the tenant has in blocks. */
+  async function sent(): Promise<bigint> {
+    const { readKeyFile } = await import("@dcx/protocol");
+    return (await (await world.client()).account(readKeyFile(world.paths.tenantKey).address))?.sequence ?? 0n;
+  }
+
+  test("inline: one transaction, and one to end it", async () => {
+    const stack = await world.stack("inline", program("inline"));
+    const before = await sent();
+    await stack.up();
+    expect((await sent()) - before).toBe(1n);
+    await stack.destroy();
+    expect((await sent()) - before).toBe(2n);
+  });
+
+  test("separate, with skipAwait at parallelism 16: at most 1 + 2·(⌈20/16⌉ + ⌈40/16⌉)", async () => {
+    const stack = await world.stack("separate", program("separate"));
+    const before = await sent();
+    await stack.up({ parallel: 16 });
+    const most = 1 + 2 * (Math.ceil(workloads / 16) + Math.ceil(connections / 16));
+    expect(Number((await sent()) - before)).toBeLessThanOrEqual(most);
+    const [deployment] = (await (await world.client()).deployments({})).deployments.filter(
+      ({ manifestEntries, closedHeight }) => manifestEntries === workloads + connections && closedHeight === 0n,
+    );
+    expect(deployment?.manifestEntries).toBe(workloads + connections);
+    await stack.destroy();
+  });
+});
