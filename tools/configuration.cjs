@@ -1,12 +1,12 @@
 "use strict";
 
-// Writes the tables of docs/configuration.md from the provider's settings. A part of `npm run generate`, which with
+// Writes the tables of the pages about configuration from the provider's settings. A part of `npm run generate`, which with
 // --check fails where the page is not what the settings say.
 const fs = require("node:fs");
 const path = require("node:path");
 
 const root = path.resolve(__dirname, "..");
-const page = path.join(root, "docs", "configuration.md");
+const pages = ["configuration.md", "installation-configuration.md"].map((name) => path.join(root, "docs", name));
 const { settings, settingSources, variableOf } = require(
   path.join(root, "provider", "dist", "configuration", "settings.js"),
 );
@@ -29,11 +29,13 @@ function section(title) {
 
 const begin = "<!-- Written by npm run generate from the provider's settings. Do not edit below. -->";
 const end = "<!-- End of what is generated. -->";
-const text = fs.readFileSync(page, "utf8");
-const [before, after] = [text.indexOf(begin), text.indexOf(end)];
-if (before < 0 || after < before) {
-  throw new Error(`${page} has no place for what is generated: it needs the two comments that surround it.`);
-}
 const sections = [...new Set(settings.map((name) => settingSources[name].section))].map(section);
-const written = `${text.slice(0, before)}${begin}\n\n${sections.join("\n\n")}\n\n${text.slice(after)}`;
-if (written !== text) fs.writeFileSync(page, written);
+for (const page of pages) {
+  const text = fs.readFileSync(page, "utf8");
+  const [before, after] = [text.indexOf(begin), text.indexOf(end)];
+  if (before < 0 || after < before) {
+    throw new Error(`${page} has no place for what is generated: it needs the two comments that surround it.`);
+  }
+  const written = `${text.slice(0, before)}${begin}\n\n${sections.join("\n\n")}\n\n${text.slice(after)}`;
+  if (written !== text) fs.writeFileSync(page, written);
+}

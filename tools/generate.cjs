@@ -16,6 +16,7 @@ const generated = [
   "sdk",
   "docs/reference/resources.md",
   "docs/configuration.md",
+  "docs/installation-configuration.md",
 ];
 const generator = path.join(__dirname, "sdkgen");
 

@@ -102,6 +102,55 @@ withTools(["dotnet"], ".NET: compiled with the example", async () => {
   await run("dotnet", ["build", "--nologo"], { cwd: join(work, "examples/two-tier/csharp") });
 });
 
+test("the schema passes Pulumi's own check, and is what the plugin answers", async () => {
+  const schema = join(root, "provider", "cmd", "pulumi-resource-dcx", "schema.json");
+  const env = { ...process.env, PULUMI_HOME: join(work, "pulumi"), PULUMI_SKIP_UPDATE_CHECK: "true" };
+  await run("pulumi", ["schema", "check", schema], { env });
+  const plugin = join(root, "provider", "bin", "pulumi-resource-dcx");
+  const { stdout } = await run("pulumi", ["package", "get-schema", plugin], { env, maxBuffer: 2 ** 26 });
+  // The engine writes it in its own form, without what is empty.
+  const Names = z.object({
+    version: z.string(),
+    resources: z.record(z.string(), z.unknown()).transform(Object.keys),
+    types: z.record(z.string(), z.unknown()).transform(Object.keys),
+    functions: z.record(z.string(), z.unknown()).transform(Object.keys),
+  });
+  const sorted = (text: string): unknown =>
+    Object.entries(Names.parse(JSON.parse(text))).map(([key, value]) => [key, [...value].sort()]);
+  expect(sorted(stdout)).toEqual(sorted(readFileSync(schema, "utf8")));
+});
+
+test("the templates give projects: YAML previews, TypeScript compiles", async () => {
+  const env = {
+    ...process.env,
+    PULUMI_HOME: join(work, "pulumi"),
+    PULUMI_BACKEND_URL: `file://${mkdtempSync(join(work, "backend-"))}`,
+    PULUMI_CONFIG_PASSPHRASE: "a passphrase of the tests",
+    PULUMI_SKIP_UPDATE_CHECK: "true",
+    PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
+    DCX_HOME: join(work, "dcx"),
+    PATH: `${join(root, "provider", "bin")}:${process.env["PATH"]}`,
+  };
+  const project = join(work, "yaml");
+  const template = join(root, "templates", "dcx-yaml");
+  const named = ["--name", "my-application", "--description", "An application"];
+  await run("pulumi", ["new", template, "--generate-only", "--yes", ...named, "--dir", project], { env });
+  const within = { cwd: project, env };
+  await run("pulumi", ["stack", "init", "dev"], within);
+  await run("pulumi", ["config", "set", "dcx:network", "embedded"], within);
+  expect((await run("pulumi", ["preview", "--non-interactive"], within)).stdout).toContain("dcx:index:Deployment");
+  // In the checkout, where @dcx/pulumi is found.
+  const typescript = mkdtempSync(join(cache, "template-"));
+  try {
+    cpSync(join(root, "templates", "dcx-typescript"), typescript, { recursive: true });
+    const compiler = join(root, "node_modules", "typescript-native", "bin", "tsc");
+    const strict = ["--strict", "--noEmit", "--module", "node16", "--target", "es2022", "--types", "node"];
+    await run(process.execPath, [compiler, ...strict, "--ignoreConfig", "index.ts"], { cwd: typescript });
+  } finally {
+    rmSync(typescript, { recursive: true, force: true });
+  }
+});
+
 test("the documentation shows the examples as they are", () => {
   const page = readFileSync(join(root, "docs", "_index.md"), "utf8");
   for (const file of ["python/__main__.py", "go/main.go", "csharp/Program.cs", "java/src/main/java/twotier/App.java"]) {
