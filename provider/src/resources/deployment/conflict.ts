@@ -8,7 +8,7 @@ import type { Value, ValueMap } from "../../wire/value";
 import { differences } from "../differences";
 import { isList, isMap, withoutMarks } from "../inputs/shape";
 import { whoChanged } from "../who-changed";
-import { infrastructuresInputs, managerInputs } from "./terms-inputs";
+import { allInfrastructures, managerInputs } from "./terms-inputs";
 
 /** Whether what a plan changes is as it was when the plan was made, so that it can be made again and sent again. */
 export function touchedUnchanged(plan: Plan, before: ActualDeployment, now: ActualDeployment): boolean {
@@ -44,7 +44,7 @@ export function somebodyElseChanged(
   configured: string | undefined,
 ): NetworkError {
   const inputs = (actual: ActualDeployment): ValueMap => ({
-    infrastructures: infrastructuresInputs(actual, undefined, parameters),
+    infrastructures: allInfrastructures(actual, parameters),
     waitDuration: String(actual.waitDuration),
     managers: managerInputsOf(actual, parameters),
   });

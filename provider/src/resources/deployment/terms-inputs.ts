@@ -29,6 +29,16 @@ export function infrastructuresInputs(
   return inputs;
 }
 
+/** All of them, whoever declared them, each as a program would write it. */
+export function allInfrastructures(actual: ActualDeployment, parameters: NetworkParameters): ValueMap {
+  return Object.fromEntries(
+    Object.entries(actual.infrastructures).map(([name, { terms }]) => [
+      name,
+      termsInputs(terms, undefined, parameters),
+    ]),
+  );
+}
+
 function inWordsOf(own: Value, terms: Terms, parameters: NetworkParameters): Value {
   if (containsUnknown(own)) {
     return termsInputs(terms, undefined, parameters);
