@@ -12,7 +12,7 @@ import pino, { type Logger } from "pino";
 import { Agent, type AgentParts } from "./agent";
 import { pause } from "./chain/follower";
 import { ConfigurationError, type DatacenterConfiguration, readAccountKey } from "./configuration";
-import { type Home, openHome } from "./home/home";
+import { type Home, openHome, openSeal } from "./home/home";
 import { AgentLeaf } from "./identity/agent-leaf";
 import { openDatacenterRoot } from "./identity/root";
 import { pricingOf } from "./market/configured-pricing";
@@ -185,6 +185,7 @@ export function openConfiguredRuntime(
   return openRuntime({
     isolation,
     home: join(home, "runtime"),
+    seal: openSeal(home),
     imageLayouts,
     ...(containerSocket === undefined ? {} : { containerSocket }),
     datacenter,

@@ -28,7 +28,7 @@ export interface Records {
 export function openHome(path: string): Home {
   mkdirSync(path, { recursive: true, mode: 0o700 });
   chmodSync(path, 0o700);
-  const seal = createSeal(readOrCreateKey(join(path, "seal.key")));
+  const seal = openSeal(path);
   const database: RootDatabase<Buffer, string> = open({
     path: join(path, "state"),
     encoding: "binary",
@@ -42,6 +42,11 @@ export function openHome(path: string): Home {
     names: (prefix) => [...database.getKeys({ start: prefix, end: `${prefix}\uffff` })],
   };
   return { path, seal, records, close: () => database.close() };
+}
+
+/** The seal by the key in a folder, which is made where there is none. */
+export function openSeal(folder: string): Seal {
+  return createSeal(readOrCreateKey(join(folder, "seal.key")));
 }
 
 function readOrCreateKey(file: string): Buffer {

@@ -1,6 +1,8 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Isolation } from "@dcx/protocol";
+import { openSeal } from "../home/home";
+import type { Seal } from "../home/seal";
 import { openImageStore } from "../images/store";
 import { ContainerRuntime } from "./container/container-runtime";
 import { findEngine } from "./container/engine-socket";
@@ -25,6 +27,8 @@ export interface RuntimeOptions {
   readonly imageLayouts: readonly string[];
   /** Docker or Podman socket. Absent: DOCKER_HOST, then the usual places. */
   readonly containerSocket?: string;
+  /** Seals what is the tenants' own and lies on disk. Absent: by a key in `home`. */
+  readonly seal?: Seal;
   /** Account address: marks what is this agent's own in a container engine. */
   readonly datacenter: string;
   readonly logger: RuntimeLogger;
@@ -99,6 +103,7 @@ async function openSandbox(options: RuntimeOptions): Promise<Runtime> {
     }),
     method,
     supervisor: programCommand("supervisor", options.programs),
+    seal: options.seal ?? openSeal(options.home),
     logger: options.logger,
   });
 }
@@ -110,6 +115,7 @@ async function openPlain(options: RuntimeOptions): Promise<Runtime> {
     images: await openImageStore({ home: join(home, "images"), layouts: options.imageLayouts }),
     method: plainMethod(),
     supervisor: programCommand("supervisor", options.programs),
+    seal: options.seal ?? openSeal(options.home),
     logger: options.logger,
   });
 }

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { createServer } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { tmpdir } from "node:os";
@@ -11,7 +11,7 @@ import { openRuntime } from "./open";
 import { isRunning, ProcessMark } from "./processes";
 import type { InstanceSpecification, Runtime } from "./runtime";
 import { controlGroupName } from "./sandbox/sandbox";
-import { fileName } from "./supervised/supervised-runtime";
+import { fileName } from "./supervised/instance-files";
 
 const { buildImages } = require("../../../examples/images/build.cjs") as {
   buildImages(folder: string): Promise<{ layout: string; images: { name: string; digest: string }[] }>;
@@ -362,6 +362,54 @@ for (const { name, isolation, maker, describe } of offered) {
       expect(await observed(runtime, "answers")).toEqual(before);
       await expect(get(runtime, "answers", 9000)).resolves.toContain("it's me");
     }, 30_000);
+
+    (isolation === "container" ? it.skip : it)(
+      "keeps what the tenant says to its workloads off the disk, and has it again after supervisor and agent were killed",
+      async () => {
+        const own = join(home, isolation === "none" ? "plain" : isolation);
+        const secret = `secret-${Math.random().toString(36).slice(2)}-${process.pid}`;
+        const script = 'console.log("knows " + process.env.WORD + " " + process.argv[1]); setInterval(() => 0, 1000)';
+        await runtime.start(
+          specification("knows", {
+            command: ["/usr/local/bin/node", "-e", script],
+            arguments: [secret],
+            environment: { WORD: secret, GREETING: "it's\nme" },
+          }),
+        );
+        const told = new RegExp(`^knows ${secret} ${secret}$`);
+        await untilLogged(runtime, "knows", told);
+        // The log is the workload's own.
+        const files = readdirSync(home, { recursive: true, withFileTypes: true })
+          .filter((entry) => entry.isFile() && entry.name !== "current")
+          .map((entry) => join(entry.parentPath, entry.name))
+          // Of the image alone: its programs.
+          .filter((file) => statSync(file).size < 4 << 20);
+        expect(files.some((file) => file.endsWith("launch.json"))).toBe(true);
+        expect(files.filter((file) => readFileSync(file).includes(secret))).toEqual([]);
+        await expect(
+          runtime.execute(
+            "knows",
+            ["/usr/local/bin/node", "-e", `process.exit(process.env.WORD === "${secret}" ? 0 : 1)`],
+            10_000,
+          ),
+        ).resolves.toBe(0);
+        await runtime.close();
+        const [supervisor] = marksOf(own, fileName("knows"));
+        if (supervisor === undefined) throw new Error("it has no supervisor");
+        process.kill(supervisor.pid, "SIGKILL");
+        await until(async () => !isRunning(supervisor));
+        runtime = await open();
+        await until(async () => {
+          let lines = 0;
+          for await (const { line } of runtime.logs("knows", { follow: false }, new AbortController().signal)) {
+            if (told.test(line)) lines += 1;
+          }
+          return lines >= 2;
+        });
+        await runtime.remove("knows");
+      },
+      30_000,
+    );
 
     it("gives the last lines of the log, follows it, and stops when told", async () => {
       await runtime.start(

@@ -10,14 +10,10 @@ import { resolveInRoot } from "../../images/root";
 import type { UnpackedImage } from "../../images/store";
 import { commandLine, environmentOf } from "../command-line";
 import type { InnerListener, InstanceSpecification } from "../runtime";
-import { fileName, type MethodLaunch, type SupervisedMethod } from "../supervised/supervised-runtime";
+import { fileName } from "../supervised/instance-files";
+import type { MethodLaunch, SupervisedMethod } from "../supervised/supervised-runtime";
 
-const Kept = z.object({
-  rootfs: z.string(),
-  folder: z.string(),
-  environment: z.record(z.string(), z.string()),
-  address: z.string(),
-});
+const Kept = z.object({ rootfs: z.string(), folder: z.string() });
 
 /**
  * Isolation "none": plain processes of the agent's user, on the host's network, for workloads of one's own.
@@ -35,9 +31,8 @@ export function plainMethod(): SupervisedMethod {
     isolation: "none",
     unenforced: ["cpu", "memory", "disk", "processes"],
     plan,
-    inside: async (folder, _, command) => {
+    inside: async (folder, _, command, { environment }) => {
       const kept = Kept.parse(JSON.parse(await readFile(join(folder, "plain.json"), "utf8")));
-      const { environment } = kept;
       return { line: mapped(command, kept.rootfs, environment), environment, folder: kept.folder };
     },
     network: (folder) => new HostNetwork(folder),
@@ -60,13 +55,13 @@ async function plan(
     ),
   };
   const working = resolveInRoot(image.rootfs, image.workingDirectory, "follow");
-  const kept = { rootfs: image.rootfs, folder: existsSync(working) ? working : image.rootfs, environment, address };
+  const kept = { rootfs: image.rootfs, folder: existsSync(working) ? working : image.rootfs };
   await writeFile(join(folder, "plain.json"), JSON.stringify(kept), { mode: 0o600 });
   return {
     controlGroups: [],
     depth: 0,
-    command: mapped(commandLine(specification, image), image.rootfs, environment),
-    arguments: [],
+    command: [],
+    arguments: mapped(commandLine(specification, image), image.rootfs, environment),
     environment,
     folder: kept.folder,
   };

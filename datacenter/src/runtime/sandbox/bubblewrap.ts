@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { becomeWorkload, quote, type SandboxMount, type SandboxScript, sourceLines } from "./script";
+import { becomeWorkload, environmentIn, quote, type SandboxMount, type SandboxScript, sourceLines } from "./script";
 
 /** Processes between bubblewrap and the workload: one, which takes in orphans and passes the exit code on. */
 export const bubblewrapDepth = 2;
@@ -21,7 +21,7 @@ export function bubblewrapScript(script: SandboxScript, bubblewrap: string): str
     ...["--dev", "/image/dev", "--size", String(64 << 20), "--perms", "1777", "--tmpfs", "/image/dev/shm"],
     ...["--remount-ro", "/image/dev"],
     ...script.mounts.flatMap(mountArguments),
-    ...["--ro-bind", script.environmentFile, "/environment"],
+    ...["--ro-bind", environmentIn(script), "/environment"],
   ];
   const command = [
     bubblewrap,

@@ -10,7 +10,8 @@ import { NamespaceNetwork } from "../namespace-network";
 import { isRunning, type ProcessMark } from "../processes";
 import type { InstanceSpecification, Limit } from "../runtime";
 import type { InnerCommand } from "../supervised/inside";
-import { fileName, type MethodLaunch, type State, type SupervisedMethod } from "../supervised/supervised-runtime";
+import { fileName, type State } from "../supervised/instance-files";
+import type { MethodLaunch, SupervisedMethod } from "../supervised/supervised-runtime";
 import { bubblewrapDepth, bubblewrapScript, probeBubblewrap } from "./bubblewrap";
 import { probeControlGroups, removeControlGroups } from "./control-groups";
 import {
@@ -28,6 +29,7 @@ import { findVolumeMaker, prepareVolume } from "./volumes";
 /** Ids inside a sandbox are these further on outside, when the agent is root: far from any account's. */
 export const sandboxOwnerOffset = 1_900_000_000;
 const idCount = 65_536;
+const pageSize = 4096n;
 
 /** What makes the sandbox. */
 export type SandboxMaker = "bubblewrap" | "unshare";
@@ -85,22 +87,21 @@ export function sandboxMethod(options: SandboxOptions): SupervisedMethod {
       ...(user === undefined ? {} : { user }),
     };
     const hostname = `${specification.labels.workload}-${specification.labels.index}`.slice(0, 63);
+    const input = environmentFile({ HOSTNAME: hostname, ...environmentOf(specification, image) });
+    const mounted = mountsOf(specification, image.rootfs, folder, volumes, hostname, user, volumeMaker);
+    // What the environment takes is not the tenant's to fill.
+    const size = mounted.scratch.size + BigInt(Buffer.byteLength(input)) + pageSize;
     const script = {
       tools,
       stage,
       rootfs: image.rootfs,
       rooted,
       hostname,
-      ...mountsOf(specification, image.rootfs, folder, volumes, hostname, user, volumeMaker),
-      environmentFile: join(folder, "environment"),
+      ...mounted,
+      scratch: { ...mounted.scratch, size },
       controlGroups: controlGroups.map((group) => join(group.folder, "cgroup.procs")),
       process: act,
     };
-    const environment = environmentOf(specification, image);
-    // Nobody but the agent's user gets into the folder that they are in.
-    await writeFile(join(folder, "environment"), environmentFile({ HOSTNAME: hostname, ...environment }), {
-      mode: 0o644,
-    });
     const setup = join(folder, "setup.sh");
     await writeFile(setup, bubblewrap === undefined ? sandboxScript(script) : bubblewrapScript(script, bubblewrap), {
       mode: 0o600,
@@ -141,6 +142,7 @@ export function sandboxMethod(options: SandboxOptions): SupervisedMethod {
       depth,
       arguments: commandLine(specification, image),
       environment: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
+      input,
       folder: "/",
     };
   };

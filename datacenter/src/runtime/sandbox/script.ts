@@ -19,8 +19,6 @@ export interface SandboxScript {
   readonly scratch: { readonly at: string; readonly folders: readonly string[]; readonly size: bigint };
   /** File system images to be mounted first. They, as the scratch, are gone with the run. */
   readonly images: readonly { readonly image: string; readonly at: string }[];
-  /** File of `export` lines. */
-  readonly environmentFile: string;
   readonly hostname: string;
   /** `cgroup.procs` of each group to enter. */
   readonly controlGroups: readonly string[];
@@ -83,7 +81,7 @@ export function sandboxScript(script: SandboxScript): string {
     `${quote(tools.mkdir)} -m 1777 ${at("/image/dev/shm")}`,
     `${mount} -t tmpfs -o mode=1777,nosuid,nodev,size=64m,nr_inodes=1024 shm ${at("/image/dev/shm")}`,
     ...script.mounts.flatMap((wanted) => mountLines(mount, stage, wanted)),
-    `${mount} --bind ${quote(script.environmentFile)} ${at("/environment")}`,
+    `${mount} --bind ${quote(environmentIn(script))} ${at("/environment")}`,
     // Without root the kernel does not allow it everywhere; nothing depends on it.
     `{ echo ${quote(script.hostname)} > /proc/sys/kernel/hostname; } 2>/dev/null || :`,
     ...(script.rooted ? [`${mount} --bind "/proc/$holder/ns/user" ${at("/userns")}`] : []),
@@ -121,12 +119,16 @@ export function becomeWorkload({ user, workingDirectory }: SandboxProcess): stri
 }
 
 /** Lines that mount what the sandbox's own mounts come from, where nobody but this run sees it. */
-export function sourceLines({ tools, scratch, images }: SandboxScript): string[] {
+export function sourceLines(script: SandboxScript): string[] {
+  const { tools, scratch, images } = script;
   const mount = quote(tools.mount);
   return [
     `${mount} --make-rprivate /`,
     `${mount} -t tmpfs -o mode=755,nosuid,nodev,size=${scratch.size},nr_inodes=65536 scratch ${quote(scratch.at)}`,
     `${quote(tools.mkdir)} -m 1777 ${scratch.folders.map(quote).join(" ")}`,
+    // The environment comes by descriptor 3 and lies in memory alone.
+    `(umask 022 && exec ${quote(tools.cat)} <&3 > ${quote(environmentIn(script))})`,
+    "exec 3<&-",
     ...images.map(({ image, at }) => `${mount} -o loop,nosuid,nodev ${quote(image)} ${quote(at)}`),
   ];
 }
@@ -135,6 +137,11 @@ function mountLines(mount: string, stage: string, { kind, source, target }: Sand
   const place = quote(`${stage}/image${target}`);
   const flags = kind === "file" ? "ro,nosuid,nodev" : "nosuid,nodev";
   return [`${mount} --bind ${quote(source)} ${place}`, `${mount} -o remount,bind,${flags} ${place}`];
+}
+
+/** Where the run keeps the lines that set its environment: beside the folders that are seen inside, not in them. */
+export function environmentIn({ scratch }: Pick<SandboxScript, "scratch">): string {
+  return `${scratch.at}/environment`;
 }
 
 /** Lines that set the environment. Names that a shell can't hold are left out: the manifest's schema has none. */

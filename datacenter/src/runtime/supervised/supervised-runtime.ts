@@ -1,50 +1,28 @@
-import { spawn } from "node:child_process";
-import { createHash } from "node:crypto";
 import { type FSWatcher, watch } from "node:fs";
-import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Isolation } from "@dcx/protocol";
-import { z } from "zod";
+import type { Seal } from "../../home/seal";
 import type { ImageStore, UnpackedImage } from "../../images/store";
 import type { ExecOptions, Execution } from "../execution";
-import { isRunning, ProcessMark, signalProcess } from "../processes";
-import type {
-  InstanceNetwork,
-  InstanceSpecification,
-  Limit,
-  LogOptions,
-  ObservedInstance,
-  ObservedState,
-  Runtime,
-} from "../runtime";
+import { isRunning } from "../processes";
+import type { InstanceNetwork, InstanceSpecification, Limit, LogOptions, ObservedInstance, Runtime } from "../runtime";
 import { executeInside, type InnerCommand, openInside } from "./inside";
+import {
+  fileName,
+  type Instance,
+  observedState,
+  readControlGroups,
+  readInstance,
+  readSecrets,
+  readState,
+  type Secrets,
+  type State,
+  writeInstance,
+} from "./instance-files";
 import { type Line, readLogs } from "./logs";
+import { endSupervised, startSupervisor } from "./supervision";
 import type { ControlGroup, Launch } from "./supervisor";
-
-/** What a supervisor writes. */
-const State = z.object({
-  phase: z.enum(["starting", "running", "exited", "stopped"]),
-  restarts: z.number().int(),
-  startedAt: z.string().optional(),
-  run: z.string().optional(),
-  exitCode: z.number().int().optional(),
-  message: z.string().optional(),
-  supervisor: ProcessMark.optional(),
-  holder: ProcessMark.optional(),
-  process: ProcessMark.optional(),
-});
-export type State = z.infer<typeof State>;
-
-const Labels = z.object({
-  deployment: z.string(),
-  infrastructure: z.string(),
-  lease: z.string(),
-  workload: z.string(),
-  index: z.number().int(),
-});
-
-const Instance = z.object({ id: z.string(), labels: Labels, digest: z.string(), imageDigest: z.string() });
-type Instance = z.infer<typeof Instance>;
 
 /** How one kind of isolation runs what the supervisor keeps running. */
 export interface SupervisedMethod {
@@ -58,7 +36,7 @@ export interface SupervisedMethod {
     volumes: string,
   ): Promise<MethodLaunch>;
   /** How a command is run in the instance, under its limits. Throws where it does not run. */
-  inside(folder: string, state: State, command: readonly string[]): Promise<InnerCommand>;
+  inside(folder: string, state: State, command: readonly string[], secrets: Secrets): Promise<InnerCommand>;
   network(
     folder: string,
     state: () => Promise<State>,
@@ -69,7 +47,7 @@ export interface SupervisedMethod {
 
 export type MethodLaunch = Pick<
   Launch,
-  "holder" | "controlGroups" | "depth" | "command" | "arguments" | "environment" | "folder"
+  "holder" | "controlGroups" | "depth" | "command" | "arguments" | "environment" | "input" | "folder"
 >;
 
 export interface SupervisedRuntimeOptions {
@@ -78,12 +56,13 @@ export interface SupervisedRuntimeOptions {
   readonly images: ImageStore;
   readonly method: SupervisedMethod;
   readonly supervisor: readonly string[];
+  /** For what is the tenant's own. */
+  readonly seal: Seal;
   readonly logger: { warn(details: object, message: string): void };
 }
 
 // Rarely enough to cost nothing; often enough that a missed notification is no harm.
 const pollInterval = 1000;
-const startPatience = 20_000;
 const launchDefaults = {
   grace: 10_000,
   firstDelay: 250,
@@ -189,7 +168,7 @@ export class SupervisedRuntime implements Runtime {
 
   async #start(specification: InstanceSpecification): Promise<void> {
     const folder = this.#folder(specification.id);
-    if ((await readJson(join(folder, "instance.json"))) !== undefined) {
+    if ((await readInstance(folder)) !== undefined) {
       throw new Error(`instance ${specification.id} is there already`);
     }
     const image = await this.#options.images.get(specification.image);
@@ -207,12 +186,9 @@ export class SupervisedRuntime implements Runtime {
         folder,
         join(this.#options.home, "volumes"),
       );
-      await writeFile(join(folder, "launch.json"), JSON.stringify({ ...launchDefaults, ...planned }), { mode: 0o600 });
       const instance: Instance = { id, labels, digest, imageDigest: image.digest };
-      // From here on it is an instance: this file is what makes it one.
-      await writeFile(join(folder, ".instance.json"), JSON.stringify(instance), { mode: 0o600 });
-      await rename(join(folder, ".instance.json"), join(folder, "instance.json"));
-      await this.#supervise(folder);
+      await writeInstance(folder, instance, { ...launchDefaults, ...planned }, this.#options.seal);
+      await this.#supervise(folder, id);
     } catch (error) {
       await this.#remove(specification.id);
       throw new Error(
@@ -223,33 +199,9 @@ export class SupervisedRuntime implements Runtime {
     this.#look();
   }
 
-  /** Starts the supervisor, detached, and waits for its first sign of life. */
-  async #supervise(folder: string): Promise<void> {
-    const [file = "", ...rest] = this.#options.supervisor;
-    const before = await this.#readState(folder);
-    const child = spawn(file, [...rest, folder], { detached: true, stdio: "ignore", cwd: "/" });
-    let failure: Error | undefined;
-    child.once("error", (error) => {
-      failure = error;
-    });
-    child.once("exit", (code) => {
-      failure ??= new Error(`its supervisor ended with ${code}`);
-    });
-    child.unref();
-    const deadline = Date.now() + startPatience;
-    for (;;) {
-      const state = await this.#readState(folder);
-      if (state?.supervisor !== undefined && state.supervisor.startTime !== before?.supervisor?.startTime) {
-        return;
-      }
-      if (failure !== undefined) {
-        throw failure;
-      }
-      if (Date.now() > deadline) {
-        throw new Error(`its supervisor did not begin within ${startPatience / 1000} s`);
-      }
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
+  async #supervise(folder: string, id: string): Promise<void> {
+    const { seal, supervisor } = this.#options;
+    await startSupervisor(supervisor, folder, await readSecrets(folder, id, seal));
   }
 
   async #remove(id: string): Promise<void> {
@@ -265,52 +217,39 @@ export class SupervisedRuntime implements Runtime {
 
   /** Ends all processes of an instance, whatever state they are in. */
   async #end(folder: string): Promise<void> {
-    const state = await this.#readState(folder);
-    signalProcess(state?.supervisor, "SIGTERM");
-    const graceful = Date.now() + launchDefaults.grace + 5000;
-    while (isRunning(state?.supervisor)) {
-      if (Date.now() > graceful) {
-        signalProcess(state?.supervisor, "SIGKILL");
-      }
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-    const last = await this.#readState(folder);
-    for (const mark of [last?.process, state?.process, last?.holder, state?.holder]) {
-      signalProcess(mark, "SIGKILL");
-    }
-    const launch = z
-      .object({
-        controlGroups: z.array(z.object({ folder: z.string(), settings: z.array(z.tuple([z.string(), z.string()])) })),
-      })
-      .safeParse(await readJson(join(folder, "launch.json")));
-    await this.#options.method.clear(launch.success ? launch.data.controlGroups : []);
+    await endSupervised(folder, launchDefaults.grace);
+    await this.#options.method.clear(await readControlGroups(folder));
   }
 
   async #resume(): Promise<void> {
     for (const folder of await this.#folders()) {
-      const instance = await this.#readInstance(folder);
+      const instance = await readInstance(folder);
       if (instance === undefined) {
         await this.#end(folder);
         await rm(folder, { recursive: true, force: true });
         continue;
       }
-      const state = await this.#readState(folder);
+      const state = await readState(folder);
       if (!isRunning(state?.supervisor)) {
         await this.#end(folder);
-        await this.#supervise(folder).catch((error: unknown) =>
-          this.#options.logger.warn({ instance: instance.id, error: String(error) }, "an instance can't be resumed"),
-        );
+        await this.#supervise(folder, instance.id).catch(async (error: unknown) => {
+          const { logger } = this.#options;
+          logger.warn({ instance: instance.id, error: String(error) }, "an instance can't be resumed; it is removed");
+          // Whoever wants it starts it anew.
+          await this.#end(folder);
+          await rm(folder, { recursive: true, force: true });
+        });
       }
     }
     this.#look();
   }
 
   async #observe(folder: string): Promise<ObservedInstance | undefined> {
-    const instance = await this.#readInstance(folder);
+    const instance = await readInstance(folder);
     if (instance === undefined) {
       return undefined;
     }
-    const state = await this.#readState(folder);
+    const state = await readState(folder);
     return {
       id: instance.id,
       labels: instance.labels,
@@ -362,11 +301,13 @@ export class SupervisedRuntime implements Runtime {
   }
 
   async #inside(id: string, command: readonly string[]): Promise<InnerCommand> {
-    return await this.#options.method.inside(this.#folder(id), await this.#stateOf(id), command);
+    const { method, seal } = this.#options;
+    const folder = this.#folder(id);
+    return await method.inside(folder, await this.#stateOf(id), command, await readSecrets(folder, id, seal));
   }
 
   async #stateOf(id: string): Promise<State> {
-    const state = await this.#readState(this.#folder(id));
+    const state = await readState(this.#folder(id));
     if (state === undefined) {
       throw new Error(`instance ${id} is not there`);
     }
@@ -374,19 +315,11 @@ export class SupervisedRuntime implements Runtime {
   }
 
   async #instance(id: string): Promise<Instance> {
-    const instance = await this.#readInstance(this.#folder(id));
+    const instance = await readInstance(this.#folder(id));
     if (instance === undefined) {
       throw new Error(`instance ${id} is not there`);
     }
     return instance;
-  }
-
-  async #readInstance(folder: string): Promise<Instance | undefined> {
-    return Instance.optional().parse(await readJson(join(folder, "instance.json")));
-  }
-
-  async #readState(folder: string): Promise<State | undefined> {
-    return State.optional().parse(await readJson(join(folder, "state.json")));
   }
 
   async #folders(): Promise<string[]> {
@@ -415,39 +348,4 @@ export class SupervisedRuntime implements Runtime {
       }
     }
   }
-}
-
-/** A name for the disk: ids hold slashes and may be long. */
-export function fileName(id: string): string {
-  return createHash("sha256").update(id).digest("hex").slice(0, 32);
-}
-
-function observedState(state: State | undefined): ObservedState {
-  if (state?.supervisor === undefined || !isRunning(state.supervisor)) {
-    return { phase: "failed", message: "its supervisor is gone; it is started again when the agent is" };
-  }
-  switch (state.phase) {
-    case "running":
-      return { phase: "running", startedAt: state.startedAt ?? "", restarts: state.restarts };
-    case "exited":
-      return {
-        phase: "exited",
-        exitCode: state.exitCode ?? 0,
-        message: state.message ?? "",
-        restarts: state.restarts,
-      };
-    case "starting":
-    case "stopped":
-      return { phase: "pulling", message: state.phase };
-  }
-}
-
-async function readJson(path: string): Promise<unknown> {
-  let text: string;
-  try {
-    text = await readFile(path, "utf8");
-  } catch {
-    return undefined;
-  }
-  return JSON.parse(text);
 }

@@ -1,6 +1,6 @@
 /**
  * A program of its own: keeps one instance running, also while the agent is away. It is started with the instance's
- * folder as its argument, reads `launch.json` there, and keeps `state.json` and the log up to date; SIGTERM makes it
+ * folder as its argument and the secret part of what it is to do as its input, reads the rest in `launch.json` there, and keeps `state.json` and the log up to date; SIGTERM makes it
  * stop the instance and end. It imports nothing of ours, so that it runs as a single file (also from its source).
  */
 import { type ChildProcess, spawn } from "node:child_process";
@@ -42,6 +42,8 @@ export interface Launch {
   /** Appended to `command`: the workload's own words. */
   readonly arguments: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
+  /** What the command can read from its descriptor 3. */
+  readonly input?: string;
   readonly folder: string;
   /** Milliseconds between the friendly signal and the one that can't be refused. */
   readonly grace: number;
@@ -60,7 +62,11 @@ export interface ProcessMark {
 }
 
 const folder = process.argv[2] ?? "";
-const launch: Launch = JSON.parse(readFileSync(join(folder, "launch.json"), "utf8"));
+// What is the tenant's own comes from the agent, and is kept in memory alone.
+const launch: Launch = {
+  ...JSON.parse(readFileSync(join(folder, "launch.json"), "utf8")),
+  ...JSON.parse(readFileSync(0, "utf8")),
+};
 const logFile = join(folder, "log", "current");
 const previousLogFile = join(folder, "log", "previous");
 
@@ -276,11 +282,20 @@ async function runOnce(): Promise<Ending> {
   const child = spawn(file, rest, {
     cwd: launch.folder,
     env: { ...launch.environment },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["ignore", "pipe", "pipe", launch.input === undefined ? "ignore" : "pipe"],
     // A group of its own, so that without namespaces its children can be reached too.
     detached: launch.holder === undefined,
   });
   run = child;
+  const input = child.stdio[3];
+  if (input !== null && input !== undefined && "end" in input) {
+    // It may end before it has read it.
+    input.on("error", () => undefined);
+    input.end(launch.input);
+  }
+  if (child.stdout === null || child.stderr === null) {
+    throw new Error("it has no output");
+  }
   const output = Promise.all([readLines(child.stdout, "stdout"), readLines(child.stderr, "stderr")]);
   const ended = new Promise<number>((resolve, reject) => {
     child.once("error", reject);
