@@ -174,6 +174,28 @@ describe("an inline deployment that a stack imports from another", () => {
     expect(next.state["incarnation"]).toBe("3");
   });
 
+  it("is not taken back by the program that made it first, though its create finds it; nor ended by that", async () => {
+    const { kept } = await imported();
+    const next = await found.update(
+      "Deployment",
+      "shop",
+      kept,
+      await found.check("Deployment", "shop", changed("web:2")),
+    );
+    await using again = await ModelProvider.start(network, "lost");
+    const refused = await again.create("Deployment", "shop", inputs);
+    expect(refused.id).toBe(kept.id);
+    expect(refused.reasons.join()).toMatch(/another stack has taken over deployment/);
+    await again.delete("Deployment", "shop", refused);
+    expect(network.deployments.get("dcx1tenant/1")?.active).toBe(true);
+    // Whose it is notices nothing of that.
+    await using later = await ModelProvider.start(network, "found");
+    const seen = await later.read("Deployment", "shop", next);
+    expect(seen).toEqual(next);
+    await later.delete("Deployment", "shop", next);
+    expect(network.deployments.get("dcx1tenant/1")?.active).toBe(false);
+  });
+
   it("makes no other deployment where it ended just before it was taken over", async () => {
     const { kept } = await imported();
     network.beforeExecution = ({ kind }) => {
