@@ -169,6 +169,12 @@ describe("List", () => {
       throw new NetworkError("unreachable", "no node answers");
     };
     expect((await refused("Deployment", {})).code).toBe(status.UNAVAILABLE);
+    // An embedded network that is stopped.
+    network.identify = async () => undefined;
+    network.parameters = async () => {
+      throw new NetworkError("unreachable", "it does not answer");
+    };
+    expect((await refused("Deployment", {})).code).toBe(status.UNAVAILABLE);
     provider = before;
   });
 });

@@ -16,7 +16,8 @@ export async function listDeployments(
   const { tenant } = parseQuery(Query, query);
   const identity = await session.identify(signal);
   if (identity === undefined) {
-    // The embedded network is not there yet: nothing is on it.
+    // An embedded network that is stopped, or not there yet: asked for anything of it, the driver says which.
+    await session.driver.parameters(signal);
     return { found: [], next: undefined };
   }
   const { found, next } = await session.driver.listDeployments(tenant ?? identity.tenant, { after, size }, signal);
