@@ -87,7 +87,10 @@ async function writeExecutables(stage, platform, node, work) {
   if (platform.startsWith("darwin-")) {
     // What is put into an executable breaks its signature, and without one macOS runs nothing on Apple's processors.
     executable(path.join(stage, "lib", "node"), readFileSync(path.join(node, "bin", "node")));
-    executable(path.join(stage, name), script('exec "$here/lib/node" "$here/lib/provider/provider.cjs" "$@"'));
+    executable(
+      path.join(stage, name),
+      script('exec "$here/lib/node" --max-semi-space-size=4 "$here/lib/provider/provider.cjs" "$@"'),
+    );
     executable(path.join(stage, "dcx"), script('exec "$here/lib/node" "$here/lib/cli/bundle/main.mjs" "$@"'));
     return;
   }
