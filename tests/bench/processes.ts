@@ -62,9 +62,15 @@ export class Service {
     });
   }
 
-  /** Seconds of processor time that it has used, in user mode and in the system, all threads. Linux only. */
+  /**
+   * Seconds of processor time that it and the processes that it started and that still run have used, in user mode and
+   * in the system, all threads. Linux only.
+   */
   cpuSeconds(): number {
-    return cpuSecondsIn(readFileSync(`/proc/${this.pid}/stat`, "utf8"));
+    const children = readFileSync(`/proc/${this.pid}/task/${this.pid}/children`, "utf8").trim();
+    return [this.pid, ...children.split(" ").filter((pid) => pid !== "")]
+      .map((pid) => cpuSecondsIn(readFileSync(`/proc/${pid}/stat`, "utf8")))
+      .reduce((sum, seconds) => sum + seconds, 0);
   }
 
   async stop(): Promise<void> {

@@ -5,30 +5,68 @@ import { defaultGenesis } from "@dcx/exchange";
 import { createRegistry, Genesis, messages } from "@dcx/protocol";
 import { z } from "zod";
 import { root } from "../../support/root";
-import { Service } from "../processes";
+import { freePorts, outputOf, Service } from "../processes";
 import { BenchAccount } from "./accounts";
 import { type Chain, Rpc } from "./chain";
 
 const chainId = "dcx-bench-1";
 const denomination = "udcx";
 const scale = 10n ** 18n;
+/** Micro-units: a million tokens. */
+const balance = 1_000_000_000_000n;
+const dcx = join(root, "cli", "dist", "main.js");
 
 /** The embedded node, as `dcx node start` runs it, with that many milliseconds between blocks. */
 export async function startExchangeNode(home: string, interval: number, names: readonly string[]): Promise<Chain> {
-  const accounts = await Promise.all(names.map((name) => BenchAccount.named(name, "dcx")));
+  const accounts = await accountsOf(names);
   const genesis = defaultGenesis({
     chainId,
     denomination,
-    accounts: accounts.map(({ address }) => ({ address, balance: 1_000_000_000_000n })),
+    accounts: accounts.map(({ address }) => ({ address, balance })),
     parameters: { blockInterval: BigInt(interval) },
   });
   const file = join(home, "..", "exchange-genesis.json");
   writeFileSync(file, JSON.stringify(Genesis.toJSON(genesis)));
-  const node = Service.start(
-    process.execPath,
-    [join(root, "cli", "dist", "main.js"), "node", "start", "--home", home, "--genesis", file, "--port", "0"],
-    { logFile: join(home, "..", "exchange.log"), messages: "ipc" },
+  return startChain(home, ["--genesis", file, "--port", "0"], accounts);
+}
+
+/** The same under a CometBFT of one validator: both processes are the node. */
+export async function startDistributedNode(
+  cometbft: string,
+  home: string,
+  interval: number,
+  names: readonly string[],
+): Promise<Chain> {
+  const accounts = await accountsOf(names);
+  const genesis = join(home, "..", "distributed-genesis.json");
+  const init = ["node", "init", "--home", home, "--cometbft", cometbft, "--json"];
+  const { validatorKey } = z
+    .object({ validatorKey: z.string() })
+    .parse(JSON.parse(await outputOf(process.execPath, [dcx, ...init])));
+  await outputOf(process.execPath, [
+    dcx,
+    ...["genesis", "create", "--chain-id", chainId, "--denomination", denomination, "--out", genesis],
+    ...["--validator", `one=${validatorKey}`, "--parameter", `blockInterval=${interval}`],
+    ...accounts.flatMap(({ address }) => ["--account", `${address}=${balance / 1_000_000n}`]),
+  ]);
+  await outputOf(process.execPath, [dcx, ...init, "--genesis", genesis]);
+  const [rpcPort, peerPort] = await freePorts(2);
+  return startChain(
+    home,
+    ["--cometbft", cometbft, "--port", String(rpcPort), "--peer-host", "127.0.0.1", "--peer-port", String(peerPort)],
+    accounts,
   );
+}
+
+function accountsOf(names: readonly string[]): Promise<BenchAccount[]> {
+  return Promise.all(names.map((name) => BenchAccount.named(name, "dcx")));
+}
+
+async function startChain(home: string, options: readonly string[], accounts: readonly BenchAccount[]): Promise<Chain> {
+  const node = Service.start(process.execPath, [dcx, "node", "start", "--home", home, ...options], {
+    logFile: `${home}.log`,
+    messages: "ipc",
+  });
   try {
     const { rpcUrl } = z.object({ rpcUrl: z.string() }).parse(await node.firstMessage());
     const rpc = new Rpc(rpcUrl);

@@ -6,7 +6,7 @@ import { root } from "../../support/root";
 import type { BenchAccount, Fee } from "../chains/accounts";
 import { startAkashNode } from "../chains/akash-node";
 import { type Chain, Rpc } from "../chains/chain";
-import { startExchangeNode } from "../chains/exchange-node";
+import { startDistributedNode, startExchangeNode } from "../chains/exchange-node";
 import { type Bench, notMeasured, type Subject } from "../figure";
 import { paired } from "../measure";
 import { outputOf, until } from "../processes";
@@ -18,46 +18,57 @@ const transactionsPerRound = 2_000;
 const senders = Array.from({ length: 20 }, (_, index) => `sender ${index}`);
 
 type Kind = "transfers" | "deployments";
-const kinds: readonly Kind[] = ["transfers", "deployments"];
 
-function subjectOf(kind: Kind): Subject {
+/** How the exchange is run, and what its figures are to come to (design: 'What "fast" means here'). */
+const ways = [
+  { way: "node", goal: { better: "higher", aim: 3, gate: 2 } },
+  { way: "node under CometBFT", goal: { better: "higher", aim: 2, gate: 1 } },
+] as const;
+type Way = (typeof ways)[number]["way"];
+
+const measured = ways.flatMap(({ way, goal }) =>
+  (["transfers", "deployments"] as const).map((kind) => ({ way, kind, subject: subjectOf(way, kind, goal) })),
+);
+
+function subjectOf(way: Way, kind: Kind, goal: Subject["goal"]): Subject {
   return {
-    name: `node: ${kind} committed a CPU-second`,
+    name: `${way}: ${kind} committed a CPU-second`,
     unit: "transactions/CPU-s",
     against: `an Akash node (v0.36.0, one validator), a block each ${interval} ms as here`,
-    goal: { better: "higher", aim: 3, gate: 2 },
+    goal,
   };
 }
 
-/** Processor time of the node's process alone, from the first transaction offered to the last committed. */
+/** Processor time of the node's processes alone, from the first transaction offered to the last committed. */
 export const transactionsPerCpu: Bench = {
-  names: () => kinds.map((kind) => subjectOf(kind).name),
+  names: () => measured.map(({ subject }) => subject.name),
   async *run({ log, cleanups }, wanted) {
-    const subjects = kinds.map((kind) => ({ kind, subject: subjectOf(kind) }));
+    const chosen = measured.filter(({ subject }) => wanted(subject.name));
     const folder = mkdtempSync(join(tmpdir(), "dcx-bench-nodes-"));
-    const chains: Chain[] = [];
+    const running: Chain[] = [];
     const close = cleanups.add(async () => {
-      await Promise.all(chains.map(({ node }) => node.stop()));
+      await Promise.all(running.map(({ node }) => node.stop()));
       rmSync(folder, { recursive: true, force: true });
     });
+    const keep = (chain: Chain): Chain => {
+      running.push(chain);
+      return chain;
+    };
     try {
       log("node: starting an exchange and an Akash node");
       const akashHome = join(folder, "akash");
       mkdirSync(akashHome);
-      const command = (await outputOf(process.execPath, [join(root, "tools", "akash.cjs")])).trim();
-      chains.push(await startExchangeNode(join(folder, "exchange"), interval, senders));
-      chains.push(await startAkashNode(command, akashHome, interval, senders));
-      for (const { kind, subject } of subjects) {
-        if (wanted(subject.name)) {
-          log(subject.name);
-          yield { ...subject, outcome: await compare(kind, chains) };
-        }
+      const akash = keep(await startAkashNode(await tool("akash.cjs"), akashHome, interval, senders));
+      const exchanges = new Map<Way, Chain>();
+      for (const { way, kind, subject } of chosen) {
+        log(subject.name);
+        const exchange = exchanges.get(way) ?? keep(await start(way, folder));
+        exchanges.set(way, exchange);
+        yield { ...subject, outcome: await compare(kind, exchange, akash) };
       }
     } catch (error) {
-      for (const { subject } of subjects) {
-        if (wanted(subject.name)) {
-          yield notMeasured(subject, error);
-        }
+      for (const { subject } of chosen) {
+        yield notMeasured(subject, error);
       }
     } finally {
       await close();
@@ -65,10 +76,19 @@ export const transactionsPerCpu: Bench = {
   },
 };
 
-async function compare(kind: Kind, [exchange, akash]: readonly Chain[]) {
-  if (exchange === undefined || akash === undefined) {
-    throw new Error("both nodes were started");
+async function start(way: Way, folder: string): Promise<Chain> {
+  if (way === "node") {
+    return startExchangeNode(join(folder, "exchange"), interval, senders);
   }
+  return startDistributedNode(await tool("cometbft.cjs"), join(folder, "distributed"), interval, senders);
+}
+
+/** Path of the command that a tool of ours finds or builds. */
+async function tool(name: string): Promise<string> {
+  return (await outputOf(process.execPath, [join(root, "tools", name)])).trim();
+}
+
+async function compare(kind: Kind, exchange: Chain, akash: Chain) {
   const rounds = new Map([
     [exchange, new Rounds(exchange, kind)],
     [akash, new Rounds(akash, kind)],
