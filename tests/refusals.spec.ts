@@ -95,6 +95,8 @@ describe("bad input", () => {
 test("an order that no datacenter has room for fails with what is short", async () => {
   const world = World.create();
   try {
+    // Not within the time that the deployment has.
+    await world.startNetwork();
     const program = inline({ eastMemory: "900Ti" });
     const shop = program.resources["shop"] as Record<string, unknown>;
     const stack = await world.stack("capacity", {
