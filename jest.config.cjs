@@ -39,6 +39,7 @@ const shared = {
 };
 
 module.exports = {
+  testSequencer: "<rootDir>/tools/test-sequencer.cjs",
   reporters: [
     "default",
     ["jest-junit", { outputDirectory: "reports", outputName: process.env.JEST_REPORT ?? "junit.xml" }],
