@@ -48,13 +48,11 @@ function groupChanges(
       : [after === undefined ? "one group less" : `one group more: ${groupText(after, parameters)}`];
   }
   const price = (group: ResourceGroup): string => formatRatePerHour(group.price, parameters.blockInterval);
-  const gpu = (group: ResourceGroup): string =>
-    group.gpu === undefined ? "none" : `${group.gpu.count} ${group.gpu.vendor} ${group.gpu.model}`.trim();
   return [
     ...arrow("cpu", formatCpu(before.cpu), formatCpu(after.cpu)),
     ...arrow("memory", formatSize(before.memory), formatSize(after.memory)),
     ...arrow("disk", formatSize(before.disk), formatSize(after.disk)),
-    ...arrow("gpu", gpu(before), gpu(after)),
+    ...arrow("gpu", gpuText(before), gpuText(after)),
     ...arrow("count", String(before.count), String(after.count)),
     ...arrow("maximum price", price(before).replace("/h", ""), price(after)),
     ...arrow("collateral", formatTokens(before.collateral), formatTokens(after.collateral)),
@@ -66,10 +64,17 @@ function arrow(what: string, before: string, after: string): readonly string[] {
 }
 
 function groupText(group: ResourceGroup, parameters: NetworkParameters): string {
-  return (
-    `${group.count} × ${formatCpu(group.cpu)} cpu, ${formatSize(group.memory)}, ${formatSize(group.disk)} disk ` +
-    `at most ${formatRatePerHour(group.price, parameters.blockInterval)}`
-  );
+  const size = [
+    `${formatCpu(group.cpu)} cpu`,
+    formatSize(group.memory),
+    `${formatSize(group.disk)} disk`,
+    ...(group.gpu === undefined ? [] : [`gpu ${gpuText(group)}`]),
+  ].join(", ");
+  return `${group.count} × ${size} at most ${formatRatePerHour(group.price, parameters.blockInterval)}`;
+}
+
+function gpuText({ gpu }: ResourceGroup): string {
+  return gpu === undefined ? "none" : [gpu.count, gpu.vendor, gpu.model].filter((part) => part !== "").join(" ");
 }
 
 /** What differs between two lists of managers. */

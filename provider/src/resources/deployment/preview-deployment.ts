@@ -12,7 +12,7 @@ import { deploymentId, keyOf, whereabouts } from "../identity";
 import { isMap } from "../inputs/shape";
 import type { CallContext, CreateRequest, CreateResult, UpdateRequest } from "../resource";
 import type { Session } from "../session";
-import { canForesee, entriesKnown, foreseeCreation, foreseeUpdate } from "./foresee";
+import { canForesee, entriesKnown, type Foreseen, foreseeCreation, foreseeUpdate } from "./foresee";
 import { inlineManifest, isInline, type SealedManifest } from "./inline-manifest";
 import { foretoldAddresses } from "./outputs";
 import { claimInline } from "./take-over";
@@ -25,7 +25,7 @@ export async function previewCreation(
   { inputs }: CreateRequest,
   context: CallContext,
 ): Promise<CreateResult> {
-  const foreseen = canForesee(inputs) ? await foreseeCreation(session, inputs, context.signal) : undefined;
+  const foreseen = canForesee(inputs) ? await foreseeNew(session, inputs, context) : undefined;
   if (foreseen !== undefined) {
     context.log("info", renderReport(foreseen.report));
   }
@@ -43,6 +43,27 @@ export async function previewCreation(
       ...(isInline(inputs) ? { version: unknown, addresses } : {}),
     },
   };
+}
+
+/** What a creation would do: where an earlier run, or the resource that it replaces, has made it, it is taken over. */
+async function foreseeNew(session: Session, inputs: ValueMap, { urn, signal }: CallContext): Promise<Foreseen> {
+  const { driver } = session;
+  if ((await session.identify(signal)) === undefined) {
+    return foreseeCreation(session, inputs, signal);
+  }
+  const token = await driver.clientToken(urn, session.settings.namespace, signal);
+  const snapshot = await driver.findByToken(token, signal);
+  const { deployment } = snapshot;
+  if (deployment === undefined || !deployment.active) {
+    return foreseeCreation(session, inputs, signal);
+  }
+  const sealed = entriesKnown(inputs) ? await sealedFor(session, inputs, deployment, urn, signal) : undefined;
+  const found = sealed === undefined ? undefined : await findManifest(session, deployment, signal);
+  return foreseeUpdate(session, inputs, { ...snapshot, deployment }, sealed, signal, {
+    before: found?.kind === "found" ? openManifest(found.envelope) : undefined,
+    first: planTakeOver(deployment).steps,
+    notes: ["it is there already, from a run that did not record it or from what this replaces: it is taken over"],
+  });
 }
 
 /** Prints the plan of an update, and answers its outputs: unknown is only what the update will find out. */

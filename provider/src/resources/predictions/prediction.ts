@@ -42,6 +42,10 @@ export function foretold(said: string): Become {
   };
 }
 
+export function transactionsSince(network: ModelNetwork, sent: number): readonly string[] {
+  return network.transactions.slice(sent).map(({ kind }) => WORDS[kind]);
+}
+
 /** What has become of a deployment since `before`, by what the network keeps. */
 export function become(
   network: ModelNetwork,
@@ -53,7 +57,7 @@ export function become(
     deployment.infrastructures[name]?.lease?.generation;
   const had = names.filter((name) => generation(before.deployment, name) !== undefined);
   return {
-    transactions: network.transactions.slice(before.sent).map(({ kind }) => WORDS[kind]),
+    transactions: transactionsSince(network, before.sent),
     leasesMoved: had.filter(
       (name) =>
         generation(after, name) !== undefined && generation(after, name) !== generation(before.deployment, name),

@@ -7,7 +7,16 @@ import { workloadRules } from "../entries/workload";
 import { deploymentFields, infrastructureFields, resourceGroupFields } from "../inputs/deployment-shapes";
 import { connectionFields, workloadFields } from "../inputs/manifest-shapes";
 import { withoutMarks } from "../inputs/shape";
-import { become, deploymentOf, expectForetold, foretold, pathsThatDiffer, withoutLocal, world } from "./prediction";
+import {
+  become,
+  deploymentOf,
+  expectForetold,
+  foretold,
+  pathsThatDiffer,
+  transactionsSince,
+  withoutLocal,
+  world,
+} from "./prediction";
 import {
   connectionValues,
   deploymentValues,
@@ -83,9 +92,22 @@ async function settled(kept: Kept): Promise<void> {
 
 async function changed({ before, after }: Change): Promise<void> {
   const name = fresh();
-  const kept = await engine.create("Deployment", name, await engine.check("Deployment", name, before));
+  const kept = await make("Deployment", name, before);
   await settled(kept);
   await engine.delete(await predicted(kept, after));
+}
+
+/** Creates it, which does what its preview says. */
+async function make(type: string, name: string, written: ValueMap): Promise<Kept> {
+  const inputs = await engine.check(type, name, written);
+  engine.said();
+  const preview = await engine.previewCreate(type, name, inputs);
+  const said = foretold(engine.said());
+  const sent = network.transactions.length;
+  const kept = await engine.create(type, name, inputs);
+  expect(said.transactions).toEqual(transactionsSince(network, sent));
+  expectForetold(preview, kept.state);
+  return kept;
 }
 
 const fixedGroup: ValueMap = {
@@ -205,19 +227,22 @@ describe("a Deployment does what its preview says", () => {
   });
 });
 
+test("a Deployment that is there already is taken over, and the preview of its creation says so", async () => {
+  const west = { infrastructures: { west: place("us-west") } };
+  const lost = await make("Deployment", "lost", west);
+  const found = await make("Deployment", "lost", { infrastructures: { west: place("us-east") } });
+  expect(found.id).toBe(lost.id);
+  await settled(found);
+});
+
 describe("a Workload and a Connection do what their previews say", () => {
   async function deployed(): Promise<string> {
     const name = fresh();
-    const inputs = await engine.check("Deployment", name, { infrastructures: places });
-    const { id } = await engine.create("Deployment", name, inputs);
+    const { id } = await make("Deployment", name, { infrastructures: places });
     for (const [entry, workload] of Object.entries({ ...others, web })) {
       await make("Workload", entry, { deployment: id, ...(workload as ValueMap) });
     }
     return id;
-  }
-
-  async function make(type: string, name: string, inputs: ValueMap): Promise<Kept> {
-    return engine.create(type, name, await engine.check(type, name, inputs));
   }
 
   const entryChange = (values: Values, property: string, required: readonly string[]) =>
