@@ -304,6 +304,11 @@ export class ExchangeQueryClient implements Disposable {
     }
   }
 
+  /** A block that was learned of by other ways: nothing is read from before it any more, at whichever endpoint. */
+  saw(height: bigint): void {
+    this.newest.learn(height);
+  }
+
   /** Resolves with the newest height once that is `height` or more. */
   async waitForHeight(height: bigint, { signal }: CallOptions = {}): Promise<bigint> {
     return this.newest.reach(height, signal === undefined ? this.ended : AbortSignal.any([signal, this.ended]));

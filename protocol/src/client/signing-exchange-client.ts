@@ -221,6 +221,7 @@ export class SigningExchangeClient {
     const limits = { address: this.address, patience, attempts: mostAttempts };
     const transaction = await deliverTransaction(gateway, sign, limits, this.sequences);
     if (transaction.height > this.lastHeight) this.lastHeight = transaction.height;
+    this.query.saw(transaction.height);
     return this.result(transaction, fee);
   }
 
