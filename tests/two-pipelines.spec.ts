@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import {
@@ -55,6 +55,8 @@ function workloads(deployment: unknown, names: readonly string[], config?: Progr
 }
 
 const managerKey = "42".repeat(32);
+/** What tenant and manager make manifests with: the same for both. */
+const namespaceKey = "shared by the tenant and its manager";
 
 let world: World;
 let tenant: AccountSigner;
@@ -62,8 +64,7 @@ let manager: AccountSigner;
 const closers: (() => unknown)[] = [];
 
 beforeAll(async () => {
-  // What tenant and manager make manifests with: the same for both.
-  world = World.create({ environment: { DCX_NAMESPACE_KEY: "shared by the tenant and its manager" } });
+  world = World.create({ environment: { DCX_NAMESPACE_KEY: namespaceKey } });
   await world.startNetwork();
   tenant = await signerFromPrivateKey(readKeyFile(world.paths.tenantKey).privateKey);
   manager = await signerFromPrivateKey(managerKey);
@@ -135,6 +136,8 @@ test("two pipelines on one deployment: nothing is lost, and the loser is told wh
     "dcx:chainId": { value: world.network.chainId },
     "dcx:signerCommand": { value: JSON.stringify([dcxCommand, "keys", "sign", "--file", keyFile]) },
     "dcx:feeGranter": { value: tenant.address },
+    // In clear, as nobody should write it: what is secret is kept encrypted all the same.
+    "dcx:namespaceKey": { value: namespaceKey },
   };
   const first = await world.stack("first", workloads(deployment, ["a"]));
   const second = await world.stack("second", workloads(deployment, ["b"], asManager));
@@ -185,6 +188,11 @@ test("two pipelines on one deployment: nothing is lost, and the loser is told wh
   ]);
   await owner.up();
   expect((await deploymentNow(id)).revision).toBe(6n);
+
+  const states = readdirSync(join(world.home, "backend"), { recursive: true, withFileTypes: true });
+  const texts = states.filter((one) => one.isFile()).map((one) => readFileSync(join(one.parentPath, one.name), "utf8"));
+  expect(texts.some((text) => text.includes(manager.address))).toBe(true);
+  expect(texts.filter((text) => text.includes(namespaceKey) || text.includes(managerKey))).toEqual([]);
 
   for (const stack of [second, first, owner]) await stack.destroy();
   expect(formatTokens((await client.totals()).collateral)).toBe("0");

@@ -18,6 +18,7 @@ export function configuredDriver(configuration: ProviderConfiguration, environme
       chainId: network.chainId,
       account: (addressPrefix) => openAccount(signer, namespaceKey, { addressPrefix, environment }),
       fees,
+      signingTime: signer?.kind === "command" || signer?.kind === "remote" ? signer.timeout : undefined,
       patience,
     }),
   );

@@ -14,6 +14,8 @@ export interface ExchangeEndpoint {
   /** Opened once the prefix of the chain's addresses is known. */
   readonly account: (addressPrefix: string) => Promise<TenantAccount>;
   readonly fees: FeeSettings;
+  /** Milliseconds that one signature may take: where a person confirms it, long. */
+  readonly signingTime?: number | undefined;
   /** Milliseconds for which an exchange that does not answer is asked again. */
   readonly patience: number | undefined;
 }

@@ -361,7 +361,11 @@ async function connectTo(endpoint: ExchangeEndpoint, signal: AbortSignal): Promi
         maxManagers: parameters.maxManagers,
       },
       signing: () => {
-        signing ??= SigningExchangeClient.connect(query, account.signer, signingOptions(endpoint.fees));
+        signing ??= SigningExchangeClient.connect(
+          query,
+          account.signer,
+          signingOptions(endpoint, Number(parameters.blockInterval)),
+        );
         return signing;
       },
     };
@@ -372,14 +376,21 @@ function identityOf({ endpoint, account, query }: Connection): NetworkIdentity {
   return { network: endpoint.network, chain: query.chainId, tenant: account.signer.address };
 }
 
-function signingOptions({ gasAdjustment, gasPrice, maxFee }: FeeSettings): SigningClientOptions {
+/** @param blockInterval milliseconds */
+function signingOptions({ fees, signingTime }: ExchangeEndpoint, blockInterval: number): SigningClientOptions {
+  const { gasAdjustment, gasPrice, maxFee } = fees;
   return {
+    // What takes long to be signed must still count afterwards.
+    timeoutBlocks: TIMEOUT_BLOCKS + Math.ceil((signingTime ?? 0) / blockInterval),
     inFlight: MOST_IN_FLIGHT,
     ...(gasAdjustment === undefined ? {} : { gasFactor: gasAdjustment }),
     ...(gasPrice === undefined ? {} : { gasPrice }),
     ...(maxFee === undefined ? {} : { maxFee }),
   };
 }
+
+/** Blocks in which a transaction can count, once it is signed. */
+const TIMEOUT_BLOCKS = 60;
 
 function feeOptions({ feeGranter, gasLimit }: FeeSettings): { readonly feeGranter?: string; readonly gas?: bigint } {
   return {
