@@ -80,6 +80,7 @@ export async function startDistributedNode(options: DistributedNodeOptions): Pro
       machine: exchangeMachine,
       queries: exchangeQueries,
       log: logger,
+      cachedTransactions: 10_000,
     });
     opened.push(() => application.close());
 
