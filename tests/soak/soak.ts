@@ -142,7 +142,7 @@ export class Soak {
   /** One deployment, state equals chain, an empty preview, tokens that add up, and nothing else that runs. */
   async #expectOrder(): Promise<void> {
     const { steps, diagnostics } = await this.stack.preview();
-    deepStrictEqual({ steps, diagnostics }, { steps: [], diagnostics: "" });
+    ok(steps.length === 0, `the preview shows ${JSON.stringify(steps)}\n${diagnostics}`);
     const client = await this.world.client();
     const { deployments } = await client.deployments({ state: DeploymentState.ACTIVE });
     strictEqual(deployments.length, 1, `${deployments.length} deployments are active`);
