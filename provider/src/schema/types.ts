@@ -109,7 +109,7 @@ export const types: Readonly<Record<string, object>> = {
     tcp: optional(flag, "Ready when its port accepts connections."),
     command: optional(listOf(text), "Ready when it exits with 0."),
     port: optional(integer, "For `http` and `tcp`. Without: the workload's first port."),
-    interval: optional(quantity, 'Time between two checks: `"5s"`, or milliseconds. Without: a second.'),
+    interval: optional(quantity, 'Time between two checks: `"5s"`, or seconds. Without: a second.'),
     timeout: optional(quantity, "Time that one check may take. Without: two seconds."),
     retries: optional(integer, "Failures in a row after which an instance is no longer ready. Without: 3."),
   }),

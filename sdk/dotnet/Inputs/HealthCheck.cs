@@ -35,7 +35,7 @@ namespace Dcx.Sdk.Inputs
         public string? Http { get; set; }
 
         /// <summary>
-        /// Time between two checks: `"5s"`, or milliseconds. Without: a second.
+        /// Time between two checks: `"5s"`, or seconds. Without: a second.
         /// </summary>
         [Input("interval")]
         public Union<double, string>? Interval { get; set; }

@@ -26,7 +26,7 @@ namespace Dcx.Sdk.Outputs
         /// </summary>
         public readonly string? Http;
         /// <summary>
-        /// Time between two checks: `"5s"`, or milliseconds. Without: a second.
+        /// Time between two checks: `"5s"`, or seconds. Without: a second.
         /// </summary>
         public readonly Union<double, string>? Interval;
         /// <summary>

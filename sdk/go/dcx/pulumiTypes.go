@@ -987,7 +987,7 @@ type HealthCheck struct {
 	Command []string `pulumi:"command"`
 	// Path that answers 2xx or 3xx.
 	Http *string `pulumi:"http"`
-	// Time between two checks: `"5s"`, or milliseconds. Without: a second.
+	// Time between two checks: `"5s"`, or seconds. Without: a second.
 	Interval interface{} `pulumi:"interval"`
 	// For `http` and `tcp`. Without: the workload's first port.
 	Port *int `pulumi:"port"`
@@ -1016,7 +1016,7 @@ type HealthCheckArgs struct {
 	Command pulumi.StringArrayInput `pulumi:"command"`
 	// Path that answers 2xx or 3xx.
 	Http pulumi.StringPtrInput `pulumi:"http"`
-	// Time between two checks: `"5s"`, or milliseconds. Without: a second.
+	// Time between two checks: `"5s"`, or seconds. Without: a second.
 	Interval pulumi.Input `pulumi:"interval"`
 	// For `http` and `tcp`. Without: the workload's first port.
 	Port pulumi.IntPtrInput `pulumi:"port"`
@@ -1116,7 +1116,7 @@ func (o HealthCheckOutput) Http() pulumi.StringPtrOutput {
 	return o.ApplyT(func(v HealthCheck) *string { return v.Http }).(pulumi.StringPtrOutput)
 }
 
-// Time between two checks: `"5s"`, or milliseconds. Without: a second.
+// Time between two checks: `"5s"`, or seconds. Without: a second.
 func (o HealthCheckOutput) Interval() pulumi.AnyOutput {
 	return o.ApplyT(func(v HealthCheck) interface{} { return v.Interval }).(pulumi.AnyOutput)
 }
@@ -1185,7 +1185,7 @@ func (o HealthCheckPtrOutput) Http() pulumi.StringPtrOutput {
 	}).(pulumi.StringPtrOutput)
 }
 
-// Time between two checks: `"5s"`, or milliseconds. Without: a second.
+// Time between two checks: `"5s"`, or seconds. Without: a second.
 func (o HealthCheckPtrOutput) Interval() pulumi.AnyOutput {
 	return o.ApplyT(func(v *HealthCheck) interface{} {
 		if v == nil {

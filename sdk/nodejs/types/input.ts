@@ -190,7 +190,7 @@ export interface HealthCheck {
      */
     http?: string;
     /**
-     * Time between two checks: `"5s"`, or milliseconds. Without: a second.
+     * Time between two checks: `"5s"`, or seconds. Without: a second.
      */
     interval?: number | string;
     /**
@@ -224,7 +224,7 @@ export interface HealthCheckArgs {
      */
     http?: pulumi.Input<string | undefined>;
     /**
-     * Time between two checks: `"5s"`, or milliseconds. Without: a second.
+     * Time between two checks: `"5s"`, or seconds. Without: a second.
      */
     interval?: pulumi.Input<number | string | undefined>;
     /**

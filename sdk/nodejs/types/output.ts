@@ -174,7 +174,7 @@ export interface HealthCheck {
      */
     http?: string;
     /**
-     * Time between two checks: `"5s"`, or milliseconds. Without: a second.
+     * Time between two checks: `"5s"`, or seconds. Without: a second.
      */
     interval?: number | string;
     /**

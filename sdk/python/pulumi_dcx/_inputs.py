@@ -771,7 +771,7 @@ class HealthCheckDict(TypedDict):
     """
     interval: NotRequired[Union[_builtins.float, _builtins.str]]
     """
-    Time between two checks: `"5s"`, or milliseconds. Without: a second.
+    Time between two checks: `"5s"`, or seconds. Without: a second.
     """
     port: NotRequired[_builtins.int]
     """
@@ -805,7 +805,7 @@ class HealthCheck:
 
         :param Sequence[_builtins.str] command: Ready when it exits with 0.
         :param _builtins.str http: Path that answers 2xx or 3xx.
-        :param Union[_builtins.float, _builtins.str] interval: Time between two checks: `"5s"`, or milliseconds. Without: a second.
+        :param Union[_builtins.float, _builtins.str] interval: Time between two checks: `"5s"`, or seconds. Without: a second.
         :param _builtins.int port: For `http` and `tcp`. Without: the workload's first port.
         :param _builtins.int retries: Failures in a row after which an instance is no longer ready. Without: 3.
         :param _builtins.bool tcp: Ready when its port accepts connections.
@@ -854,7 +854,7 @@ class HealthCheck:
     @pulumi.getter
     def interval(self) -> Optional[Union[_builtins.float, _builtins.str]]:
         """
-        Time between two checks: `"5s"`, or milliseconds. Without: a second.
+        Time between two checks: `"5s"`, or seconds. Without: a second.
         """
         return pulumi.get(self, "interval")
 
@@ -925,7 +925,7 @@ class HealthCheckArgsDict(TypedDict):
     """
     interval: NotRequired[pulumi.Input[Optional[Union[_builtins.float, _builtins.str]]]]
     """
-    Time between two checks: `"5s"`, or milliseconds. Without: a second.
+    Time between two checks: `"5s"`, or seconds. Without: a second.
     """
     port: NotRequired[pulumi.Input[Optional[_builtins.int]]]
     """
@@ -959,7 +959,7 @@ class HealthCheckArgs:
 
         :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] command: Ready when it exits with 0.
         :param pulumi.Input[_builtins.str] http: Path that answers 2xx or 3xx.
-        :param pulumi.Input[Union[_builtins.float, _builtins.str]] interval: Time between two checks: `"5s"`, or milliseconds. Without: a second.
+        :param pulumi.Input[Union[_builtins.float, _builtins.str]] interval: Time between two checks: `"5s"`, or seconds. Without: a second.
         :param pulumi.Input[_builtins.int] port: For `http` and `tcp`. Without: the workload's first port.
         :param pulumi.Input[_builtins.int] retries: Failures in a row after which an instance is no longer ready. Without: 3.
         :param pulumi.Input[_builtins.bool] tcp: Ready when its port accepts connections.
@@ -1008,7 +1008,7 @@ class HealthCheckArgs:
     @pulumi.getter
     def interval(self) -> pulumi.Input[Optional[Union[_builtins.float, _builtins.str]]]:
         """
-        Time between two checks: `"5s"`, or milliseconds. Without: a second.
+        Time between two checks: `"5s"`, or seconds. Without: a second.
         """
         return pulumi.get(self, "interval")
 

@@ -460,7 +460,7 @@ class HealthCheck(dict):
 
         :param Sequence[_builtins.str] command: Ready when it exits with 0.
         :param _builtins.str http: Path that answers 2xx or 3xx.
-        :param Union[_builtins.float, _builtins.str] interval: Time between two checks: `"5s"`, or milliseconds. Without: a second.
+        :param Union[_builtins.float, _builtins.str] interval: Time between two checks: `"5s"`, or seconds. Without: a second.
         :param _builtins.int port: For `http` and `tcp`. Without: the workload's first port.
         :param _builtins.int retries: Failures in a row after which an instance is no longer ready. Without: 3.
         :param _builtins.bool tcp: Ready when its port accepts connections.
@@ -501,7 +501,7 @@ class HealthCheck(dict):
     @pulumi.getter
     def interval(self) -> Optional[Any]:
         """
-        Time between two checks: `"5s"`, or milliseconds. Without: a second.
+        Time between two checks: `"5s"`, or seconds. Without: a second.
         """
         return pulumi.get(self, "interval")
 

@@ -54,14 +54,14 @@ public final class HealthCheck extends com.pulumi.resources.InvokeArgs {
     }
 
     /**
-     * Time between two checks: `&#34;5s&#34;`, or milliseconds. Without: a second.
+     * Time between two checks: `&#34;5s&#34;`, or seconds. Without: a second.
      * 
      */
     @Import(name="interval")
     private @Nullable Either<Double,String> interval;
 
     /**
-     * @return Time between two checks: `&#34;5s&#34;`, or milliseconds. Without: a second.
+     * @return Time between two checks: `&#34;5s&#34;`, or seconds. Without: a second.
      * 
      */
     public Optional<Either<Double,String>> interval() {
@@ -191,7 +191,7 @@ public final class HealthCheck extends com.pulumi.resources.InvokeArgs {
         }
 
         /**
-         * @param interval Time between two checks: `&#34;5s&#34;`, or milliseconds. Without: a second.
+         * @param interval Time between two checks: `&#34;5s&#34;`, or seconds. Without: a second.
          * 
          * @return builder
          * 
@@ -202,7 +202,7 @@ public final class HealthCheck extends com.pulumi.resources.InvokeArgs {
         }
 
         /**
-         * @param interval Time between two checks: `&#34;5s&#34;`, or milliseconds. Without: a second.
+         * @param interval Time between two checks: `&#34;5s&#34;`, or seconds. Without: a second.
          * 
          * @return builder
          * 
@@ -212,7 +212,7 @@ public final class HealthCheck extends com.pulumi.resources.InvokeArgs {
         }
 
         /**
-         * @param interval Time between two checks: `&#34;5s&#34;`, or milliseconds. Without: a second.
+         * @param interval Time between two checks: `&#34;5s&#34;`, or seconds. Without: a second.
          * 
          * @return builder
          * 

@@ -55,14 +55,14 @@ public final class HealthCheckArgs extends com.pulumi.resources.ResourceArgs {
     }
 
     /**
-     * Time between two checks: `&#34;5s&#34;`, or milliseconds. Without: a second.
+     * Time between two checks: `&#34;5s&#34;`, or seconds. Without: a second.
      * 
      */
     @Import(name="interval")
     private @Nullable Output<Either<Double,String>> interval;
 
     /**
-     * @return Time between two checks: `&#34;5s&#34;`, or milliseconds. Without: a second.
+     * @return Time between two checks: `&#34;5s&#34;`, or seconds. Without: a second.
      * 
      */
     public Optional<Output<Either<Double,String>>> interval() {
@@ -212,7 +212,7 @@ public final class HealthCheckArgs extends com.pulumi.resources.ResourceArgs {
         }
 
         /**
-         * @param interval Time between two checks: `&#34;5s&#34;`, or milliseconds. Without: a second.
+         * @param interval Time between two checks: `&#34;5s&#34;`, or seconds. Without: a second.
          * 
          * @return builder
          * 
@@ -223,7 +223,7 @@ public final class HealthCheckArgs extends com.pulumi.resources.ResourceArgs {
         }
 
         /**
-         * @param interval Time between two checks: `&#34;5s&#34;`, or milliseconds. Without: a second.
+         * @param interval Time between two checks: `&#34;5s&#34;`, or seconds. Without: a second.
          * 
          * @return builder
          * 
@@ -233,7 +233,7 @@ public final class HealthCheckArgs extends com.pulumi.resources.ResourceArgs {
         }
 
         /**
-         * @param interval Time between two checks: `&#34;5s&#34;`, or milliseconds. Without: a second.
+         * @param interval Time between two checks: `&#34;5s&#34;`, or seconds. Without: a second.
          * 
          * @return builder
          * 
@@ -243,7 +243,7 @@ public final class HealthCheckArgs extends com.pulumi.resources.ResourceArgs {
         }
 
         /**
-         * @param interval Time between two checks: `&#34;5s&#34;`, or milliseconds. Without: a second.
+         * @param interval Time between two checks: `&#34;5s&#34;`, or seconds. Without: a second.
          * 
          * @return builder
          * 

@@ -27,7 +27,7 @@ public final class HealthCheck {
      */
     private @Nullable String http;
     /**
-     * @return Time between two checks: `&#34;5s&#34;`, or milliseconds. Without: a second.
+     * @return Time between two checks: `&#34;5s&#34;`, or seconds. Without: a second.
      * 
      */
     private @Nullable Either<Double,String> interval;
@@ -68,7 +68,7 @@ public final class HealthCheck {
         return Optional.ofNullable(this.http);
     }
     /**
-     * @return Time between two checks: `&#34;5s&#34;`, or milliseconds. Without: a second.
+     * @return Time between two checks: `&#34;5s&#34;`, or seconds. Without: a second.
      * 
      */
     public Optional<Either<Double,String>> interval() {
