@@ -135,6 +135,8 @@ export const DatacenterConfiguration = z.strictObject({
   containerSocket: text.optional(),
   /** Folders that hold OCI image layouts, looked at before any registry. */
   imageLayouts: z.array(text).default([]),
+  /** How long a sandbox's image stays after it was needed last. A container engine looks after its own. */
+  keepImages: quantity(parseDuration).default(7 * 24 * 3_600_000),
   /** Most tokens bound in collateral at a time. Absent: what the account holds. */
   collateralBudget: quantity(parseTokens).optional(),
   /** Addresses that are served also where isolation or a limit can't be enforced. */

@@ -178,7 +178,7 @@ export async function openSigner({ keyFile }: DatacenterConfiguration): Promise<
 
 /** The runtime that the configuration asks for, with all of this datacenter's workloads in it. */
 export function openConfiguredRuntime(
-  { containerSocket, home, imageLayouts, isolation }: DatacenterConfiguration,
+  { containerSocket, home, imageLayouts, isolation, keepImages }: DatacenterConfiguration,
   datacenter: string,
   logger: Logger,
 ): Promise<Runtime> {
@@ -187,6 +187,7 @@ export function openConfiguredRuntime(
     home: join(home, "runtime"),
     seal: openSeal(home),
     imageLayouts,
+    keepImages,
     ...(containerSocket === undefined ? {} : { containerSocket }),
     datacenter,
     logger,

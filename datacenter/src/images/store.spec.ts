@@ -46,6 +46,21 @@ async function expectNothingKept(store: ImageStore, name: string): Promise<void>
 }
 
 describe("from a layout", () => {
+  test("an image that nothing runs from goes once it was not asked for a while, and can be had again", async () => {
+    layout(image);
+    const store = await open();
+    await store.pull("example.org/app:1");
+    const before = Date.now() - 60_000;
+    expect(await store.clean(new Set(), before)).toEqual([]);
+    const later = Date.now() + 60_000;
+    expect(await store.clean(new Set([image.digest]), later)).toEqual([]);
+    expect((await store.get("example.org/app:1")).digest).toBe(image.digest);
+    expect(await store.clean(new Set(), later)).toEqual([image.digest]);
+    await expectNothingKept(store, "example.org/app:1");
+    expect(readdirSync(join(home, "names"))).toEqual([]);
+    expect((await store.pull("example.org/app:1")).digest).toBe(image.digest);
+  });
+
   test("an image is unpacked once, with its defaults, and known over restarts", async () => {
     layout(image);
     const pulled = await (await open()).pull("example.org/app:1");

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import { mkdir, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { PassThrough, type Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -42,6 +42,11 @@ export interface ImageStore {
   pull(image: string, credentials?: RegistryCredentials): Promise<UnpackedImage>;
   /** The image as it was pulled last under this name; rejects when it was not. */
   get(image: string): Promise<UnpackedImage>;
+  /**
+   * Removes images that were not asked for since a time (milliseconds since 1970), but for those of these digests.
+   * Resolves to the digests of those that it removed.
+   */
+  clean(keep: ReadonlySet<string>, since: number): Promise<readonly string[]>;
 }
 
 const configurationLimit = 8 * 1024 * 1024;
@@ -83,23 +88,54 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
     try {
       const result = await running;
       await replaceFile(nameFile(image), JSON.stringify({ name: image, digest }));
+      await markUsed(join(unpacked, key));
       return result;
     } finally {
       underway.delete(key);
     }
   };
 
+  const clean = async (keep: ReadonlySet<string>, since: number): Promise<readonly string[]> => {
+    const removed: string[] = [];
+    for (const key of await readdir(unpacked)) {
+      const digest = `sha256:${key}`;
+      if (key.startsWith(".") || keep.has(digest) || underway.has(key)) continue;
+      const used = await stat(join(unpacked, key, "image.json")).catch(() => undefined);
+      if (used !== undefined && used.mtimeMs >= since) continue;
+      // Gone at once, so that nobody finds half of it.
+      const going = join(unpacked, `.${randomBytes(8).toString("hex")}`);
+      await rename(join(unpacked, key), going);
+      await rm(going, { recursive: true, force: true });
+      removed.push(digest);
+    }
+    for (const name of await readdir(names)) {
+      const named = Named.safeParse(await readJson(join(names, name))).data;
+      if (named !== undefined && removed.includes(named.digest)) await rm(join(names, name), { force: true });
+    }
+    return removed;
+  };
+
   return {
     pull,
+    clean,
     get: async (image) => {
       const named = await readJson(nameFile(image));
       if (named === undefined) {
         throw new Error(`image ${image} has not been pulled`);
       }
-      const { digest } = z.object({ digest: Digest }).parse(named);
-      return UnpackedImage.parse(await readJson(join(unpacked, digest.slice("sha256:".length), "image.json")));
+      const folder = join(unpacked, Named.parse(named).digest.slice("sha256:".length));
+      await markUsed(folder);
+      return UnpackedImage.parse(await readJson(join(folder, "image.json")));
     },
   };
+}
+
+const Named = z.object({ digest: Digest });
+
+/** When an image was used last is its description's time of change. */
+async function markUsed(folder: string): Promise<void> {
+  const now = new Date();
+  await utimes(join(folder, "image.json"), now, now).catch(() => undefined);
 }
 
 async function readManifest(source: ImageSource, image: string): Promise<{ manifest: ImageManifest; digest: string }> {

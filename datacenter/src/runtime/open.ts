@@ -27,6 +27,8 @@ export interface RuntimeOptions {
   readonly imageLayouts: readonly string[];
   /** Docker or Podman socket. Absent: DOCKER_HOST, then the usual places. */
   readonly containerSocket?: string;
+  /** Milliseconds that an image that nothing runs from stays. Absent: a week. A container engine looks after its own. */
+  readonly keepImages?: number;
   /** Seals what is the tenants' own and lies on disk. Absent: by a key in `home`. */
   readonly seal?: Seal;
   /** Account address: marks what is this agent's own in a container engine. */
@@ -37,6 +39,8 @@ export interface RuntimeOptions {
   /** Where a bundle has put the runtime's programs. Absent: beside this file. */
   readonly programs?: string;
 }
+
+const usualKeep = 7 * 24 * 3_600_000;
 
 /** Opens the runtime of a datacenter. Throws saying what was tried and what to do when there is none. */
 export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
@@ -102,6 +106,7 @@ async function openSandbox(options: RuntimeOptions): Promise<Runtime> {
       ...(process.getuid?.() === 0 ? { ownerOffset: sandboxOwnerOffset } : {}),
     }),
     method,
+    keepImages: options.keepImages ?? usualKeep,
     supervisor: programCommand("supervisor", options.programs),
     seal: options.seal ?? openSeal(options.home),
     logger: options.logger,
@@ -114,6 +119,7 @@ async function openPlain(options: RuntimeOptions): Promise<Runtime> {
     home,
     images: await openImageStore({ home: join(home, "images"), layouts: options.imageLayouts }),
     method: plainMethod(),
+    keepImages: options.keepImages ?? usualKeep,
     supervisor: programCommand("supervisor", options.programs),
     seal: options.seal ?? openSeal(options.home),
     logger: options.logger,

@@ -55,14 +55,22 @@ export interface SupervisedRuntimeOptions {
   readonly home: string;
   readonly images: ImageStore;
   readonly method: SupervisedMethod;
+  /** Milliseconds that an image stays after it was needed last. */
+  readonly keepImages: number;
   readonly supervisor: readonly string[];
   /** For what is the tenant's own. */
   readonly seal: Seal;
-  readonly logger: { warn(details: object, message: string): void };
+  readonly logger: {
+    info(details: object, message: string): void;
+    warn(details: object, message: string): void;
+  };
 }
 
 // Rarely enough to cost nothing; often enough that a missed notification is no harm.
 const pollInterval = 1000;
+const cleanInterval = 3_600_000;
+// An image has to stay between its pull and the start that it is for.
+const leastKeep = 600_000;
 const launchDefaults = {
   grace: 10_000,
   firstDelay: 250,
@@ -84,7 +92,9 @@ export class SupervisedRuntime implements Runtime {
   readonly #watchers = new Map<string, FSWatcher>();
   readonly #busy = new Map<string, Promise<unknown>>();
   readonly #poll: NodeJS.Timeout;
+  readonly #cleaning: NodeJS.Timeout;
   #seen = "";
+  #cleaned: Promise<void> = Promise.resolve();
 
   private constructor(options: SupervisedRuntimeOptions) {
     this.#options = options;
@@ -92,6 +102,8 @@ export class SupervisedRuntime implements Runtime {
     this.unenforced = options.method.unenforced;
     this.#poll = setInterval(() => this.#look(), pollInterval);
     this.#poll.unref();
+    this.#cleaning = setInterval(() => this.#clean(), cleanInterval);
+    this.#cleaning.unref();
   }
 
   /** Finds what runs already and starts again what should (after the machine was restarted, say). */
@@ -100,6 +112,7 @@ export class SupervisedRuntime implements Runtime {
     await mkdir(join(options.home, "volumes"), { recursive: true, mode: 0o700 });
     const runtime = new SupervisedRuntime(options);
     await runtime.#resume();
+    runtime.#clean();
     return runtime;
   }
 
@@ -156,6 +169,8 @@ export class SupervisedRuntime implements Runtime {
 
   async close(): Promise<void> {
     clearInterval(this.#poll);
+    clearInterval(this.#cleaning);
+    await this.#cleaned;
     for (const watcher of this.#watchers.values()) {
       watcher.close();
     }
@@ -242,6 +257,19 @@ export class SupervisedRuntime implements Runtime {
       }
     }
     this.#look();
+  }
+
+  /** Removes images that no instance runs from and none needed for a while. */
+  #clean(): void {
+    const { images, keepImages, logger } = this.#options;
+    this.#cleaned = this.#cleaned
+      .then(async () => {
+        const instances = await Promise.all((await this.#folders()).map(readInstance));
+        const inUse = new Set(instances.flatMap((instance) => (instance === undefined ? [] : [instance.imageDigest])));
+        const removed = await images.clean(inUse, Date.now() - Math.max(keepImages, leastKeep));
+        if (removed.length > 0) logger.info({ images: removed }, "images that nothing needed were removed");
+      })
+      .catch((error: unknown) => logger.warn({ error: String(error) }, "images could not be cleaned up"));
   }
 
   async #observe(folder: string): Promise<ObservedInstance | undefined> {
