@@ -112,7 +112,7 @@ export async function foreseeUpdate(
 
 function unknownNotes(inputs: ValueMap): readonly string[] {
   return isInline(inputs) && !entriesKnown(inputs)
-    ? ["what runs on it is told once all of its workloads and connections are known"]
+    ? ["what runs on it is told once all of its workloads and connections are known; a change of it is a transaction"]
     : [];
 }
 

@@ -88,7 +88,9 @@ test("what is not known yet hides no more than it must", async () => {
   expect(preview).toMatchObject({ leases: kept.state["leases"] ?? {}, version: Unknown.instance });
   const said = engine.said();
   expect(said).toMatch(/west {3}maximum price .* in place; the lease with datacenter sierra keeps/);
-  expect(said).toContain("what runs on it is told once all of its workloads and connections are known");
+  expect(said).toContain(
+    "what runs on it is told once all of its workloads and connections are known; a change of it is a transaction",
+  );
 });
 
 test("of several leases only those that move are unknown", async () => {
