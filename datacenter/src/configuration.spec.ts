@@ -25,6 +25,7 @@ describe("the configuration", () => {
     expect(configuration.isolation).toBe("auto");
     expect(configuration.listen.agent).toEqual({ host: "127.0.0.1", port: 0 });
     expect(configuration.pricing).toMatchObject({ strategy: "fixed", cpu: "0.10/h" });
+    expect(configuration.keepImages).toBe(7 * 24 * 3_600_000);
   });
 
   it("reads JSON as well", () => {

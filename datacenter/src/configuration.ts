@@ -67,7 +67,7 @@ const Pricing = z
       /** The program and its arguments. */
       command: z.array(text).min(1),
       /** For one order. */
-      timeout: quantity(parseDuration).default(5_000),
+      timeout: quantity(parseDuration).prefault("5s"),
       floor: price.default("0"),
     }),
   ])
@@ -136,7 +136,7 @@ export const DatacenterConfiguration = z.strictObject({
   /** Folders that hold OCI image layouts, looked at before any registry. */
   imageLayouts: z.array(text).default([]),
   /** How long a sandbox's image stays after it was needed last. A container engine looks after its own. */
-  keepImages: quantity(parseDuration).default(7 * 24 * 3_600_000),
+  keepImages: quantity(parseDuration).prefault("168h"),
   /** Most tokens bound in collateral at a time. Absent: what the account holds. */
   collateralBudget: quantity(parseTokens).optional(),
   /** Addresses that are served also where isolation or a limit can't be enforced. */
