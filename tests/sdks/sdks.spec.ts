@@ -70,7 +70,8 @@ withTools(["go"], "Go: compiled with the example", async () => {
   // In one workspace with the engine's modules, so that the same versions of what both need are compiled once.
   const workspace = join(work, "go.work");
   const folders = [join(root, "tools"), join(root, "sdk", "go"), join(examples, "go")];
-  writeFileSync(workspace, `go 1.25.11\n\nuse (\n${folders.map((folder) => `\t${folder}`).join("\n")}\n)\n`);
+  const [version] = /^go .*$/m.exec(readFileSync(join(root, "tools", "go.mod"), "utf8")) ?? [""];
+  writeFileSync(workspace, `${version}\n\nuse (\n${folders.map((folder) => `\t${folder}`).join("\n")}\n)\n`);
   const env = { ...process.env, GOWORK: workspace, GOFLAGS: "-buildvcs=false" };
   await run("go", ["build", "./..."], { cwd: join(root, "sdk", "go"), env });
   await run("go", ["build", "-o", join(work, "example"), "."], { cwd: join(examples, "go"), env });
@@ -198,8 +199,12 @@ async function cached(name: string, make: (aside: string) => Promise<void>): Pro
   const path = join(cache, name);
   if (!existsSync(path)) {
     const aside = `${path}.${process.pid}`;
-    await make(aside);
-    renameSync(aside, path);
+    try {
+      await make(aside);
+      renameSync(aside, path);
+    } finally {
+      rmSync(aside, { recursive: true, force: true });
+    }
   }
   return path;
 }
