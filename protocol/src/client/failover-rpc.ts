@@ -1,13 +1,17 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { types } from "node:util";
 import { z } from "zod";
 import { NetworkUnreachable, QueryFailed, WrongChain } from "./errors";
 import { JsonPoster, type TextAnswer } from "./json-poster";
-
-const RpcAnswer = z.object({
-  result: z.unknown().optional(),
-  error: z.object({ code: z.number(), message: z.string(), data: z.string().optional() }).nullish(),
-});
+import {
+  type Endpoint,
+  EndpointFailed,
+  networkReason,
+  parseAnswer,
+  parseJson,
+  RpcAnswer,
+  requireHttpUrl,
+  shownUrl,
+} from "./rpc-endpoint";
 
 const NodeState = z.object({
   node_info: z.object({ network: z.string() }),
@@ -23,28 +27,6 @@ export interface FailoverOptions {
   readonly requestTimeout: number;
   /** Ends every call. */
   readonly signal: AbortSignal;
-}
-
-interface Endpoint {
-  readonly url: string;
-  /** Without what lets one in. */
-  readonly shown: string;
-  /** Its chain is known to be the right one. Forgotten at each failure: something else may listen there next. */
-  verified: boolean;
-}
-
-/**
- * An endpoint did not answer, is behind, is of another chain, or answered something that no node says. The next one
- * may do better.
- */
-class EndpointFailed extends Error {
-  constructor(
-    message: string,
-    readonly otherChain?: WrongChain,
-    options?: ErrorOptions,
-  ) {
-    super(message, options);
-  }
 }
 
 const firstDelay = 100;
@@ -317,51 +299,6 @@ export async function pause(milliseconds: number, signal: AbortSignal): Promise<
   }
 }
 
-function requireHttpUrl(text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || (url.protocol !== "http:" && url.protocol !== "https:")) {
-    throw new Error(`"${text}" is no endpoint of an exchange: write its URL, such as http://127.0.0.1:26657.`);
-  }
-  return url.href;
-}
-
-/** A URL may hold a password, or a key in its query. */
-function shownUrl(text: string): string {
-  const url = new URL(text);
-  const address = `${url.origin}${url.pathname}`;
-  return url.search === "" ? address : `${address}?…`;
-}
-
 function behind(height: bigint, newest: bigint): string {
   return `is behind: at block ${height}, and block ${newest} has been seen`;
-}
-
-function parseAnswer<T>(method: string, schema: z.ZodType<T>, answer: unknown): T {
-  const parsed = schema.safeParse(answer);
-  if (parsed.success) return parsed.data;
-  throw new QueryFailed(
-    method,
-    0,
-    `the answer is not what a CometBFT 0.38 node says: ${z.prettifyError(parsed.error)}`,
-  );
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-/** The innermost reason. */
-function networkReason(error: unknown, timeout: number): string {
-  // A DOMException, which is not an Error in every realm.
-  if (typeof error === "object" && error !== null && "name" in error && error.name === "TimeoutError") {
-    return `no answer within ${timeout} ms`;
-  }
-  if (!types.isNativeError(error)) return String(error);
-  // Both IPv4 and IPv6 were tried.
-  if ("errors" in error && Array.isArray(error.errors)) return networkReason(error.errors[0], timeout);
-  return error.cause === undefined ? error.message : networkReason(error.cause, timeout);
 }
