@@ -262,7 +262,13 @@ export class Market {
     for (const key of [...this.#candidates]) {
       this.#candidates.delete(key);
       const order = view.orders.get(key);
-      if (order === undefined || commitments.some((each) => each.order === key)) continue;
+      if (order === undefined) continue;
+      if (commitments.some((each) => each.order === key)) {
+        // Perhaps by a bid that this agent signed before it was killed and nobody got: looked at again when that has
+        // become certain, for then its commitments are others.
+        this.#waiting.add(key);
+        continue;
+      }
       const decision = await decideBid(order, this.#situation(view, view.record, order, commitments));
       if (!decision.willBid) {
         logger.info({ order: key, reason: decision.reason, message: decision.message }, "no bid");
