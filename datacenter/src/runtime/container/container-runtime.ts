@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { chownSync, existsSync, statSync } from "node:fs";
-import { PassThrough, Readable } from "node:stream";
+import type { Readable } from "node:stream";
 import type Docker from "dockerode";
 import type { ContainerInspectInfo } from "dockerode";
 import { z } from "zod";
@@ -17,9 +17,10 @@ import type {
   Runtime,
 } from "../runtime";
 import type { Line } from "../supervised/logs";
+import { ignoreMissing, readable } from "./engine-answers";
 import { executeInContainer, openInContainer } from "./engine-exec";
 import { presentInEngine, pullIntoEngine } from "./engine-images";
-import { parseEngineLog } from "./engine-logs";
+import { readEngineLogs } from "./engine-logs";
 
 export interface ContainerRuntimeOptions {
   readonly engine: Docker;
@@ -156,49 +157,8 @@ export class ContainerRuntime implements Runtime {
     await this.#options.engine.getVolume(this.#volumeName(volume)).remove().catch(ignoreMissing);
   }
 
-  async *logs(id: string, options: LogOptions, signal: AbortSignal): AsyncGenerator<Line> {
-    // Of the last line that was handed on, and how many have had it: Podman counts in whole seconds.
-    let last = "";
-    let atLast = 0;
-    for (let again = false; ; again = true) {
-      const request = { stdout: true, stderr: true, timestamps: true };
-      const tail = again ? {} : options.tail === undefined ? {} : { tail: options.tail };
-      const since = last === "" ? {} : { since: Math.floor(Date.parse(last) / 1000) - 1 };
-      const container = this.#container(id);
-      const stream = options.follow
-        ? readable(await container.logs({ ...request, ...tail, ...since, follow: true }))
-        : Readable.from([await container.logs({ ...request, ...tail, follow: false })]);
-      const stop = () => stream.destroy();
-      const before = last;
-      let known = again ? atLast : 0;
-      signal.addEventListener("abort", stop, { once: true });
-      try {
-        for await (const line of parseEngineLog(stream)) {
-          // What was read before comes again: the engine takes whole seconds as a beginning.
-          if (again && (line.time < before || (line.time === before && known-- > 0))) {
-            continue;
-          }
-          atLast = line.time === last ? atLast + 1 : 1;
-          last = line.time;
-          yield line;
-        }
-      } catch (error) {
-        if (!signal.aborted) {
-          throw error;
-        }
-      } finally {
-        signal.removeEventListener("abort", stop);
-        stream.destroy();
-      }
-      if (!options.follow || signal.aborted) {
-        return;
-      }
-      // The stream ends with each run; the next one goes on where it ended.
-      await new Promise((resolve) => setTimeout(resolve, retryDelay / 4));
-      if ((await container.inspect().catch(ignoreMissing)) === undefined) {
-        return;
-      }
-    }
+  logs(id: string, options: LogOptions, signal: AbortSignal): AsyncGenerator<Line> {
+    return readEngineLogs(this.#container(id), options, signal);
   }
 
   execute(id: string, command: readonly string[], timeout: number): Promise<number> {
@@ -373,10 +333,6 @@ export class ContainerRuntime implements Runtime {
   }
 }
 
-function readable(stream: NodeJS.ReadableStream): Readable {
-  return stream instanceof Readable ? stream : new PassThrough().wrap(stream);
-}
-
 /** A new volume is root's; a workload that runs as somebody else (by number) could not write to it. */
 function giveTo(folder: string, user: string): void {
   const [, uid, gid] = /^(\d+)(?::(\d+))?$/.exec(user) ?? [];
@@ -387,13 +343,4 @@ function giveTo(folder: string, user: string): void {
 
 function hash(text: string): string {
   return createHash("sha256").update(text).digest("hex").slice(0, 32);
-}
-
-/** 404: it is gone; 304: it has stopped already. */
-function ignoreMissing(error: unknown): undefined {
-  const status = error instanceof Error && "statusCode" in error ? error.statusCode : undefined;
-  if (status !== 404 && status !== 304) {
-    throw error;
-  }
-  return undefined;
 }
