@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Logger } from "pino";
@@ -10,6 +10,7 @@ import { exchangeQueries } from "../application/exchange-queries";
 import { lockHome } from "../node/home-lock";
 import { Restore } from "../snapshots/restore";
 import { Snapshots } from "../snapshots/snapshots";
+import { sha256 } from "../storage/sha256";
 import { readEngineGenesis } from "./engine-home";
 import { type Engine, startEngine } from "./engine-process";
 
@@ -105,8 +106,7 @@ export async function startDistributedNode(options: DistributedNodeOptions): Pro
       void closeAll().finally(() => failed(error));
     };
 
-    // Not under `home`: the path of a Unix socket has little room. Nobody else can enter the folder.
-    const folder = mkdtempSync(join(tmpdir(), "dcx-abci-"));
+    const folder = makeSocketFolder(home);
     opened.push(() => rmSync(folder, { recursive: true, force: true }));
     const socket = join(folder, "application.sock");
     const abci: AbciServer = await serveAbci(served, { socket, onFatal: stopForGood });
@@ -149,6 +149,21 @@ export async function startDistributedNode(options: DistributedNodeOptions): Pro
     await closeAll();
     throw error;
   }
+}
+
+/**
+ * A folder that nobody else can enter, and not under `home`: the path of a Unix socket has little room. Named after the
+ * home, so that what a killed node leaves is gone with its next start. Called with the home locked.
+ * @throws where somebody else has a folder of this name
+ */
+function makeSocketFolder(home: string): string {
+  const name = sha256(Buffer.from(realpathSync(home)))
+    .toString("hex")
+    .slice(0, 32);
+  const folder = join(tmpdir(), `dcx-abci-${name}`);
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { mode: 0o700 });
+  return folder;
 }
 
 /** `height:hash` of the newest block that a node has, by its JSON-RPC. */
