@@ -1,4 +1,6 @@
 import { createHash } from "node:crypto";
+import { mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import type { Registry } from "@cosmjs/proto-signing";
 import {
   Application,
@@ -16,6 +18,7 @@ import {
   RequestPrepareProposal,
   RequestProcessProposal,
 } from "cosmjs-types/tendermint/abci/types";
+import { open } from "lmdb";
 import { BenchAccount } from "./accounts";
 
 const chainId = "dcx-bench-orders";
@@ -33,7 +36,9 @@ interface OpenOrder {
 /**
  * An exchange on disk with that many open orders without bids, each of a deployment of its own; the deployments belong
  * to a hundred tenants. They are loaded in bulk, past signatures and fees, by the transition that submits deployments,
- * and then the database is opened anew, as a node opens it.
+ * and then the database is copied as a whole and opened anew, as a node has it that began with a snapshot: blocks of
+ * tens of thousands of orders, which no chain allows, leave lmdb so many free pages that each later commit writes a
+ * list of them.
  */
 export class LoadedExchange {
   private height: bigint;
@@ -57,7 +62,10 @@ export class LoadedExchange {
       account.accountNumber = BigInt(index);
       accounts.push(account);
     }
-    const height = await fill(path, accounts, orders);
+    const loading = `${path}.loading`;
+    const height = await fill(loading, accounts, orders);
+    await copyCompact(loading, path);
+    rmSync(loading, { recursive: true });
     const application = new Application({ path, machine: exchangeMachine });
     return new LoadedExchange(application, accounts, await createRegistry(), orders, height);
   }
@@ -98,6 +106,16 @@ export class LoadedExchange {
 
   async close(): Promise<void> {
     await this.application.close();
+  }
+}
+
+async function copyCompact(from: string, to: string): Promise<void> {
+  mkdirSync(to);
+  const environment = open({ path: from, maxDbs: 4, readOnly: true });
+  try {
+    await environment.backup(join(to, "data.mdb"), true);
+  } finally {
+    await environment.close();
   }
 }
 
