@@ -93,8 +93,7 @@ describe("secrets that are planted in a program and in its configuration", () =>
     const { status, text } = stack.run("preview", ...loudest);
     expect(status).not.toBe(0);
     expect(text).toContain("mnemonic");
-    expect(text).not.toContain(wrong);
-    expectToKeep({ text });
+    expectToKeep({ text }, wrong);
   });
 
   test("the key lies in its own file and nowhere else", () => {
@@ -102,9 +101,9 @@ describe("secrets that are planted in a program and in its configuration", () =>
     expect(filesWith(privateKey, world.home).filter((file) => dirname(file) !== keys)).toEqual([]);
   });
 
-  function expectToKeep({ text }: { readonly text: string }): void {
+  function expectToKeep({ text }: { readonly text: string }, ...others: readonly string[]): void {
     const lines = text.split("\n").filter((line) => !enginesOwn.test(line));
-    for (const secret of [...planted, privateKey]) {
+    for (const secret of [...planted, privateKey, ...others]) {
       expect(lines.filter((line) => line.includes(secret))).toEqual([]);
     }
   }
