@@ -1,6 +1,4 @@
 import { Genesis, type Parameters } from "@dcx/protocol";
-import { CommitmentProof } from "cosmjs-types/cosmos/ics23/v1/proofs";
-import { SimulateRequest, SimulateResponse } from "cosmjs-types/cosmos/tx/v1beta1/service";
 import {
   CheckTxType,
   ExecTxResult,
@@ -19,7 +17,7 @@ import {
   ResponseInitChain,
   ResponsePrepareProposal,
   ResponseProcessProposal,
-  ResponseQuery,
+  type ResponseQuery,
 } from "cosmjs-types/tendermint/abci/types";
 import { ConsensusParams } from "cosmjs-types/tendermint/types/params";
 import { collectFees } from "../state/accounts";
@@ -27,12 +25,11 @@ import { Branch } from "../state/branch";
 import { ExchangeError } from "../state/errors";
 import { getChain, getParameters } from "../state/records";
 import { getTotals } from "../state/totals";
-import { type PreparedBlock, proofType, StateDatabase } from "../storage";
+import { type PreparedBlock, StateDatabase } from "../storage";
 import { BoundedCache } from "../storage/bounded-cache";
-import { keyString } from "../storage/keys";
-import { sha256 } from "../storage/sha256";
 import type { SignatureCache } from "./authenticate";
 import { cosmosQueries, type QueryHandler } from "./cosmos-queries";
+import { DecodedTransactions } from "./decoded-transactions";
 import { EnvelopeError, EnvelopeErrorCode } from "./envelope-error";
 import {
   admit,
@@ -43,12 +40,13 @@ import {
   type Surroundings,
   settleEnvelope,
   signersOf,
-  simulate,
   wireEvent,
 } from "./execute";
-import { bytesInBlock, type Candidate, chooseTransactions, facilitatorTypes } from "./proposal";
+import { facilitatorDifference, refuseFacilitatorTypes, requireFacilitatorPart } from "./facilitator-part";
+import { bytesInBlock, type Candidate, chooseTransactions } from "./proposal";
+import { QueryAnswers } from "./query-answers";
 import type { StateMachine } from "./state-machine";
-import { decodeTransaction, encodeFacilitatorTransaction, type Transaction } from "./transaction";
+import { encodeFacilitatorTransaction, type Transaction } from "./transaction";
 
 /** Version of the rules: part of every block's header, and changed with them. */
 export const applicationVersion = 2n;
@@ -74,11 +72,6 @@ export interface ApplicationOptions {
   readonly cachedTransactions?: number;
 }
 
-/** A committed block's facilitator's part is not what this node works out: one of the two is wrong, so it stops. */
-export class FacilitatorMismatch extends Error {
-  override readonly name = "FacilitatorMismatch";
-}
-
 interface Chain {
   readonly chainId: string;
   readonly denomination: string;
@@ -95,11 +88,9 @@ interface Chain {
 export class Application {
   private readonly database: StateDatabase;
   private readonly machine: StateMachine;
-  private readonly queries: Readonly<Record<string, QueryHandler>>;
   private readonly signatures: SignatureCache = new BoundedCache(50_000);
-  // By identity: in one process the same bytes go from the mempool to the block, and are decoded once.
-  private readonly decoded = new WeakMap<Uint8Array, Transaction>();
-  private readonly decodedByHash: BoundedCache<string, Transaction> | undefined;
+  private readonly transactions: DecodedTransactions;
+  private readonly answers: QueryAnswers;
   private checkState: Branch;
   private chain: Chain | undefined;
   private prepared: PreparedBlock | undefined;
@@ -108,13 +99,15 @@ export class Application {
   constructor(private readonly options: ApplicationOptions) {
     const { path, machine, queries } = options;
     this.machine = machine;
-    this.queries = { ...cosmosQueries, ...queries };
     this.database = new StateDatabase({
       path,
       ...(options.cachedPages === undefined ? {} : { cachedPages: options.cachedPages }),
       ...(options.cachedValues === undefined ? {} : { cachedValues: options.cachedValues }),
     });
-    if (options.cachedTransactions !== undefined) this.decodedByHash = new BoundedCache(options.cachedTransactions);
+    this.transactions = new DecodedTransactions(options.cachedTransactions ?? 0);
+    this.answers = new QueryAnswers(this.database, { ...cosmosQueries, ...queries }, () =>
+      this.surroundings(this.nextHeight()),
+    );
     this.checkState = new Branch(this.database);
     if (this.database.last !== undefined) this.chain = this.readChain();
   }
@@ -170,7 +163,7 @@ export class Application {
           `the transaction has ${request.tx.length} bytes, a block takes ${mostBytes(parameters)}: split it`,
         );
       }
-      transaction = this.decode(request.tx);
+      transaction = this.transactions.of(request.tx);
     } catch (error) {
       if (!(error instanceof EnvelopeError)) throw error;
       return ResponseCheckTx.fromPartial({ code: error.code, codespace: error.codespace, log: error.message });
@@ -193,7 +186,7 @@ export class Application {
 
   /** SHA-256 of a transaction: worked out once for all that ask. @throws EnvelopeError when it can't be decoded. */
   hashOf(bytes: Uint8Array): Buffer {
-    return this.decode(bytes).hash;
+    return this.transactions.of(bytes).hash;
   }
 
   prepareProposal(request: RequestPrepareProposal): ResponsePrepareProposal {
@@ -276,22 +269,7 @@ export class Application {
   }
 
   query(request: RequestQuery): ResponseQuery {
-    const last = this.database.last;
-    if (last === undefined) {
-      return refusedQuery(EnvelopeErrorCode.InvalidRequest, "sdk", "the chain has not begun", 0n);
-    }
-    try {
-      if (request.height !== 0n && request.height !== last.height) {
-        throw new EnvelopeError(
-          EnvelopeErrorCode.InvalidRequest,
-          `height ${request.height}: only the state of the last block (${last.height}) is kept`,
-        );
-      }
-      return this.answer(request, last.height);
-    } catch (error) {
-      if (!(error instanceof EnvelopeError) && !(error instanceof ExchangeError)) throw error;
-      return refusedQuery(error.code, error.codespace, error.message, last.height);
-    }
+    return this.answers.query(request);
   }
 
   /** Of the last committed block; 0 before the first. */
@@ -325,7 +303,7 @@ export class Application {
   private execute(working: Branch, bytes: Uint8Array, facilitator: boolean, around: Surroundings): Executed {
     let transaction: Transaction;
     try {
-      transaction = this.decode(bytes);
+      transaction = this.transactions.of(bytes);
       if (facilitator) return { result: executeFacilitator(working, transaction, around), fee: 0n };
       refuseFacilitatorTypes(transaction);
     } catch (error) {
@@ -334,62 +312,6 @@ export class Application {
       return { result: ExecTxResult.fromPartial({ code, codespace, log }), fee: 0n };
     }
     return executeTransaction(working, transaction, around);
-  }
-
-  private answer(request: RequestQuery, height: bigint): ResponseQuery {
-    if (request.path === "/store/dcx/key") return this.answerKey(request, height);
-    if (request.path === "/cosmos.tx.v1beta1.Service/Simulate" || request.path === "/app/simulate") {
-      return ResponseQuery.fromPartial({ value: this.simulate(request.data), height });
-    }
-    const handler = Object.hasOwn(this.queries, request.path) ? this.queries[request.path] : undefined;
-    if (handler === undefined) {
-      throw new EnvelopeError(EnvelopeErrorCode.UnknownRequest, `unknown query path ${JSON.stringify(request.path)}`);
-    }
-    let value: Uint8Array;
-    try {
-      value = handler(this.database, request.data, height);
-    } catch (error) {
-      if (error instanceof EnvelopeError || error instanceof ExchangeError) throw error;
-      // A request that can't be decoded throws whatever the decoder throws.
-      throw new EnvelopeError(EnvelopeErrorCode.InvalidRequest, `${request.path}: ${describe(error)}`, {
-        cause: error,
-      });
-    }
-    return ResponseQuery.fromPartial({ value, height });
-  }
-
-  /** One entry of the state, as it is, with a proof against the app hash in the header of the next block. */
-  private answerKey(request: RequestQuery, height: bigint): ResponseQuery {
-    const key = keyString(request.data);
-    const value = this.database.get(key) ?? new Uint8Array();
-    const answer = { key: request.data, value, height };
-    if (!request.prove) return ResponseQuery.fromPartial(answer);
-    const data = CommitmentProof.encode(this.database.prove(key)).finish();
-    return ResponseQuery.fromPartial({
-      ...answer,
-      proofOps: { ops: [{ type: proofType, key: request.data, data }] },
-    });
-  }
-
-  private simulate(data: Uint8Array): Uint8Array {
-    const request = SimulateRequest.decode(data);
-    const transaction = decodeTransaction(request.txBytes);
-    refuseFacilitatorTypes(transaction);
-    const around = this.surroundings(this.nextHeight());
-    let outcome: ReturnType<typeof simulate>;
-    try {
-      outcome = simulate(this.database, transaction, around);
-    } catch (error) {
-      if (error instanceof EnvelopeError || error instanceof ExchangeError) throw error;
-      const { code, log } = refusalOf(error, transaction, around);
-      throw new EnvelopeError(code, log);
-    }
-    return SimulateResponse.encode(
-      SimulateResponse.fromPartial({
-        gasInfo: { gasWanted: transaction.fee?.gasLimit ?? 0n, gasUsed: outcome.gasUsed },
-        result: { data: outcome.data, events: outcome.events, msgResponses: [] },
-      }),
-    ).finish();
   }
 
   private problemOf(request: RequestProcessProposal): string | undefined {
@@ -403,7 +325,7 @@ export class Application {
       bytes += bytesInBlock(one);
       if (index < facilitator.length) continue;
       try {
-        const transaction = this.decode(one);
+        const transaction = this.transactions.of(one);
         refuseFacilitatorTypes(transaction);
         signersOf(this.machine, transaction.messages);
         gas += transaction.fee?.gasLimit ?? 0n;
@@ -419,7 +341,7 @@ export class Application {
 
   private candidate(bytes: Uint8Array): Candidate[] {
     try {
-      const transaction = this.decode(bytes);
+      const transaction = this.transactions.of(bytes);
       refuseFacilitatorTypes(transaction);
       const sender = signersOf(this.machine, transaction.messages)[0] ?? "";
       const gas = transaction.fee?.gasLimit ?? 0n;
@@ -438,16 +360,6 @@ export class Application {
     const transactions = messages.map((message) => encodeFacilitatorTransaction(message, height));
     this.proposal = { height, transactions };
     return transactions;
-  }
-
-  private decode(bytes: Uint8Array): Transaction {
-    const known = this.decoded.get(bytes);
-    if (known !== undefined) return known;
-    const hash = this.decodedByHash === undefined ? undefined : sha256(bytes).toString("latin1");
-    const transaction = (hash === undefined ? undefined : this.decodedByHash?.get(hash)) ?? decodeTransaction(bytes);
-    if (hash !== undefined) this.decodedByHash?.set(hash, transaction);
-    this.decoded.set(bytes, transaction);
-    return transaction;
   }
 
   private nextHeight(): bigint {
@@ -496,43 +408,4 @@ function parseGenesis(bytes: Uint8Array): Genesis {
   } catch (error) {
     throw new Error("the application state of the genesis is not a genesis of dcx", { cause: error });
   }
-}
-
-function refuseFacilitatorTypes(transaction: Transaction): void {
-  for (const message of transaction.messages) {
-    if (facilitatorTypes.has(message.typeUrl)) {
-      throw new EnvelopeError(
-        EnvelopeErrorCode.Unauthorized,
-        `${message.typeUrl} is made by facilitators only, in their part of the block`,
-      );
-    }
-  }
-}
-
-function facilitatorDifference(transactions: readonly Uint8Array[], part: readonly Uint8Array[]): string | undefined {
-  for (const [index, expected] of part.entries()) {
-    const found = transactions[index];
-    if (found !== undefined && Buffer.compare(found, expected) === 0) continue;
-    const there = found === undefined ? "nothing" : Buffer.from(found).toString("hex");
-    return `facilitator's transaction ${index} is ${there}, this node works out ${Buffer.from(expected).toString("hex")}`;
-  }
-  return undefined;
-}
-
-function requireFacilitatorPart(
-  transactions: readonly Uint8Array[],
-  part: readonly Uint8Array[],
-  height: bigint,
-): void {
-  const difference = facilitatorDifference(transactions, part);
-  if (difference === undefined) return;
-  throw new FacilitatorMismatch(`block ${height} was decided with another facilitator's part: ${difference}`);
-}
-
-function refusedQuery(code: number, codespace: string, log: string, height: bigint): ResponseQuery {
-  return ResponseQuery.fromPartial({ code, codespace, log, height });
-}
-
-function describe(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

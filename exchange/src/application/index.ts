@@ -1,1 +1,2 @@
-export { Application, type ApplicationLog, type ApplicationOptions, FacilitatorMismatch } from "./application";
+export { Application, type ApplicationLog, type ApplicationOptions } from "./application";
+export { FacilitatorMismatch } from "./facilitator-part";
