@@ -358,7 +358,7 @@ it("cuts established flows at once when the source's end is removed", async () =
 }, 20_000);
 
 it("keeps flows when the same is applied again, and while certificates are renewed", async () => {
-  const { west, east } = await declaredPair({ leafLifetime: 2 });
+  const { west, east } = await declaredPair({ leafLifetime: 4 });
   const certificate = await west.overlay.certificate(leaseOf(west), "web");
   const socket = dialDoor(west);
   socket.write("a");

@@ -127,8 +127,10 @@ for (const { name, isolation, maker, describe } of offered) {
     }, 30_000);
 
     it("gives a command a terminal of the size that it is told", async () => {
-      const script = `console.log("size " + process.stdout.isTTY + " " + process.stdin.isTTY + " " + process.stdout.getWindowSize() + " " + process.env.TERM);
-        process.on("SIGWINCH", () => { console.log("size " + process.stdout.getWindowSize()); process.exit(5); }); setInterval(() => 0, 1000)`;
+      // It says its size once it hears of changes, or the one that follows could go by unheard.
+      const script = `process.on("SIGWINCH", () => { console.log("size " + process.stdout.getWindowSize()); process.exit(5); });
+        console.log("size " + process.stdout.isTTY + " " + process.stdin.isTTY + " " + process.stdout.getWindowSize() + " " + process.env.TERM);
+        setInterval(() => 0, 1000)`;
       const execution = await runtime.open("answers", {
         command: ["/usr/local/bin/node", "-e", script],
         terminal: { columns: 91, rows: 31, type: "vt100" },

@@ -35,7 +35,7 @@ describe.each(parallelisms)("two pipelines at parallelism %d", (parallel) => {
     const { failures } = await first.up(changing("w1", "mine:2"));
     expect(Object.keys(failures)).toEqual(["w1"]);
     expect(failures["w1"]).toMatch(
-      /somebody else changed workloads\/w1 of deployment .*: revision \d+ → \d+\n {2}by dcx1tenant in transaction TX\d+ at block \d+\n.*pulumi refresh/,
+      /somebody else changed workloads\/w1 of deployment .*: revision \d+ → \d+\n {2}by dcx1tenant \(this account, in another run\) in transaction TX\d+ at block \d+: web:1 → theirs:2\n.*pulumi refresh/,
     );
     // What it says to do is what helps.
     await first.refresh();
