@@ -38,8 +38,6 @@ export interface DistributedNodeOptions {
 export interface DistributedNode {
   readonly rpcUrl: string;
   readonly chainId: string;
-  /** Process id of CometBFT. */
-  readonly enginePid: number;
   /** Resolves once the node has a block and answers. Rejects when it stops before that. */
   readonly ready: Promise<void>;
   /** Ends the engine, then the application. */
@@ -137,7 +135,6 @@ export async function startDistributedNode(options: DistributedNodeOptions): Pro
     return {
       rpcUrl,
       chainId: genesis.chainId,
-      enginePid: engine.pid,
       ready,
       close: async () => {
         await closeAll();

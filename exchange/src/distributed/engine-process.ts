@@ -16,7 +16,6 @@ export interface EngineOptions {
 }
 
 export interface Engine {
-  readonly pid: number;
   /** Resolves once the process is gone, with how it went. */
   readonly gone: Promise<string>;
   /** Asks it to end, and ends it where it does not within some seconds. */
@@ -43,7 +42,6 @@ export function startEngine(options: EngineOptions): Engine {
   }
   const gone = howItWent(child);
   return {
-    pid: child.pid ?? 0,
     gone,
     close: async () => {
       child.kill("SIGTERM");
