@@ -16,7 +16,7 @@ import { dcxCommand, eventually } from "./support/world";
 jest.setTimeout(600_000);
 
 const chainId = "dcx-validators-1";
-const patience = 120_000;
+const patience = 180_000;
 const keys = { tenant: "1a", payer: "1b", west: "1c", east: "1d" };
 
 /** An exchange of four validators and two datacenters, each with processes of its own, and the real engine on it. */

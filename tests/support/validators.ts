@@ -84,7 +84,7 @@ export class Validators {
   /** Starts the process of one that does not run. */
   run(validator: Validator): void {
     const index = this.all.indexOf(validator);
-    this.spawn(validator, this.peers[index]?.port ?? 0, ["--snapshot-interval", "10"]);
+    this.spawn(validator, this.peers[index]?.port ?? 0, ["--snapshot-interval", "20"]);
   }
 
   /** Starts a node that is no validator, with what it needs beside the genesis. */

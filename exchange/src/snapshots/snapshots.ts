@@ -5,10 +5,8 @@ import type { Snapshot } from "cosmjs-types/tendermint/abci/types";
 import type { Logger } from "pino";
 import { sha256 } from "../storage/sha256";
 import { snapshotFormat } from "./chunk";
+import { outdatedSnapshots } from "./retention";
 import { metadataFile } from "./write";
-
-/** How many are kept: a node that fetches the one before the last may finish. */
-const keptSnapshots = 2;
 
 export interface SnapshotsOptions {
   /** Where they lie. */
@@ -23,6 +21,8 @@ export interface SnapshotsOptions {
 /** The snapshots of a node's state that others can begin from, made by a thread of its own (ABCI: state sync). */
 export class Snapshots {
   private worker: Worker | undefined;
+  /** When a peer was last told of each, or fetched a part of it: milliseconds of the process's own clock. */
+  private readonly offered = new Map<bigint, number>();
 
   constructor(private readonly options: SnapshotsOptions) {}
 
@@ -42,6 +42,7 @@ export class Snapshots {
 
   list(): Snapshot[] {
     return this.heights().map((height) => {
+      this.offered.set(height, performance.now());
       const metadata = readFileSync(join(this.folderOf(height), metadataFile));
       return { height, format: snapshotFormat, chunks: metadata.length / 32, hash: sha256(metadata), metadata };
     });
@@ -51,6 +52,7 @@ export class Snapshots {
   chunk(height: bigint, format: number, index: number): Uint8Array {
     const path = join(this.folderOf(height), String(index));
     if (format !== snapshotFormat || !existsSync(path) || !statSync(path).isFile()) return new Uint8Array();
+    this.offered.set(height, performance.now());
     return readFileSync(path);
   }
 
@@ -59,8 +61,9 @@ export class Snapshots {
   }
 
   private prune(): void {
-    for (const height of this.heights().slice(0, -keptSnapshots)) {
+    for (const height of outdatedSnapshots(this.heights(), this.offered, performance.now())) {
       rmSync(this.folderOf(height), { recursive: true, force: true });
+      this.offered.delete(height);
     }
   }
 
