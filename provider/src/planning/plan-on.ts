@@ -46,7 +46,10 @@ export async function planOn(
     throw new PlanRefused(failures.map(({ reason }) => reason));
   }
   if (id === undefined) {
-    return (await foreseeCreation(session, normal, signal)).report;
+    const identity = await session.identify(signal);
+    const known = identity !== undefined && identity.tenant !== "";
+    const balance = known ? await session.driver.balance(identity.tenant, signal) : undefined;
+    return (await foreseeCreation(session, normal, balance, signal)).report;
   }
   const parsed = deploymentId(id);
   if ((await whereabouts(session, parsed, signal)) === "gone") {

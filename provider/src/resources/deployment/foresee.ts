@@ -4,6 +4,7 @@ import { naming } from "../../await/conditions";
 import { NetworkError, type NetworkIdentity, type Transaction } from "../../network/driver";
 import type { ActualDeployment, Snapshot } from "../../network/snapshot";
 import { describeEntries, type EntryChange } from "../../plan/describe-entries";
+import { fundsNotes } from "../../plan/funds";
 import type { Plan, Step } from "../../plan/plan";
 import { planCreation, planUpdate } from "../../plan/plan-deployment";
 import { type PlanReport, reportPlan } from "../../plan/report";
@@ -41,10 +42,14 @@ export function entriesKnown(inputs: ValueMap): boolean {
   return !containsUnknown(inputs["workloads"]) && !containsUnknown(inputs["connections"]);
 }
 
-/** @param inputs normal, and such that `canForesee` */
+/**
+ * @param inputs normal, and such that `canForesee`
+ * @param balance of the tenant in micro-units; absent: there is no network yet, or no signer
+ */
 export async function foreseeCreation(
   session: Session,
   inputs: ValueMap,
+  balance: bigint | undefined,
   signal: AbortSignal,
   foresight: Foresight = {},
 ): Promise<Foreseen> {
@@ -67,7 +72,12 @@ export async function foreseeCreation(
     fees,
     digests,
     entries: sealed === undefined ? [] : describeEntries(undefined, sealed.content, digests),
-    notes: [...(foresight.notes ?? []), ...unknownNotes(inputs), ...notes],
+    notes: [
+      ...(foresight.notes ?? []),
+      ...unknownNotes(inputs),
+      ...notes,
+      ...(balance === undefined ? [] : fundsNotes(balance, fees, plan.costThen, parameters.blockInterval)),
+    ],
   });
   return { plan, report, sealed, before: undefined };
 }
@@ -81,7 +91,7 @@ export async function foreseeUpdate(
   signal: AbortSignal,
   foresight: Foresight = {},
 ): Promise<Foreseen> {
-  const { deployment } = snapshot;
+  const { deployment, balance } = snapshot;
   const [identity, parameters] = await Promise.all([session.identify(signal), session.parameters(signal)]);
   const update = planUpdate(desiredState(inputs, sealed, parameters), snapshot);
   const plan: Plan = { ...update, steps: [...(foresight.first ?? []), ...update.steps] };
@@ -105,7 +115,12 @@ export async function foreseeUpdate(
       before: deployment.version,
       after: isInline(inputs) ? (sealed?.envelope.version ?? null) : deployment.version,
     },
-    notes: [...(foresight.notes ?? []), ...unknownNotes(inputs), ...notes],
+    notes: [
+      ...(foresight.notes ?? []),
+      ...unknownNotes(inputs),
+      ...notes,
+      ...(sends ? fundsNotes(balance, fees, plan.costThen, parameters.blockInterval) : []),
+    ],
   });
   return { plan, report, sealed, before: foresight.before };
 }

@@ -49,13 +49,13 @@ export async function previewCreation(
 async function foreseeNew(session: Session, inputs: ValueMap, { urn, signal }: CallContext): Promise<Foreseen> {
   const { driver } = session;
   if ((await session.identify(signal)) === undefined) {
-    return foreseeCreation(session, inputs, signal);
+    return foreseeCreation(session, inputs, undefined, signal);
   }
   const token = await driver.clientToken(urn, session.settings.namespace, signal);
   const snapshot = await driver.findByToken(token, signal);
   const { deployment } = snapshot;
   if (deployment === undefined || !deployment.active) {
-    return foreseeCreation(session, inputs, signal);
+    return foreseeCreation(session, inputs, snapshot.balance, signal);
   }
   const sealed = entriesKnown(inputs) ? await sealedFor(session, inputs, deployment, urn, signal) : undefined;
   const found = sealed === undefined ? undefined : await findManifest(session, deployment, signal);
