@@ -14,6 +14,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { z } from "zod";
+import { createComponents } from "../../provider/src/components";
 import type { ModelNetwork } from "../../provider/src/network/model/model-network";
 import { resourcesOn } from "../../provider/src/resources";
 import { schemaText } from "../../provider/src/schema/package-schema";
@@ -27,10 +28,11 @@ jest.setTimeout(180_000);
 
 const run = promisify(execFile);
 const passphrase = "a passphrase of the tests";
-const forms = ["inline", "separate"];
+/** How each is declared, and how many resources that makes. */
+const forms: Readonly<Record<string, number>> = { inline: 1, separate: 6, application: 2 };
 const recorded = readdirSync(__dirname, { withFileTypes: true })
   .filter((entry) => entry.isDirectory())
-  .flatMap((entry) => forms.map((form) => ({ of: entry.name, form, folder: join(__dirname, entry.name, form) })));
+  .flatMap((entry) => Object.keys(forms).map((form) => ({ of: entry.name, form, folder: join(__dirname, entry.name, form) })));
 
 const Change = z.object({ changeSummary: z.record(z.string(), z.number()) });
 
@@ -53,7 +55,7 @@ class RecordedStack {
       version,
       environment: {},
       load: async () => resourcesOn(network, settings),
-      components: async () => new Map(),
+      components: async () => createComponents(),
       schema: async () => schemaText(),
     });
     const listener = createServer(this.#provider.accept);
@@ -102,7 +104,7 @@ class RecordedStack {
 test.each(recorded)("$form, as dcx $of left it: no change", async ({ form, folder }) => {
   const stack = new RecordedStack(folder);
   const [state, network] = ["state.json", "network.json"].map((name) => join(folder, name)) as [string, string];
-  const resources = form === "inline" ? 1 : 6;
+  const resources = forms[form] ?? 0;
   try {
     if (process.env["DCX_RECORD_STATES"] === "1" && !existsSync(state)) {
       const made = emptyNetwork();
