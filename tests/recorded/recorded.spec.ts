@@ -32,7 +32,9 @@ const passphrase = "a passphrase of the tests";
 const forms: Readonly<Record<string, number>> = { inline: 1, separate: 6, application: 2 };
 const recorded = readdirSync(__dirname, { withFileTypes: true })
   .filter((entry) => entry.isDirectory())
-  .flatMap((entry) => Object.keys(forms).map((form) => ({ of: entry.name, form, folder: join(__dirname, entry.name, form) })));
+  .flatMap((entry) =>
+    Object.keys(forms).map((form) => ({ of: entry.name, form, folder: join(__dirname, entry.name, form) })),
+  );
 
 const Change = z.object({ changeSummary: z.record(z.string(), z.number()) });
 
