@@ -267,8 +267,7 @@ describe.each(Object.entries(engines))("on %s", (_name, start) => {
         ),
       );
       // The node that is asked may be a block behind the one that the second client learned it from.
-      const newest = together.reduce((most, { height }) => (height > most ? height : most), 0n);
-      await query.waitForHeight(newest);
+      for (const { height } of together) await query.waitForHeight(height);
       expect((await query.account(tenant.address))?.sequence).toBe(40n);
       expect((await query.totals()).activeDeployments).toBe(40n);
     });
