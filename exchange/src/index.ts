@@ -15,6 +15,7 @@ export {
   installGenesis,
   isDistributed,
   type NodeIdentity,
+  withValidators,
 } from "./distributed/engine-home";
 export { checkHome } from "./node/check-home";
 export { type EmbeddedNode, type EmbeddedNodeOptions, startEmbeddedNode } from "./node/embedded-node";

@@ -16,9 +16,12 @@ export { type FeeGrant, grantAllowanceMessage, revokeAllowanceMessage } from "./
 export * from "./client/messages";
 export * from "./client/pages";
 export * from "./client/signing-exchange-client";
+export * from "./client/totals";
 export * from "./exchange/errors";
 export * from "./generated/dcx/exchange/v1/events";
+export * from "./generated/dcx/exchange/v1/governance";
 export * from "./generated/dcx/exchange/v1/query";
+export * from "./generated/dcx/exchange/v1/staking";
 export * from "./generated/dcx/exchange/v1/state";
 export * from "./generated/dcx/exchange/v1/tx";
 export * from "./generated/dcx/exchange/v1/types";

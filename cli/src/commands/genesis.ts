@@ -28,8 +28,8 @@ export function genesisCommand(): Command {
     .option("--address-prefix <text>", "what addresses begin with", "dcx")
     .requiredOption("--account <address=tokens>", "an account and what it begins with; may be repeated", collect, [])
     .requiredOption(
-      "--validator <name=key[:power]>",
-      "a validator's key, as `dcx node init` says it; power: 10; may be repeated",
+      "--validator <name=key[:power][@address]>",
+      "a validator's key, as `dcx node init` says it; power: 10; the account that owns its stake; may be repeated",
       collect,
       [],
     )
@@ -37,7 +37,7 @@ export function genesisCommand(): Command {
     .option("--time <time>", "when the chain begins (RFC 3339); now where it is not given")
     .option("--out <file>", "where to write it; standard output where it is not given")
     .action(async (options: CreateOptions) => {
-      const { Branch, defaultGenesis, distributedGenesis, exchangeMachine, MemoryStore } = await import(
+      const { Branch, defaultGenesis, distributedGenesis, exchangeMachine, MemoryStore, withValidators } = await import(
         "@dcx/exchange"
       );
       const defaults = defaultGenesis({
@@ -48,8 +48,9 @@ export function genesisCommand(): Command {
       });
       const appState = { ...defaults, parameters: parametersOf(defaults, options.parameter) };
       // What no chain can begin with is refused here, not at the first start of every validator.
-      exchangeMachine.initializeGenesis(new Branch(new MemoryStore()), appState);
-      const document = distributedGenesis(appState, options.validator.map(validatorOf), timeOf(options.time));
+      const validators = options.validator.map(validatorOf);
+      exchangeMachine.initializeGenesis(new Branch(new MemoryStore()), withValidators(appState, validators));
+      const document = distributedGenesis(appState, validators, timeOf(options.time));
       const text = `${JSON.stringify(document, undefined, 2)}\n`;
       if (options.out === undefined) process.stdout.write(text);
       else writeFileSync(options.out, text);
@@ -66,11 +67,15 @@ function accountOf(text: string): { readonly address: string; readonly balance: 
 }
 
 function validatorOf(text: string): GenesisValidator {
-  const [, name, publicKey, power] = /^([^=]+)=([A-Za-z0-9+/]{43}=)(?::(\d+))?$/.exec(text) ?? [];
+  const [, name, publicKey, power, operator] =
+    /^([^=]+)=([A-Za-z0-9+/]{43}=)(?::([1-9]\d{0,12}))?(?:@([a-z0-9]+))?$/.exec(text) ?? [];
   if (name === undefined || publicKey === undefined) {
-    throw new CommandFailure(`--validator ${text}: write it as name=key or name=key:power (\`dcx node init\`).`, 2);
+    throw new CommandFailure(
+      `--validator ${text}: write it as name=key, name=key:power or name=key:power@address (\`dcx node init\`).`,
+      2,
+    );
   }
-  return { name, publicKey, power: BigInt(power ?? 10) };
+  return { name, publicKey, power: BigInt(power ?? 10), ...(operator === undefined ? {} : { operator }) };
 }
 
 function parametersOf(genesis: Genesis, given: readonly string[]): Parameters {

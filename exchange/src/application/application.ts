@@ -28,6 +28,7 @@ import { getTotals } from "../state/totals";
 import { type PreparedBlock, StateDatabase } from "../storage";
 import { BoundedCache } from "../storage/bounded-cache";
 import type { SignatureCache } from "./authenticate";
+import { conductOf, wireUpdate } from "./conduct";
 import { cosmosQueries, type QueryHandler } from "./cosmos-queries";
 import { DecodedTransactions } from "./decoded-transactions";
 import { EnvelopeError, EnvelopeErrorCode } from "./envelope-error";
@@ -49,7 +50,7 @@ import type { StateMachine } from "./state-machine";
 import { encodeFacilitatorTransaction, type Transaction } from "./transaction";
 
 /** Version of the rules: part of every block's header, and changed with them. */
-export const applicationVersion = 2n;
+export const applicationVersion = 3n;
 
 /** What the application tells its operator. A pino logger is one. */
 export interface ApplicationLog {
@@ -143,6 +144,8 @@ export class Application {
     this.resetCheckState();
     const { blockMaxBytes, blockMaxGas } = this.chain.parameters;
     return ResponseInitChain.fromPartial({
+      // Empty: the engine goes by its own genesis.
+      validators: this.machine.validatorSet(this.database).map(wireUpdate),
       appHash: this.database.last?.appHash ?? new Uint8Array(),
       consensusParams: ConsensusParams.fromPartial({
         block: { maxBytes: blockMaxBytes, maxGas: blockMaxGas },
@@ -224,7 +227,7 @@ export class Application {
     requireFacilitatorPart(request.txs, facilitator, height);
     const working = new Branch(this.database);
     const around = this.surroundings(height);
-    const events = this.machine.beginBlock(working, { chainId, height });
+    const events = this.machine.beginBlock(working, { chainId, height }, conductOf(request));
     let fees = 0n;
     const txResults = request.txs.map((bytes, index) => {
       const { result, fee } = this.execute(working, bytes, index < facilitator.length, around);
@@ -232,10 +235,12 @@ export class Application {
       return result;
     });
     collectFees(working, fees);
+    const end = this.machine.endBlock(working, { chainId, height }, fees);
     this.prepared = this.database.prepare(height, working.changes());
     return ResponseFinalizeBlock.fromPartial({
-      events: events.map(wireEvent),
+      events: [...events, ...end.events].map(wireEvent),
       txResults,
+      validatorUpdates: end.validatorUpdates.map(wireUpdate),
       appHash: this.prepared.appHash,
     });
   }
@@ -246,6 +251,8 @@ export class Application {
     this.database.commit(this.prepared);
     this.prepared = undefined;
     this.proposal = undefined;
+    // A vote may have changed the parameters.
+    this.chain = this.readChain();
     this.resetCheckState();
     return { retainHeight: 0n };
   }
@@ -290,10 +297,10 @@ export class Application {
     return this.need().chainId;
   }
 
-  /** Whether an empty block changes anything: somebody pays rent or waits for a match. */
+  /** Whether an empty block changes anything: somebody pays rent, or waits for a match, stake or a vote. */
   dependsOnHeight(): boolean {
     const totals = getTotals(this.database);
-    return totals.openOrders > 0n || totals.activeLeases > 0n;
+    return totals.openOrders > 0n || totals.activeLeases > 0n || totals.unbonding > 0n || totals.proposalDeposits > 0n;
   }
 
   async close(): Promise<void> {

@@ -30,7 +30,7 @@ import { feeGrants } from "../state/fee-grants";
 import { keyAfter, prefixEnd, tables, textKey } from "../state/keys";
 import { getChain } from "../state/records";
 import type { KeyValueReader } from "../state/store";
-import { getTotals } from "../state/totals";
+import { getTotals, supplyOf } from "../state/totals";
 import { EnvelopeError, EnvelopeErrorCode } from "./envelope-error";
 
 /** Answers a query from committed state. @throws EnvelopeError or ExchangeError */
@@ -149,6 +149,5 @@ function denominationOf(state: KeyValueReader): string {
 
 /** All tokens there are, wherever they lie. */
 function supply(state: KeyValueReader): bigint {
-  const totals = getTotals(state);
-  return totals.balances + totals.collateral + totals.deposits + totals.feePool;
+  return supplyOf(getTotals(state));
 }

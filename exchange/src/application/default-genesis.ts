@@ -21,5 +21,6 @@ export function defaultGenesis(options: DefaultGenesisOptions): Genesis {
     addressPrefix: options.addressPrefix ?? "dcx",
     parameters: { ...defaultParameters(), ...options.parameters },
     accounts: options.accounts.map((account) => ({ ...account })),
+    validators: [],
   };
 }

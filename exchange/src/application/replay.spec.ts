@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { z } from "zod";
+import { type Conduct, noConduct } from "../state/begin-block";
 import { ExchangeError } from "../state/errors";
 import { type Action, act, histories, participants } from "../state/testing/histories";
 import { type Attempt, World, type WorldOptions } from "../state/testing/world";
@@ -26,8 +27,13 @@ function open(): SignedChain {
   return chain;
 }
 
-/** What is tried in each block of a history, from the first. */
-function blocksOf(history: readonly Action[]): Attempt[][] {
+interface Block {
+  readonly attempts: Attempt[];
+  readonly conduct: Conduct;
+}
+
+/** What is tried in each block of a history, from the first, and what validators did. */
+function blocksOf(history: readonly Action[]): Block[] {
   const pure = new World(world);
   for (const step of history) {
     try {
@@ -36,26 +42,29 @@ function blocksOf(history: readonly Action[]): Attempt[][] {
       if (!(error instanceof ExchangeError)) throw error;
     }
   }
-  const blocks: Attempt[][] = Array.from({ length: Number(pure.height) }, () => []);
-  for (const attempt of pure.attempts) blocks[Number(attempt.height) - 1]?.push(attempt);
+  const blocks: Block[] = Array.from({ length: Number(pure.height) }, (_, index) => ({
+    attempts: [],
+    conduct: pure.conducts.get(BigInt(index + 1)) ?? noConduct,
+  }));
+  for (const attempt of pure.attempts) blocks[Number(attempt.height) - 1]?.attempts.push(attempt);
   return blocks;
 }
 
 interface Played {
-  readonly blocks: Uint8Array[][];
+  readonly blocks: { readonly transactions: Uint8Array[]; readonly conduct: Conduct }[];
   readonly appHashes: string[];
 }
 
 /** Commits the history, and expects of each transaction what the pure machine made of its message. */
-function play(chain: SignedChain, attempts: readonly Attempt[][]): Played {
-  const blocks: Uint8Array[][] = [];
+function play(chain: SignedChain, attempted: readonly Block[]): Played {
+  const blocks: Played["blocks"] = [];
   const appHashes: string[] = [];
-  for (const block of attempts) {
+  for (const { attempts, conduct } of attempted) {
     const part = chain.propose([]);
-    const transactions = [...part, ...block.map((attempt) => chain.sign(attempt))];
-    const { txResults } = chain.commit(transactions);
-    expect(txResults.slice(part.length).map(({ code }) => code)).toEqual(block.map(({ code }) => code));
-    blocks.push(transactions);
+    const transactions = [...part, ...attempts.map((attempt) => chain.sign(attempt))];
+    const { txResults } = chain.commit(transactions, conduct);
+    expect(txResults.slice(part.length).map(({ code }) => code)).toEqual(attempts.map(({ code }) => code));
+    blocks.push({ transactions, conduct });
     appHashes.push(chain.appHash);
   }
   return { blocks, appHashes };
@@ -68,7 +77,7 @@ describe("any history of blocks", () => {
         const { blocks, appHashes } = play(open(), blocksOf(history));
         const other = open();
         for (const [index, block] of blocks.entries()) {
-          other.commit(block);
+          other.commit(block.transactions, block.conduct);
           expect(other.appHash).toBe(appHashes[index]);
         }
       }),
@@ -84,7 +93,7 @@ describe("any history of blocks", () => {
         const restart = Math.floor(where * (blocks.length - 1));
         for (const [index, block] of blocks.entries()) {
           if (index === restart) await other.reopen();
-          other.commit(block);
+          other.commit(block.transactions, block.conduct);
           expect(other.appHash).toBe(appHashes[index]);
         }
       }),
@@ -93,8 +102,17 @@ describe("any history of blocks", () => {
   });
 });
 
+const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64");
+
 const Recorded = z.object({
-  blocks: z.array(z.object({ transactions: z.array(z.string()), appHash: z.string() })),
+  blocks: z.array(
+    z.object({
+      transactions: z.array(z.string()),
+      absent: z.array(z.string()),
+      misbehavior: z.array(z.object({ address: z.string(), power: z.coerce.bigint(), height: z.coerce.bigint() })),
+      appHash: z.string(),
+    }),
+  ),
 });
 const file = join(__dirname, "testing", "recorded-history.json");
 
@@ -105,10 +123,16 @@ const file = join(__dirname, "testing", "recorded-history.json");
 test("the recorded history still leads to the recorded app hashes", () => {
   const { DCX_RECORD_HISTORY: record } = process.env;
   if (record === "1") {
-    const [history = []] = fc.sample(fc.array(histories, { minLength: 4, maxLength: 4 }), { numRuns: 1, seed: 11 });
+    const [history = []] = fc.sample(fc.array(histories, { minLength: 6, maxLength: 6 }), { numRuns: 1, seed: 18 });
     const { blocks, appHashes } = play(open(), blocksOf(history.flat()));
     const recorded = blocks.map((block, index) => ({
-      transactions: block.map((one) => Buffer.from(one).toString("base64")),
+      transactions: block.transactions.map(base64),
+      absent: block.conduct.absent.map(base64),
+      misbehavior: block.conduct.misbehavior.map(({ address, power, height }) => ({
+        address: base64(address),
+        power: power.toString(),
+        height: height.toString(),
+      })),
       appHash: appHashes[index],
     }));
     writeFileSync(file, `${JSON.stringify({ blocks: recorded }, undefined, 1)}\n`);
@@ -116,12 +140,19 @@ test("the recorded history still leads to the recorded app hashes", () => {
   const { blocks } = Recorded.parse(JSON.parse(readFileSync(file, "utf8")));
   const kinds = new Set<string>();
   const chain = open();
-  for (const [index, { transactions, appHash }] of blocks.entries()) {
-    const { txResults } = chain.commit(transactions.map((one) => Buffer.from(one, "base64")));
+  for (const [index, { transactions, absent, misbehavior, appHash }] of blocks.entries()) {
+    const { txResults } = chain.commit(
+      transactions.map((one) => Buffer.from(one, "base64")),
+      {
+        absent: absent.map((address) => Buffer.from(address, "base64")),
+        misbehavior: misbehavior.map((fault) => ({ ...fault, address: Buffer.from(fault.address, "base64") })),
+      },
+    );
     for (const { events } of txResults) for (const { type } of events) kinds.add(type);
     expect(`block ${index + 1}: ${chain.appHash}`).toBe(`block ${index + 1}: ${appHash}`);
   }
   // It reaches what it is there for.
   for (const name of ["Deployment", "Order", "Fulfillment", "Lease"])
     expect(kinds).toContain(`dcx.exchange.v1.Event${name}Changed`);
+  for (const name of ["create_validator", "delegate", "unbond", "redelegate", "unjail"]) expect(kinds).toContain(name);
 });

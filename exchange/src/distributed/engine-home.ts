@@ -2,10 +2,12 @@ import { execFile } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { toBech32 } from "@cosmjs/encoding";
 import type { Genesis } from "@dcx/protocol";
 import { Genesis as GenesisCodec } from "@dcx/protocol";
 import { z } from "zod";
 import { applicationVersion } from "../application/application";
+import { consensusAddressOf } from "../consensus-key";
 import { writeFileDurably } from "../node/durable-file";
 
 const run = promisify(execFile);
@@ -17,6 +19,8 @@ export interface GenesisValidator {
   readonly power: bigint;
   /** For people. */
   readonly name: string;
+  /** The account that owns its stake, and can edit it, take it out of jail and take the stake back. Default: nobody. */
+  readonly operator?: string;
 }
 
 /** What others have to know of a node to reach it and to let it validate. */
@@ -64,6 +68,22 @@ async function cometbftCommand(cometbft: string, command: readonly string[]) {
 }
 
 /**
+ * The application's genesis with these validators, each with as much stake as gives it its power. Where stake elects
+ * nobody (`maxValidators` 0) they are the engine's alone, for good.
+ */
+export function withValidators(appState: Genesis, validators: readonly GenesisValidator[]): Genesis {
+  const { maxValidators, powerReduction } = appState.parameters ?? { maxValidators: 0, powerReduction: 0n };
+  if (maxValidators === 0) return appState;
+  const staked = validators.map(({ publicKey, power, name, operator }) => {
+    const consensusKey = Buffer.from(publicKey, "base64");
+    // Nobody has a key to an account of this address: it is made from the key that signs blocks.
+    const nobody = () => toBech32(appState.addressPrefix, consensusAddressOf(consensusKey));
+    return { operator: operator ?? nobody(), consensusKey, moniker: name, stake: power * powerReduction };
+  });
+  return { ...appState, validators: staked };
+}
+
+/**
  * The genesis.json of a chain under CometBFT. A block's bounds in bytes and gas are not the engine's but the
  * application's own (`abci/answer`), so here they are unlimited.
  * @param time when the chain begins: validators wait for it
@@ -91,7 +111,7 @@ export function distributedGenesis(
       name,
     })),
     app_hash: "",
-    app_state: GenesisCodec.toJSON(appState),
+    app_state: GenesisCodec.toJSON(withValidators(appState, validators)),
   };
 }
 

@@ -1,24 +1,41 @@
 import { CloseReason, LeaseState, OrderState, TimerKind } from "@dcx/protocol";
+import { countAbsence } from "./absences";
 import { type BlockContext, type Event, EventList, type TransitionContext } from "./context";
 import { datacenterChanged } from "./events";
 import { closeLease } from "./leases";
 import { closeOrder } from "./orders";
 import { pruneDeployment, pruneOrder } from "./pruning";
 import { datacenters, exclusions, infrastructureOf, leases, orders } from "./records";
+import { type Misbehavior, punishMisbehavior } from "./slashing";
 import type { KeyValueStore } from "./store";
 import { isSuccessor, reopenAfterLoss } from "./succession";
 import { type Timer, takeDueTimers } from "./timers";
+import { endRedelegation, endUnbonding } from "./unbondings";
+
+/** What the engine says of the validators with a block. */
+export interface Conduct {
+  /** By what it calls them: those of the set that did not sign the block before. */
+  readonly absent: readonly Uint8Array[];
+  readonly misbehavior: readonly Misbehavior[];
+}
+
+/** Where there is one validator, with a key that stays, as in an embedded network. */
+export const noConduct: Conduct = { absent: [], misbehavior: [] };
 
 /**
- * What is due at this height without anybody's transaction: handover deadlines and ends of notice, order expiry, ends of
- * roots and exclusions, pruning of closed records. Runs before the facilitator's part of the block.
+ * What is due at this height without anybody's transaction: what validators did, handover deadlines and ends of notice,
+ * order expiry, ends of roots, exclusions and unbondings, pruning of closed records. Runs before the facilitator's part
+ * of the block.
  *
  * design: "Replacing a lease", "Parameters".
- * PERF: O(timers due), at most `timersPerBlock` of each queue; what is left runs in the blocks after.
+ * PERF: O(timers due), at most `timersPerBlock` of each queue; what is left runs in the blocks after. O(validators that
+ * did not sign).
  */
-export function beginBlock(store: KeyValueStore, context: BlockContext): Event[] {
+export function beginBlock(store: KeyValueStore, context: BlockContext, conduct: Conduct = noConduct): Event[] {
   const events = new EventList();
   const transition: TransitionContext = { chainId: context.chainId, height: context.height, events };
+  for (const fault of conduct.misbehavior) punishMisbehavior(store, transition, fault);
+  for (const address of conduct.absent) countAbsence(store, transition, address);
   for (const timer of takeDueTimers(store, context.height)) run(store, transition, timer);
   return events.events;
 }
@@ -46,6 +63,12 @@ function run(store: KeyValueStore, context: TransitionContext, timer: Timer): vo
       break;
     case TimerKind.PRUNE_DEPLOYMENT:
       pruneDeployment(store, context, timer.subject);
+      break;
+    case TimerKind.UNBONDING_END:
+      endUnbonding(store, context, timer);
+      break;
+    case TimerKind.REDELEGATION_END:
+      endRedelegation(store, context, timer);
       break;
     default:
       throw new Error(`corrupt state: a timer of kind ${timer.kind}`);

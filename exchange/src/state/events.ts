@@ -63,26 +63,48 @@ export function datacenterChanged(datacenter: string): Event {
   return typed("EventDatacenterChanged", { datacenter });
 }
 
-/** As the feegrant module of the Cosmos SDK emits them. Values are plain text there. */
+/** An event as modules of the Cosmos SDK emit them: values are plain text there. */
+function plain(type: string, fields: Readonly<Record<string, string>>): Event {
+  return { type, attributes: Object.entries(fields).map(([key, value]) => ({ key, value })) };
+}
+
+/** What happened to stake, as the staking, slashing and distribution modules of the Cosmos SDK name it. */
+export function stakeChanged(
+  type:
+    | "create_validator"
+    | "edit_validator"
+    | "delegate"
+    | "unbond"
+    | "complete_unbonding"
+    | "redelegate"
+    | "complete_redelegation"
+    | "withdraw_rewards"
+    | "withdraw_commission"
+    | "slash"
+    | "jail"
+    | "unjail",
+  fields: Readonly<Record<string, string>>,
+): Event {
+  return plain(type, fields);
+}
+
+/** What became of a proposal, as the gov module of the Cosmos SDK names it. */
+export function proposalChanged(
+  type: "submit_proposal" | "proposal_vote" | "active_proposal",
+  fields: Readonly<Record<string, string>>,
+): Event {
+  return plain(type, fields);
+}
+
+/** As the feegrant module of the Cosmos SDK emits them. */
 export function feeGrantChanged(
   type: "set_feegrant" | "use_feegrant" | "revoke_feegrant",
   { granter, grantee }: { readonly granter: string; readonly grantee: string },
 ): Event {
-  const attributes = [
-    { key: "granter", value: granter },
-    { key: "grantee", value: grantee },
-  ];
-  return { type, attributes };
+  return plain(type, { granter, grantee });
 }
 
-/** As the bank module of the Cosmos SDK emits it: explorers and wallets look for it. Values are plain text there. */
+/** As the bank module of the Cosmos SDK emits it: explorers and wallets look for it. */
 export function transferred(sender: string, recipient: string, amount: string): Event {
-  return {
-    type: "transfer",
-    attributes: [
-      { key: "recipient", value: recipient },
-      { key: "sender", value: sender },
-      { key: "amount", value: amount },
-    ],
-  };
+  return plain("transfer", { recipient, sender, amount });
 }

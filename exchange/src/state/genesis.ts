@@ -1,5 +1,9 @@
-import type { Genesis } from "@dcx/protocol";
+import type { Genesis, GenesisValidator } from "@dcx/protocol";
+import { consensusAddressOf } from "../consensus-key";
 import { credit, getAccount } from "./accounts";
+import { EventList } from "./context";
+import { addStake } from "./delegations";
+import { electValidators } from "./elections";
 import { invalid } from "./errors";
 import { startInterest } from "./interest";
 import { checkParameters } from "./parameters";
@@ -8,6 +12,7 @@ import { chains, parameterTable } from "./records";
 import type { KeyValueStore } from "./store";
 import { adjustTotals, startTotals } from "./totals";
 import { addressProblem } from "./validation";
+import { enterValidator, operatorByConsensusAddress, takeNumber, validators } from "./validators";
 
 /**
  * Fills an empty store with the state at height 0.
@@ -36,4 +41,39 @@ export function initializeGenesis(store: KeyValueStore, genesis: Genesis): void 
     const { genesisSupply } = adjustTotals(store, { balances: balance, genesisSupply: balance });
     if (genesisSupply > maxSupply) throw invalid("genesis.accounts", `balances add up to more than ${maxSupply}`);
   }
+  for (const validator of genesis.validators) enterGenesisValidator(store, genesis, validator);
+  if (genesis.validators.length > 0 && electValidators(store).length === 0)
+    throw invalid("genesis.validators", "none of them has enough stake for a unit of power");
+}
+
+/** What a validator of the first block takes of the fees, until its operator says otherwise: a tenth, at most a fifth. */
+const firstCommission = { rate: "100000000000000000", maxRate: "200000000000000000", maxChange: "10000000000000000" };
+
+function enterGenesisValidator(store: KeyValueStore, genesis: Genesis, validator: GenesisValidator): void {
+  const { operator, consensusKey, moniker, stake } = validator;
+  const problem = addressProblem(operator, genesis.addressPrefix);
+  if (problem !== undefined) throw invalid("genesis.validators", problem);
+  if (consensusKey.length !== 32) throw invalid("genesis.validators", `the key of ${operator} must have 32 bytes`);
+  if (stake < 1n) throw invalid("genesis.validators", `the stake of ${operator} must be at least 1`);
+  if (validators.get(store, operator) !== undefined) throw invalid("genesis.validators", `has ${operator} twice`);
+  if (operatorByConsensusAddress(store, consensusAddressOf(consensusKey)) !== undefined)
+    throw invalid("genesis.validators", `has the key of ${operator} twice`);
+  enterValidator(store, {
+    operator,
+    consensusKey,
+    description: { moniker, identity: "", website: "", securityContact: "", details: "" },
+    commission: { ...firstCommission, changedHeight: 0n },
+    minSelfDelegation: 1n,
+    tokens: 0n,
+    shares: "0",
+    power: 0n,
+    jailed: false,
+    tombstoned: false,
+    jailedUntil: 0n,
+    number: takeNumber(store),
+  });
+  const context = { chainId: genesis.chainId, height: 0n, events: new EventList() };
+  addStake(store, context, { delegator: operator, validator: operator }, stake);
+  const { genesisSupply } = adjustTotals(store, { genesisSupply: stake });
+  if (genesisSupply > maxSupply) throw invalid("genesis.validators", `stake makes for more than ${maxSupply}`);
 }

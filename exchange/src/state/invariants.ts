@@ -10,17 +10,8 @@ import {
   OrderState,
   SlotRecord,
 } from "@dcx/protocol";
-import {
-  describeFulfillment,
-  describeOrder,
-  orderKey,
-  prefixEnd,
-  rateKey,
-  tables,
-  textKey,
-  uint32Key,
-  uint64Key,
-} from "./keys";
+import { all, type Invariant, keysOf, sum, unequal } from "./invariant";
+import { describeFulfillment, describeOrder, orderKey, rateKey, tables, textKey, uint32Key, uint64Key } from "./keys";
 import { depositFor } from "./quantities";
 import {
   fulfillmentIdOf,
@@ -33,36 +24,9 @@ import {
   slots,
   withGeneration,
 } from "./records";
+import { proposalDeposits, stakedTokens, stakeInvariants, unbondingTokens, unpaidRewards } from "./stake-invariants";
 import type { KeyValueReader } from "./store";
 import { getTotals } from "./totals";
-
-/**
- * What holds after every block (design: "Invariants"), each computed from scratch. An invariant gives a sentence for
- * each place where it does not hold. PERF: O(state): for tests and for operators who want to know, never in a block.
- */
-type Invariant = (store: KeyValueReader) => string[];
-
-function* all<Value>(
-  store: KeyValueReader,
-  prefix: string,
-  codec: { decode(bytes: Uint8Array): Value },
-): Generator<Value> {
-  for (const [, value] of store.range(prefix, prefixEnd(prefix))) yield codec.decode(value);
-}
-
-function keysOf(store: KeyValueReader, prefix: string): string[] {
-  return [...store.range(prefix, prefixEnd(prefix))].map(([key]) => key);
-}
-
-function sum(amounts: Iterable<bigint>): bigint {
-  let total = 0n;
-  for (const amount of amounts) total += amount;
-  return total;
-}
-
-function unequal(what: string, counted: bigint | number, kept: bigint | number): string[] {
-  return BigInt(counted) === BigInt(kept) ? [] : [`${what}: ${counted} by the records, ${kept} kept`];
-}
 
 function openOrMatched(store: KeyValueReader): Fulfillment[] {
   return [...all(store, tables.fulfillment, Fulfillment)].filter(
@@ -74,15 +38,16 @@ function activeLeases(store: KeyValueReader): Lease[] {
   return [...all(store, tables.lease, Lease)].filter(({ state }) => state === LeaseState.ACTIVE);
 }
 
-/** balances + collateral + deposits + fee pool = genesis + interest minted. */
+/** What there is anywhere, and what was burnt, is what there was at genesis and the interest minted. */
 export function tokensAddUp(store: KeyValueReader): string[] {
   const totals = getTotals(store);
   const balances = sum([...all(store, tables.account, AccountRecord)].map((account) => account.balance));
   const collateral = sum(openOrMatched(store).map((fulfillment) => fulfillment.collateral));
   const deposits = sum(activeLeases(store).map((lease) => lease.deposit));
+  const inStake = stakedTokens(store) + unbondingTokens(store) + unpaidRewards(store);
   return unequal(
-    "balances + collateral + deposits + fee pool = genesis + interest",
-    balances + collateral + deposits + totals.feePool,
+    "all tokens and those that were burnt = genesis + interest",
+    balances + collateral + deposits + totals.feePool + inStake + proposalDeposits(store) + totals.burnt,
     totals.genesisSupply + totals.interestMinted,
   );
 }
@@ -99,6 +64,10 @@ export function totalsAreExact(store: KeyValueReader): string[] {
     ...unequal("accounts", accounts.length, totals.accounts),
     ...unequal("collateral", sum(openOrMatched(store).map((one) => one.collateral)), totals.collateral),
     ...unequal("deposits", sum(active.map((lease) => lease.deposit)), totals.deposits),
+    ...unequal("staked", stakedTokens(store), totals.staked),
+    ...unequal("unbonding", unbondingTokens(store), totals.unbonding),
+    ...unequal("rewards", unpaidRewards(store), totals.rewards),
+    ...unequal("proposal deposits", proposalDeposits(store), totals.proposalDeposits),
     ...unequal("active leases", active.length, totals.activeLeases),
     ...unequal("open orders", open.length, totals.openOrders),
     ...unequal(
@@ -265,9 +234,12 @@ export const invariants: Readonly<Record<string, Invariant>> = {
   ordersAreWanted,
   indicesAreExact,
   generationsAreCounted,
+  ...stakeInvariants,
 };
 
-/** Checks every invariant; a sentence `<name>: <where it fails>` for each failure, none where all hold. */
+/**
+ * Checks every invariant, each computed from scratch (design: "Invariants"); a sentence `<name>: <where it fails>` for each failure, none where all hold.
+ */
 export function checkInvariants(store: KeyValueReader): string[] {
   return Object.entries(invariants).flatMap(([name, invariant]) =>
     invariant(store).map((problem) => `${name}: ${problem}`),

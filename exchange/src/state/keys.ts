@@ -136,6 +136,34 @@ export const tables = {
   exclusion: "ex",
   /** (grantee, granter) */
   feeGrant: "fg",
+  staking: "st",
+  validator: "va",
+  /** (consensus address) → operator */
+  validatorKey: "vk",
+  /** (stake, number): validators that may be elected, least stake first. */
+  candidate: "vc",
+  /** (operator): the validator set. */
+  activeValidator: "vs",
+  validatorRewards: "vr",
+  signing: "vm",
+  /** (delegator, validator) */
+  delegation: "dg",
+  /** (validator, delegator) */
+  validatorDelegation: "dv",
+  /** (validator, id) */
+  unbonding: "ub",
+  /** (delegator, validator, id) */
+  delegatorUnbonding: "ud",
+  /** (source, id) */
+  redelegation: "rd",
+  /** (delegator, destination, id) */
+  redelegationTo: "rt",
+  governance: "gv",
+  proposal: "pr",
+  /** (end height, id): proposals that are voted on. */
+  proposalEnd: "pe",
+  /** (proposal, voter) */
+  vote: "vo",
   /** (height, kind, subject): handovers, notices, roots. */
   timer: "ti",
   /** (height, kind, subject): expiry, exclusions, pruning. */

@@ -140,6 +140,7 @@ describe("genesis", () => {
     addressPrefix: "dcx",
     parameters: defaultParameters(),
     accounts: [{ address: addressOf("alice"), balance: 5n }],
+    validators: [],
   };
 
   test("starts with the balances as supply, every invariant holding", () => {

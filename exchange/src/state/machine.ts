@@ -30,10 +30,10 @@ import {
   MsgRevokeAllowance,
   MsgRevokeAllowanceResponse,
 } from "cosmjs-types/cosmos/feegrant/v1beta1/tx";
-import { type Encoder, encode, isEncodingOf } from "../encode";
 import type { TransactionContext } from "./context";
 import { ExchangeError } from "./errors";
-import { MeteredStore } from "./gas";
+import { decode, type Handler, handler, type Message, type Origin } from "./handler";
+import { stakeHandlers } from "./stake-handlers";
 import type { KeyValueReader, KeyValueStore } from "./store";
 import { cancelDeployment } from "./transitions/cancel-deployment";
 import { cancelFulfillment } from "./transitions/cancel-fulfillment";
@@ -50,91 +50,12 @@ import { confirmsOwnLease, submitLeaseConfirmation } from "./transitions/submit-
 import { submitStaleLease } from "./transitions/submit-stale-lease";
 import { updateDeployment } from "./transitions/update-deployment";
 
-/** A message as a transaction carries it. */
-export interface Message {
-  readonly typeUrl: string;
-  readonly value: Uint8Array;
-}
-
-/** Where a message comes from: a signed transaction, or the facilitator's part of the block. */
-export type Origin = "transaction" | "facilitator";
-
-interface Codec<Value> extends Encoder<Value> {
-  decode(input: Uint8Array): Value;
-}
-
-/** One kind of message, from bytes to bytes. */
-interface Handler {
-  readonly origin: Origin;
-  signer(value: Uint8Array): string;
-  apply(state: KeyValueStore, context: TransactionContext, value: Uint8Array): Uint8Array;
-}
-
-interface Kind<Request, Response> {
-  readonly origin: Origin;
-  /** Charged besides what the state costs. */
-  readonly gas: bigint;
-  readonly request: Codec<Request>;
-  readonly response: Codec<Response>;
-  readonly signer: (message: Request) => string;
-  readonly transition: (state: KeyValueStore, context: TransactionContext, message: Request) => Response;
-}
-
-function handler<Request extends object, Response>(kind: Kind<Request, Response>): Handler {
-  // By identity of the bytes: a message is read when it arrives, to see who signs it, and when it is executed.
-  // It is frozen, so that no transition leaves another message behind than the one that was signed.
-  const known = new WeakMap<Uint8Array, Request>();
-  const read = (value: Uint8Array): Request => {
-    const before = known.get(value);
-    if (before !== undefined) return before;
-    const message = decode(kind.request, value);
-    freeze(message);
-    known.set(value, message);
-    return message;
-  };
-  return {
-    origin: kind.origin,
-    signer: (value) => kind.signer(read(value)),
-    apply(state, context, value) {
-      context.gas.consume(kind.gas, "message");
-      const message = read(value);
-      return encode(kind.response, kind.transition(new MeteredStore(state, context.gas), context, message));
-    },
-  };
-}
-
-function freeze(value: object): void {
-  if (ArrayBuffer.isView(value)) return;
-  Object.freeze(value);
-  for (const part of Object.values(value)) if (typeof part === "object" && part !== null) freeze(part);
-}
-
-/**
- * Decodes a message that is encoded the one canonical way (ADR-27): by that, fields that this version doesn't know are
- * found as well, so that nobody signs what the chain ignores, and no later version reads the same bytes differently.
- */
-function decode<Value>(codec: Codec<Value>, bytes: Uint8Array): Value {
-  let message: Value;
-  try {
-    message = codec.decode(bytes);
-  } catch (cause) {
-    throw new ExchangeError(ExchangeErrorCode.InvalidMessage, "the message is no well-formed protobuf of its type", {
-      cause,
-    });
-  }
-  if (!isEncodingOf(bytes, codec, message))
-    throw new ExchangeError(
-      ExchangeErrorCode.InvalidMessage,
-      "the message has fields that this exchange does not know, or is not encoded canonically (ADR-27)",
-    );
-  return message;
-}
-
 const unsigned = (): string => {
   throw new ExchangeError(ExchangeErrorCode.FacilitatorOnly, "a facilitator's message has no signer");
 };
 
 const handlers: ReadonlyMap<string, Handler> = new Map([
+  ...stakeHandlers,
   [
     "/dcx.exchange.v1.MsgSubmitDeployment",
     handler({
@@ -351,7 +272,7 @@ export function hasReservedPlace(store: KeyValueReader, { typeUrl, value }: Mess
 }
 
 export { type Account, balanceOf, collectFees, getAccount, putAccount } from "./accounts";
-export { beginBlock } from "./begin-block";
+export { beginBlock, type Conduct } from "./begin-block";
 export {
   type BlockContext,
   type Event,
@@ -361,6 +282,7 @@ export {
   type TransactionContext,
   UnlimitedGas,
 } from "./context";
+export { type BlockEnd, endBlock } from "./end-block";
 export { ExchangeError } from "./errors";
 export {
   type FacilitatorMessage,
@@ -369,7 +291,9 @@ export {
   nextFacilitatorHeight,
 } from "./facilitator-part";
 export { initializeGenesis } from "./genesis";
+export type { Message, Origin } from "./handler";
 export { checkInvariants } from "./invariants";
 export { defaultParameters } from "./parameters";
 export { getChain, getParameters } from "./records";
 export { nextTimerHeight } from "./timers";
+export { type ValidatorUpdate, validatorSet } from "./validators";

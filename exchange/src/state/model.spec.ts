@@ -1,4 +1,14 @@
-import { Deployment, Fulfillment, FulfillmentState, Lease, Order, OrderState } from "@dcx/protocol";
+import {
+  Deployment,
+  Fulfillment,
+  FulfillmentState,
+  Lease,
+  Order,
+  OrderState,
+  Redelegation,
+  Unbonding,
+  Validator,
+} from "@dcx/protocol";
 import fc from "fast-check";
 import { ExchangeError } from "./errors";
 import { describeFulfillment, describeOrder, tables } from "./keys";
@@ -94,6 +104,9 @@ describe("any history of messages", () => {
         world.blocks(60);
         const kept: string[] = [tables.chain, tables.parameters, tables.totals, tables.interest];
         kept.push(tables.account, tables.datacenter, tables.deploymentCounter, tables.feeGrant);
+        // Stake stays, and nothing of what was on its way from one place to another.
+        kept.push(tables.staking, tables.validator, tables.validatorKey, tables.candidate, tables.activeValidator);
+        kept.push(tables.validatorRewards, tables.signing, tables.delegation, tables.validatorDelegation);
         const left = world.store.entries().filter(([key]) => !kept.includes(key.slice(0, 2)));
         expect(left).toEqual([]);
       }),
@@ -107,6 +120,10 @@ test("the histories reach every state that there is", () => {
   for (const history of fc.sample(histories, { numRuns: 150, seed: 7 })) {
     const world = newWorld();
     play(world, history, () => {
+      for (const { power, jailed, tombstoned } of records(world, tables.validator, Validator))
+        reached.add(`validator ${power > 0n ? "in" : "out"} ${tombstoned ? "barred" : jailed ? "jailed" : "free"}`);
+      for (const _ of records(world, tables.unbonding, Unbonding)) reached.add("unbonding");
+      for (const _ of records(world, tables.redelegation, Redelegation)) reached.add("redelegation");
       for (const lease of records(world, tables.lease, Lease)) reached.add(`lease ${lease.closeReason}`);
       for (const order of records(world, tables.order, Order)) reached.add(`order ${order.closeReason}`);
       for (const one of records(world, tables.fulfillment, Fulfillment)) reached.add(`fulfillment ${one.state}`);
@@ -116,4 +133,7 @@ test("the histories reach every state that there is", () => {
   for (const reason of [0, 1, 2, 3, 4, 6, 7, 8, 9, 10]) expect(reached).toContain(`lease ${reason}`);
   for (const reason of [0, 1, 2, 3, 5, 11, 12]) expect(reached).toContain(`order ${reason}`);
   for (const state of [1, 2, 3, 4, 5]) expect(reached).toContain(`fulfillment ${state}`);
+  for (const state of ["in free", "out free", "out jailed", "out barred"])
+    expect(reached).toContain(`validator ${state}`);
+  for (const state of ["unbonding", "redelegation"]) expect(reached).toContain(state);
 });

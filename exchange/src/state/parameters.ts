@@ -33,7 +33,48 @@ export function defaultParameters(): Parameters {
     maxManagers: 16,
     maxCount: 10_000,
     maxConfirmations: 100,
+    maxValidators: 100,
+    powerReduction: 1_000_000n,
+    // Three weeks.
+    unbondingPeriod: 3_628_800n,
+    maxUnbondings: 7,
+    // A day.
+    commissionPeriod: 172_800n,
+    doubleSignSlash: 50_000,
+    signingWindow: 10_000n,
+    minSigned: 500,
+    absenceSlash: 100,
+    absenceJail: 1_200n,
+    proposalDeposit: 100_000_000n,
+    // Two days.
+    votingPeriod: 345_600n,
+    quorum: 334,
+    threshold: 500,
+    veto: 334,
   };
+}
+
+/** What has to be greater than 0 where stake elects validators. */
+const ofStaking: readonly (keyof Parameters)[] = ["unbondingPeriod", "maxUnbondings", "signingWindow", "absenceJail"];
+/** What has to be greater than 0 where parameters are voted on. */
+const ofGovernance: readonly (keyof Parameters)[] = ["proposalDeposit", "quorum", "threshold", "veto"];
+/** Most validators: each looks at each other's vote on each block. */
+const mostValidators = 500;
+/** The engine adds powers up with room for eight times the sum. */
+const leastPowerReduction = 8n;
+
+function checkStaking(parameters: Parameters): void {
+  const { maxValidators, powerReduction, votingPeriod } = parameters;
+  const needed = [...(maxValidators > 0 ? ofStaking : []), ...(votingPeriod > 0n ? ofGovernance : [])];
+  for (const name of needed)
+    if (BigInt(parameters[name]) <= 0n) throw invalid(`parameters.${name}`, "must be greater than 0");
+  if (maxValidators > mostValidators) throw invalid("parameters.maxValidators", `must be at most ${mostValidators}`);
+  if (maxValidators > 0 && powerReduction < leastPowerReduction)
+    throw invalid("parameters.powerReduction", `must be at least ${leastPowerReduction}`);
+  for (const name of ["minSigned", "quorum", "threshold", "veto"] as const)
+    if (parameters[name] > 1_000) throw invalid(`parameters.${name}`, "must be at most 1000 thousandths");
+  for (const name of ["doubleSignSlash", "absenceSlash"] as const)
+    if (parameters[name] > 1_000_000) throw invalid(`parameters.${name}`, "must be at most 1000000 millionths");
 }
 
 /** @throws ExchangeError InvalidMessage naming the parameter that no chain can run with */
@@ -71,4 +112,5 @@ export function checkParameters(parameters: Parameters): void {
   if (BigInt(parameters.facilitatorMaxBytes) >= parameters.blockMaxBytes)
     throw invalid("parameters.facilitatorMaxBytes", "must be below blockMaxBytes");
   if (parameters.confirmationReserve > 900) throw invalid("parameters.confirmationReserve", "must be at most 900");
+  checkStaking(parameters);
 }

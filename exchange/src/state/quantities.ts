@@ -47,3 +47,9 @@ export function interestStep(parameters: Parameters, matchedCollateral: bigint):
   const cap = (parameters.maxInterestPerBlock * scale) / matchedCollateral;
   return cap < rate ? cap : rate;
 }
+
+/** The smaller of two amounts. */
+export function lesser(left: bigint, right: bigint): bigint {
+  if (left < right) return left;
+  return right;
+}

@@ -12,7 +12,12 @@ export interface Timer {
 }
 
 /** Kinds on which somebody's money or service waits; the others are housekeeping and can't hold them up. */
-const prompt: readonly TimerKind[] = [TimerKind.HANDOVER, TimerKind.NOTICE, TimerKind.ROOT_END];
+const prompt: readonly TimerKind[] = [
+  TimerKind.HANDOVER,
+  TimerKind.NOTICE,
+  TimerKind.ROOT_END,
+  TimerKind.UNBONDING_END,
+];
 
 /** Most timers of each of the two queues in one block: the rest runs in the blocks after. */
 export const timersPerBlock = 500;
@@ -25,6 +30,15 @@ export function leaseTimer(kind: TimerKind.HANDOVER | TimerKind.NOTICE, lease: O
 
 export function orderTimer(kind: TimerKind.ORDER_EXPIRY | TimerKind.PRUNE_ORDER, order: OrderId): Timer {
   return { kind, subject: order, datacenter: "" };
+}
+
+/** Of what an account has under a number: an unbonding, a redelegation (by their validator), a proposal. */
+export function numberedTimer(
+  kind: TimerKind.UNBONDING_END | TimerKind.REDELEGATION_END | TimerKind.PRUNE_PROPOSAL,
+  account: string,
+  id: bigint,
+): Timer {
+  return { kind, subject: { ...noOrder, tenant: account, sequence: id }, datacenter: "" };
 }
 
 function timerKey(height: bigint, timer: Timer): string {

@@ -12,6 +12,12 @@ export function getTotals(store: KeyValueReader): TotalsRecord {
   return present(table.get(store, undefined), "totals");
 }
 
+/** All tokens there are, wherever they lie. */
+export function supplyOf(totals: TotalsRecord): bigint {
+  const { balances, collateral, deposits, feePool, staked, unbonding, rewards, proposalDeposits } = totals;
+  return balances + collateral + deposits + feePool + staked + unbonding + rewards + proposalDeposits;
+}
+
 export function startTotals(store: KeyValueStore): void {
   table.put(store, undefined, TotalsRecord.fromPartial({}));
 }
@@ -29,6 +35,11 @@ export function adjustTotals(store: KeyValueStore, change: TotalsChange): Totals
   totals.activeLeases += change.activeLeases ?? 0n;
   totals.activeDeployments += change.activeDeployments ?? 0n;
   totals.accounts += change.accounts ?? 0n;
+  totals.staked += change.staked ?? 0n;
+  totals.unbonding += change.unbonding ?? 0n;
+  totals.rewards += change.rewards ?? 0n;
+  totals.proposalDeposits += change.proposalDeposits ?? 0n;
+  totals.burnt += change.burnt ?? 0n;
   table.put(store, undefined, totals);
   return totals;
 }

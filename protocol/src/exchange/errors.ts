@@ -58,6 +58,19 @@ export enum ExchangeErrorCode {
   /** The granter pays fees of that account already. */
   FeeGrantExists = 32,
   FeeGrantNotFound = 33,
+  ValidatorNotFound = 34,
+  /** The account runs a validator already, or another one has that consensus key. */
+  ValidatorExists = 35,
+  /** The validator can't leave jail: it is not in it, not yet, or never. */
+  NotReleased = 36,
+  DelegationNotFound = 37,
+  /** The stake came from another validator a short while ago: it can't move on before what that one did has shown. */
+  RedelegationPending = 38,
+  ProposalNotFound = 39,
+  /** The vote on the proposal is over. */
+  ProposalNotOpen = 40,
+  /** This exchange elects no validators, or votes on nothing. */
+  NotOffered = 41,
 }
 
 /** The name of a code, as in messages and documentation; "unknown" where this version doesn't know it. */

@@ -132,8 +132,8 @@ async function fill(path: string, accounts: readonly BenchAccount[], orders: num
     path,
     machine: {
       ...exchangeMachine,
-      beginBlock(store, context) {
-        const events = exchangeMachine.beginBlock(store, context);
+      beginBlock(store, context, conduct) {
+        const events = exchangeMachine.beginBlock(store, context, conduct);
         enter(store, context.height);
         return events;
       },

@@ -9,6 +9,8 @@ import {
   RequestPrepareProposal,
   type ResponseFinalizeBlock,
 } from "cosmjs-types/tendermint/abci/types";
+import { BlockIDFlag } from "cosmjs-types/tendermint/types/validator";
+import { type Conduct, noConduct } from "../../state/begin-block";
 import { addressOf, chainId, initializeWorld, keyOf, type WorldOptions, worldGenesis } from "../../state/testing/world";
 import { sha256 } from "../../storage/sha256";
 import { Application } from "../application";
@@ -86,8 +88,14 @@ export class SignedChain {
   }
 
   /** Executes and commits exactly that. */
-  commit(txs: readonly Uint8Array[]): ResponseFinalizeBlock {
-    const request = RequestFinalizeBlock.fromPartial({ txs: [...txs], height: this.height });
+  commit(txs: readonly Uint8Array[], { absent, misbehavior }: Conduct = noConduct): ResponseFinalizeBlock {
+    const blockIdFlag = BlockIDFlag.BLOCK_ID_FLAG_ABSENT;
+    const request = RequestFinalizeBlock.fromPartial({
+      txs: [...txs],
+      height: this.height,
+      decidedLastCommit: { votes: absent.map((address) => ({ validator: { address }, blockIdFlag })) },
+      misbehavior: misbehavior.map(({ address, power, height }) => ({ validator: { address, power }, height })),
+    });
     const response = this.application.finalizeBlock(request);
     this.application.commit();
     return response;

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { ExchangeError } from "../errors";
 import { prefixEnd, tables } from "../keys";
 import { fulfillmentIdOf, orderIdOf } from "../records";
+import { actWithStake, stakeAction } from "./stake-history";
 import { addressOf, bytesOf, messages, terms, World, type WorldOptions } from "./world";
 
 /** Random histories of all messages by several tenants, managers and datacenters, with blocks in between. */
@@ -99,6 +100,10 @@ const action = fc.oneof(
       revoke: fc.boolean(),
     }),
   },
+  {
+    weight: 12,
+    arbitrary: stakeAction.map((step) => ({ kind: "stake" as const, step })),
+  },
 );
 export type Action = typeof action extends fc.Arbitrary<infer Value> ? Value : never;
 
@@ -189,6 +194,9 @@ export function act(world: World, step: Action): void {
       if (step.revoke) world.revokeFees(step.from, step.to);
       else world.grantFees(step.from, step.to, step.limit);
       return;
+    case "stake":
+      actWithStake(world, step.step);
+      return;
     case "transfer":
       world.transfer(step.from, step.to, step.amount);
   }
@@ -200,7 +208,8 @@ export function isActive(lease: Lease): boolean {
 
 /** Who takes part, and periods short enough to pass within a history. */
 export const participants: WorldOptions = {
-  accounts: { alice: 20_000n, bob: 400n, mia: 1_000n },
+  accounts: { alice: 20_000n, bob: 400n, mia: 1_000n, adam: 500n, beth: 10n, cleo: 800n },
+  validators: { adam: 300n, beth: 500n },
   datacenters: {
     sierra: { region: "us-west", balance: 5_000n },
     tidewater: { region: "us-east", balance: 5_000n },

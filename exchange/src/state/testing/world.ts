@@ -38,11 +38,23 @@ import {
   MsgRevokeAllowance,
   MsgRevokeAllowanceResponse,
 } from "cosmjs-types/cosmos/feegrant/v1beta1/tx";
-import { balanceOf } from "../accounts";
+import { consensusAddressOf } from "../../consensus-key";
+import { balanceOf, collectFees, debit } from "../accounts";
+import { noConduct } from "../begin-block";
 import { Branch } from "../branch";
 import { type Event, EventList, UnlimitedGas } from "../context";
 import { ExchangeError } from "../errors";
-import { applyMessage, beginBlock, checkInvariants, facilitatorPart, initializeGenesis } from "../machine";
+import {
+  applyMessage,
+  beginBlock,
+  type Conduct,
+  checkInvariants,
+  endBlock,
+  facilitatorPart,
+  initializeGenesis,
+  type ValidatorUpdate,
+  validatorSet,
+} from "../machine";
 import { MemoryStore } from "../memory-store";
 import { defaultParameters } from "../parameters";
 import { scale } from "../quantities";
@@ -62,12 +74,26 @@ export const shortPeriods: Parameters = {
   handoverPeriod: 8n,
   noticePeriod: 6n,
   closedRetention: 40n,
+  maxValidators: 3,
+  powerReduction: 10n,
+  unbondingPeriod: 12n,
+  maxUnbondings: 3,
+  commissionPeriod: 5n,
+  doubleSignSlash: 100_000,
+  signingWindow: 6n,
+  minSigned: 500,
+  absenceSlash: 10_000,
+  absenceJail: 5n,
+  proposalDeposit: 100n,
+  votingPeriod: 6n,
 };
 
 export interface WorldOptions {
   readonly parameters?: Partial<Parameters>;
   /** Balances by name of tenants and others. */
   readonly accounts?: Readonly<Record<string, bigint>>;
+  /** Stake by name of operators, besides what balance they have. */
+  readonly validators?: Readonly<Record<string, bigint>>;
   readonly datacenters?: Readonly<Record<string, { region: string; attributes?: Attribute[]; balance?: bigint }>>;
 }
 
@@ -94,6 +120,11 @@ export function addressOf(name: string): string {
 /** 32 bytes that a word stands for. */
 export function bytesOf(word: string): Uint8Array {
   return new Uint8Array(createHash("sha256").update(word).digest());
+}
+
+/** The key with which whoever has that name signs blocks. */
+export function consensusKeyOf(name: string): Uint8Array {
+  return bytesOf(`${name} signs blocks`);
 }
 
 /** Terms of one group; a price is in micro-units per block and unit. */
@@ -183,6 +214,12 @@ export function worldGenesis(options: WorldOptions): Genesis {
       ...Object.entries(options.accounts ?? {}).map(([name, balance]) => ({ address: addressOf(name), balance })),
       ...sites.map(([name, { balance }]) => ({ address: addressOf(name), balance: balance ?? 100_000n })),
     ],
+    validators: Object.entries(options.validators ?? {}).map(([name, stake]) => ({
+      operator: addressOf(name),
+      consensusKey: consensusKeyOf(name),
+      moniker: name,
+      stake,
+    })),
   };
 }
 
@@ -219,10 +256,17 @@ export class World {
   readonly events: Event[] = [];
   /** Every message that was tried, with the height of its block and the code of its refusal; 0: none. */
   readonly attempts: Attempt[] = [];
+  /** What the engine told of validators, by height of the block that it told it with. */
+  readonly conducts = new Map<bigint, Conduct>();
+  /** The set as the engine has it: power by key, in hexadecimal. */
+  readonly engineSet = new Map<string, bigint>();
+  #conduct: Conduct = noConduct;
+  #fees = 0n;
 
   constructor(options: WorldOptions = {}) {
     initializeWorld(this.store, options);
     this.#block = new Branch(this.store);
+    this.#tellEngine(validatorSet(this.store));
   }
 
   /** The state as it is now, in the midst of the block. */
@@ -262,14 +306,54 @@ export class World {
     while (this.height < height) this.#nextBlock();
   }
 
+  /** A validator does not sign the present block. */
+  absent(name: string): void {
+    const absent = [...this.#conduct.absent, consensusAddressOf(consensusKeyOf(name))];
+    this.#conduct = { ...this.#conduct, absent };
+  }
+
+  /** There is evidence that a validator signed two blocks of a height. */
+  signedTwice(name: string, height: bigint, power: bigint): void {
+    const fault = { address: consensusAddressOf(consensusKeyOf(name)), height, power };
+    this.#conduct = { ...this.#conduct, misbehavior: [...this.#conduct.misbehavior, fault] };
+  }
+
+  /** An account pays fees in the present block. */
+  payFees(name: string, amount: bigint): void {
+    debit(this.#block, addressOf(name), amount, "the fee");
+    this.#fees += amount;
+  }
+
+  /** The engine changes its set, and has to have the one that the state has. */
+  #tellEngine(updates: readonly ValidatorUpdate[]): void {
+    for (const { consensusKey, power } of updates) {
+      const key = Buffer.from(consensusKey).toString("hex");
+      if (power > 0n) this.engineSet.set(key, power);
+      else if (!this.engineSet.delete(key)) throw new Error(`${key} is not in the engine's set: it would halt`);
+    }
+    const known = validatorSet(this.store).map(({ consensusKey, power }) => [
+      Buffer.from(consensusKey).toString("hex"),
+      power,
+    ]);
+    if (JSON.stringify(sorted(known)) !== JSON.stringify(sorted([...this.engineSet])))
+      throw new Error(`after block ${this.height}: the engine has another validator set than the state`);
+  }
+
   #nextBlock(): string[] {
+    collectFees(this.#block, this.#fees);
+    const end = endBlock(this.#block, { chainId, height: this.height }, this.#fees);
+    this.#fees = 0n;
+    this.events.push(...end.events);
     this.#block.write(this.store);
+    this.#tellEngine(end.validatorUpdates);
     const problems = checkInvariants(this.store);
     if (problems.length > 0) throw new Error(`after block ${this.height}: ${problems.join("; ")}`);
     this.height += 1n;
     const part = facilitatorPart(this.store, this.height);
     this.#block = new Branch(this.store);
-    this.events.push(...beginBlock(this.#block, { chainId, height: this.height }));
+    this.conducts.set(this.height, this.#conduct);
+    this.events.push(...beginBlock(this.#block, { chainId, height: this.height }, this.#conduct));
+    this.#conduct = noConduct;
     for (const message of part) {
       const branch = new Branch(this.#block);
       const events = new EventList();
@@ -404,6 +488,10 @@ export class World {
   get parameters(): Parameters {
     return getParameters(this.state);
   }
+}
+
+function sorted(set: readonly (readonly (string | bigint | undefined)[])[]): readonly string[] {
+  return set.map((entry) => entry.join(" ")).sort();
 }
 
 export function orderOf(deployment: DeploymentId, infrastructure: string, generation = 1): OrderId {

@@ -6,6 +6,8 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { Proposal, ProposalStatus, proposalStatusFromJSON, proposalStatusToJSON, Vote } from "./governance";
+import { Delegation, Unbonding, Validator } from "./staking";
 import {
   Datacenter,
   Deployment,
@@ -172,6 +174,97 @@ export interface QueryTotalsResponse {
   openOrders: bigint;
   activeLeases: bigint;
   activeDeployments: bigint;
+  /** With validators, and taken back from them but still locked. */
+  staked: bigint;
+  unbonding: bigint;
+  /** Fees that validators and delegators have earned and not withdrawn. */
+  rewards: bigint;
+  proposalDeposits: bigint;
+  /** Slashed, and deposits of proposals that were vetoed or found no quorum. */
+  burnt: bigint;
+}
+
+export interface QueryValidatorsRequest {
+  /** One validator by the account that runs it, or empty: all. */
+  operator: string;
+  page: PageRequest | undefined;
+}
+
+export interface ValidatorWithRewards {
+  validator:
+    | Validator
+    | undefined;
+  /** Micro-units that it can withdraw as commission. */
+  commission: bigint;
+  /** Blocks of the present signing window that it did not sign. */
+  missed: bigint;
+}
+
+export interface QueryValidatorsResponse {
+  validators: ValidatorWithRewards[];
+  page: PageResponse | undefined;
+  height: bigint;
+}
+
+export interface QueryDelegationsRequest {
+  /** Exactly one of these two. */
+  delegator: string;
+  validator: string;
+  page: PageRequest | undefined;
+}
+
+export interface DelegationWithRewards {
+  delegation:
+    | Delegation
+    | undefined;
+  /** What its shares are worth, in micro-units. */
+  tokens: bigint;
+  /** Micro-units that it can withdraw. */
+  rewards: bigint;
+}
+
+export interface QueryDelegationsResponse {
+  delegations: DelegationWithRewards[];
+  page: PageResponse | undefined;
+  height: bigint;
+}
+
+export interface QueryUnbondingsRequest {
+  delegator: string;
+  page: PageRequest | undefined;
+}
+
+export interface QueryUnbondingsResponse {
+  unbondings: Unbonding[];
+  page: PageResponse | undefined;
+  height: bigint;
+}
+
+export interface QueryProposalsRequest {
+  /** One, or 0: all. */
+  id: bigint;
+  /** Unspecified: in any. */
+  status: ProposalStatus;
+  page: PageRequest | undefined;
+}
+
+export interface QueryProposalsResponse {
+  /** Those that are voted on with the tally as it would be now. */
+  proposals: Proposal[];
+  page: PageResponse | undefined;
+  height: bigint;
+}
+
+export interface QueryVotesRequest {
+  /** One that is voted on: votes are forgotten once they are counted. */
+  proposal: bigint;
+  page: PageRequest | undefined;
+}
+
+export interface QueryVotesResponse {
+  votes: Vote[];
+  page: PageResponse | undefined;
+  height: bigint;
 }
 
 function createBasePageRequest(): PageRequest {
@@ -2226,6 +2319,11 @@ function createBaseQueryTotalsResponse(): QueryTotalsResponse {
     openOrders: 0n,
     activeLeases: 0n,
     activeDeployments: 0n,
+    staked: 0n,
+    unbonding: 0n,
+    rewards: 0n,
+    proposalDeposits: 0n,
+    burnt: 0n,
   };
 }
 
@@ -2290,6 +2388,36 @@ export const QueryTotalsResponse: MessageFns<QueryTotalsResponse> = {
         throw new globalThis.Error("value provided for field message.activeDeployments of type uint64 too large");
       }
       writer.uint32(80).uint64(message.activeDeployments);
+    }
+    if (message.staked !== 0n) {
+      if (BigInt.asUintN(64, message.staked) !== message.staked) {
+        throw new globalThis.Error("value provided for field message.staked of type uint64 too large");
+      }
+      writer.uint32(88).uint64(message.staked);
+    }
+    if (message.unbonding !== 0n) {
+      if (BigInt.asUintN(64, message.unbonding) !== message.unbonding) {
+        throw new globalThis.Error("value provided for field message.unbonding of type uint64 too large");
+      }
+      writer.uint32(96).uint64(message.unbonding);
+    }
+    if (message.rewards !== 0n) {
+      if (BigInt.asUintN(64, message.rewards) !== message.rewards) {
+        throw new globalThis.Error("value provided for field message.rewards of type uint64 too large");
+      }
+      writer.uint32(104).uint64(message.rewards);
+    }
+    if (message.proposalDeposits !== 0n) {
+      if (BigInt.asUintN(64, message.proposalDeposits) !== message.proposalDeposits) {
+        throw new globalThis.Error("value provided for field message.proposalDeposits of type uint64 too large");
+      }
+      writer.uint32(112).uint64(message.proposalDeposits);
+    }
+    if (message.burnt !== 0n) {
+      if (BigInt.asUintN(64, message.burnt) !== message.burnt) {
+        throw new globalThis.Error("value provided for field message.burnt of type uint64 too large");
+      }
+      writer.uint32(120).uint64(message.burnt);
     }
     return writer;
   },
@@ -2387,6 +2515,46 @@ export const QueryTotalsResponse: MessageFns<QueryTotalsResponse> = {
             message.activeDeployments = reader.uint64() as bigint;
             continue;
           }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.staked = reader.uint64() as bigint;
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.unbonding = reader.uint64() as bigint;
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.rewards = reader.uint64() as bigint;
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.proposalDeposits = reader.uint64() as bigint;
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.burnt = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2431,6 +2599,15 @@ export const QueryTotalsResponse: MessageFns<QueryTotalsResponse> = {
         : isSet(object.active_deployments)
         ? BigInt(object.active_deployments)
         : 0n,
+      staked: isSet(object.staked) ? BigInt(object.staked) : 0n,
+      unbonding: isSet(object.unbonding) ? BigInt(object.unbonding) : 0n,
+      rewards: isSet(object.rewards) ? BigInt(object.rewards) : 0n,
+      proposalDeposits: isSet(object.proposalDeposits)
+        ? BigInt(object.proposalDeposits)
+        : isSet(object.proposal_deposits)
+        ? BigInt(object.proposal_deposits)
+        : 0n,
+      burnt: isSet(object.burnt) ? BigInt(object.burnt) : 0n,
     };
   },
 
@@ -2466,6 +2643,21 @@ export const QueryTotalsResponse: MessageFns<QueryTotalsResponse> = {
     if (message.activeDeployments !== 0n) {
       obj.activeDeployments = message.activeDeployments.toString();
     }
+    if (message.staked !== 0n) {
+      obj.staked = message.staked.toString();
+    }
+    if (message.unbonding !== 0n) {
+      obj.unbonding = message.unbonding.toString();
+    }
+    if (message.rewards !== 0n) {
+      obj.rewards = message.rewards.toString();
+    }
+    if (message.proposalDeposits !== 0n) {
+      obj.proposalDeposits = message.proposalDeposits.toString();
+    }
+    if (message.burnt !== 0n) {
+      obj.burnt = message.burnt.toString();
+    }
     return obj;
   },
 
@@ -2496,6 +2688,1244 @@ export const QueryTotalsResponse: MessageFns<QueryTotalsResponse> = {
     message.activeDeployments = (object.activeDeployments !== undefined && object.activeDeployments !== null)
       ? BigInt(object.activeDeployments)
       : 0n;
+    message.staked = (object.staked !== undefined && object.staked !== null) ? BigInt(object.staked) : 0n;
+    message.unbonding = (object.unbonding !== undefined && object.unbonding !== null) ? BigInt(object.unbonding) : 0n;
+    message.rewards = (object.rewards !== undefined && object.rewards !== null) ? BigInt(object.rewards) : 0n;
+    message.proposalDeposits = (object.proposalDeposits !== undefined && object.proposalDeposits !== null)
+      ? BigInt(object.proposalDeposits)
+      : 0n;
+    message.burnt = (object.burnt !== undefined && object.burnt !== null) ? BigInt(object.burnt) : 0n;
+    return message;
+  },
+};
+
+function createBaseQueryValidatorsRequest(): QueryValidatorsRequest {
+  return { operator: "", page: undefined };
+}
+
+export const QueryValidatorsRequest: MessageFns<QueryValidatorsRequest> = {
+  encode(message: QueryValidatorsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.operator !== "") {
+      writer.uint32(10).string(message.operator);
+    }
+    if (message.page !== undefined) {
+      PageRequest.encode(message.page, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryValidatorsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryValidatorsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.operator = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.page = PageRequest.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): QueryValidatorsRequest {
+    return {
+      operator: isSet(object.operator) ? globalThis.String(object.operator) : "",
+      page: isSet(object.page) ? PageRequest.fromJSON(object.page) : undefined,
+    };
+  },
+
+  toJSON(message: QueryValidatorsRequest): unknown {
+    const obj: any = {};
+    if (message.operator !== "") {
+      obj.operator = message.operator;
+    }
+    if (message.page !== undefined) {
+      obj.page = PageRequest.toJSON(message.page);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<QueryValidatorsRequest>): QueryValidatorsRequest {
+    return QueryValidatorsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryValidatorsRequest>): QueryValidatorsRequest {
+    const message = createBaseQueryValidatorsRequest();
+    message.operator = object.operator ?? "";
+    message.page = (object.page !== undefined && object.page !== null)
+      ? PageRequest.fromPartial(object.page)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseValidatorWithRewards(): ValidatorWithRewards {
+  return { validator: undefined, commission: 0n, missed: 0n };
+}
+
+export const ValidatorWithRewards: MessageFns<ValidatorWithRewards> = {
+  encode(message: ValidatorWithRewards, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.validator !== undefined) {
+      Validator.encode(message.validator, writer.uint32(10).fork()).join();
+    }
+    if (message.commission !== 0n) {
+      if (BigInt.asUintN(64, message.commission) !== message.commission) {
+        throw new globalThis.Error("value provided for field message.commission of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.commission);
+    }
+    if (message.missed !== 0n) {
+      if (BigInt.asUintN(64, message.missed) !== message.missed) {
+        throw new globalThis.Error("value provided for field message.missed of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.missed);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ValidatorWithRewards {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseValidatorWithRewards();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.validator = Validator.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.commission = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.missed = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ValidatorWithRewards {
+    return {
+      validator: isSet(object.validator) ? Validator.fromJSON(object.validator) : undefined,
+      commission: isSet(object.commission) ? BigInt(object.commission) : 0n,
+      missed: isSet(object.missed) ? BigInt(object.missed) : 0n,
+    };
+  },
+
+  toJSON(message: ValidatorWithRewards): unknown {
+    const obj: any = {};
+    if (message.validator !== undefined) {
+      obj.validator = Validator.toJSON(message.validator);
+    }
+    if (message.commission !== 0n) {
+      obj.commission = message.commission.toString();
+    }
+    if (message.missed !== 0n) {
+      obj.missed = message.missed.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ValidatorWithRewards>): ValidatorWithRewards {
+    return ValidatorWithRewards.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ValidatorWithRewards>): ValidatorWithRewards {
+    const message = createBaseValidatorWithRewards();
+    message.validator = (object.validator !== undefined && object.validator !== null)
+      ? Validator.fromPartial(object.validator)
+      : undefined;
+    message.commission = (object.commission !== undefined && object.commission !== null)
+      ? BigInt(object.commission)
+      : 0n;
+    message.missed = (object.missed !== undefined && object.missed !== null) ? BigInt(object.missed) : 0n;
+    return message;
+  },
+};
+
+function createBaseQueryValidatorsResponse(): QueryValidatorsResponse {
+  return { validators: [], page: undefined, height: 0n };
+}
+
+export const QueryValidatorsResponse: MessageFns<QueryValidatorsResponse> = {
+  encode(message: QueryValidatorsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.validators) {
+      ValidatorWithRewards.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.page !== undefined) {
+      PageResponse.encode(message.page, writer.uint32(18).fork()).join();
+    }
+    if (message.height !== 0n) {
+      if (BigInt.asUintN(64, message.height) !== message.height) {
+        throw new globalThis.Error("value provided for field message.height of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.height);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryValidatorsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryValidatorsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.validators.push(ValidatorWithRewards.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.page = PageResponse.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.height = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): QueryValidatorsResponse {
+    return {
+      validators: globalThis.Array.isArray(object?.validators)
+        ? object.validators.map((e: any) => ValidatorWithRewards.fromJSON(e))
+        : [],
+      page: isSet(object.page) ? PageResponse.fromJSON(object.page) : undefined,
+      height: isSet(object.height) ? BigInt(object.height) : 0n,
+    };
+  },
+
+  toJSON(message: QueryValidatorsResponse): unknown {
+    const obj: any = {};
+    if (message.validators?.length) {
+      obj.validators = message.validators.map((e) => ValidatorWithRewards.toJSON(e));
+    }
+    if (message.page !== undefined) {
+      obj.page = PageResponse.toJSON(message.page);
+    }
+    if (message.height !== 0n) {
+      obj.height = message.height.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<QueryValidatorsResponse>): QueryValidatorsResponse {
+    return QueryValidatorsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryValidatorsResponse>): QueryValidatorsResponse {
+    const message = createBaseQueryValidatorsResponse();
+    message.validators = object.validators?.map((e) => ValidatorWithRewards.fromPartial(e)) || [];
+    message.page = (object.page !== undefined && object.page !== null)
+      ? PageResponse.fromPartial(object.page)
+      : undefined;
+    message.height = (object.height !== undefined && object.height !== null) ? BigInt(object.height) : 0n;
+    return message;
+  },
+};
+
+function createBaseQueryDelegationsRequest(): QueryDelegationsRequest {
+  return { delegator: "", validator: "", page: undefined };
+}
+
+export const QueryDelegationsRequest: MessageFns<QueryDelegationsRequest> = {
+  encode(message: QueryDelegationsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.delegator !== "") {
+      writer.uint32(10).string(message.delegator);
+    }
+    if (message.validator !== "") {
+      writer.uint32(18).string(message.validator);
+    }
+    if (message.page !== undefined) {
+      PageRequest.encode(message.page, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryDelegationsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryDelegationsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.delegator = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.validator = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.page = PageRequest.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): QueryDelegationsRequest {
+    return {
+      delegator: isSet(object.delegator) ? globalThis.String(object.delegator) : "",
+      validator: isSet(object.validator) ? globalThis.String(object.validator) : "",
+      page: isSet(object.page) ? PageRequest.fromJSON(object.page) : undefined,
+    };
+  },
+
+  toJSON(message: QueryDelegationsRequest): unknown {
+    const obj: any = {};
+    if (message.delegator !== "") {
+      obj.delegator = message.delegator;
+    }
+    if (message.validator !== "") {
+      obj.validator = message.validator;
+    }
+    if (message.page !== undefined) {
+      obj.page = PageRequest.toJSON(message.page);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<QueryDelegationsRequest>): QueryDelegationsRequest {
+    return QueryDelegationsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryDelegationsRequest>): QueryDelegationsRequest {
+    const message = createBaseQueryDelegationsRequest();
+    message.delegator = object.delegator ?? "";
+    message.validator = object.validator ?? "";
+    message.page = (object.page !== undefined && object.page !== null)
+      ? PageRequest.fromPartial(object.page)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseDelegationWithRewards(): DelegationWithRewards {
+  return { delegation: undefined, tokens: 0n, rewards: 0n };
+}
+
+export const DelegationWithRewards: MessageFns<DelegationWithRewards> = {
+  encode(message: DelegationWithRewards, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.delegation !== undefined) {
+      Delegation.encode(message.delegation, writer.uint32(10).fork()).join();
+    }
+    if (message.tokens !== 0n) {
+      if (BigInt.asUintN(64, message.tokens) !== message.tokens) {
+        throw new globalThis.Error("value provided for field message.tokens of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.tokens);
+    }
+    if (message.rewards !== 0n) {
+      if (BigInt.asUintN(64, message.rewards) !== message.rewards) {
+        throw new globalThis.Error("value provided for field message.rewards of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.rewards);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DelegationWithRewards {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDelegationWithRewards();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.delegation = Delegation.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.tokens = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.rewards = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DelegationWithRewards {
+    return {
+      delegation: isSet(object.delegation) ? Delegation.fromJSON(object.delegation) : undefined,
+      tokens: isSet(object.tokens) ? BigInt(object.tokens) : 0n,
+      rewards: isSet(object.rewards) ? BigInt(object.rewards) : 0n,
+    };
+  },
+
+  toJSON(message: DelegationWithRewards): unknown {
+    const obj: any = {};
+    if (message.delegation !== undefined) {
+      obj.delegation = Delegation.toJSON(message.delegation);
+    }
+    if (message.tokens !== 0n) {
+      obj.tokens = message.tokens.toString();
+    }
+    if (message.rewards !== 0n) {
+      obj.rewards = message.rewards.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DelegationWithRewards>): DelegationWithRewards {
+    return DelegationWithRewards.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DelegationWithRewards>): DelegationWithRewards {
+    const message = createBaseDelegationWithRewards();
+    message.delegation = (object.delegation !== undefined && object.delegation !== null)
+      ? Delegation.fromPartial(object.delegation)
+      : undefined;
+    message.tokens = (object.tokens !== undefined && object.tokens !== null) ? BigInt(object.tokens) : 0n;
+    message.rewards = (object.rewards !== undefined && object.rewards !== null) ? BigInt(object.rewards) : 0n;
+    return message;
+  },
+};
+
+function createBaseQueryDelegationsResponse(): QueryDelegationsResponse {
+  return { delegations: [], page: undefined, height: 0n };
+}
+
+export const QueryDelegationsResponse: MessageFns<QueryDelegationsResponse> = {
+  encode(message: QueryDelegationsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.delegations) {
+      DelegationWithRewards.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.page !== undefined) {
+      PageResponse.encode(message.page, writer.uint32(18).fork()).join();
+    }
+    if (message.height !== 0n) {
+      if (BigInt.asUintN(64, message.height) !== message.height) {
+        throw new globalThis.Error("value provided for field message.height of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.height);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryDelegationsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryDelegationsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.delegations.push(DelegationWithRewards.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.page = PageResponse.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.height = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): QueryDelegationsResponse {
+    return {
+      delegations: globalThis.Array.isArray(object?.delegations)
+        ? object.delegations.map((e: any) => DelegationWithRewards.fromJSON(e))
+        : [],
+      page: isSet(object.page) ? PageResponse.fromJSON(object.page) : undefined,
+      height: isSet(object.height) ? BigInt(object.height) : 0n,
+    };
+  },
+
+  toJSON(message: QueryDelegationsResponse): unknown {
+    const obj: any = {};
+    if (message.delegations?.length) {
+      obj.delegations = message.delegations.map((e) => DelegationWithRewards.toJSON(e));
+    }
+    if (message.page !== undefined) {
+      obj.page = PageResponse.toJSON(message.page);
+    }
+    if (message.height !== 0n) {
+      obj.height = message.height.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<QueryDelegationsResponse>): QueryDelegationsResponse {
+    return QueryDelegationsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryDelegationsResponse>): QueryDelegationsResponse {
+    const message = createBaseQueryDelegationsResponse();
+    message.delegations = object.delegations?.map((e) => DelegationWithRewards.fromPartial(e)) || [];
+    message.page = (object.page !== undefined && object.page !== null)
+      ? PageResponse.fromPartial(object.page)
+      : undefined;
+    message.height = (object.height !== undefined && object.height !== null) ? BigInt(object.height) : 0n;
+    return message;
+  },
+};
+
+function createBaseQueryUnbondingsRequest(): QueryUnbondingsRequest {
+  return { delegator: "", page: undefined };
+}
+
+export const QueryUnbondingsRequest: MessageFns<QueryUnbondingsRequest> = {
+  encode(message: QueryUnbondingsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.delegator !== "") {
+      writer.uint32(10).string(message.delegator);
+    }
+    if (message.page !== undefined) {
+      PageRequest.encode(message.page, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryUnbondingsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryUnbondingsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.delegator = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.page = PageRequest.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): QueryUnbondingsRequest {
+    return {
+      delegator: isSet(object.delegator) ? globalThis.String(object.delegator) : "",
+      page: isSet(object.page) ? PageRequest.fromJSON(object.page) : undefined,
+    };
+  },
+
+  toJSON(message: QueryUnbondingsRequest): unknown {
+    const obj: any = {};
+    if (message.delegator !== "") {
+      obj.delegator = message.delegator;
+    }
+    if (message.page !== undefined) {
+      obj.page = PageRequest.toJSON(message.page);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<QueryUnbondingsRequest>): QueryUnbondingsRequest {
+    return QueryUnbondingsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryUnbondingsRequest>): QueryUnbondingsRequest {
+    const message = createBaseQueryUnbondingsRequest();
+    message.delegator = object.delegator ?? "";
+    message.page = (object.page !== undefined && object.page !== null)
+      ? PageRequest.fromPartial(object.page)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseQueryUnbondingsResponse(): QueryUnbondingsResponse {
+  return { unbondings: [], page: undefined, height: 0n };
+}
+
+export const QueryUnbondingsResponse: MessageFns<QueryUnbondingsResponse> = {
+  encode(message: QueryUnbondingsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.unbondings) {
+      Unbonding.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.page !== undefined) {
+      PageResponse.encode(message.page, writer.uint32(18).fork()).join();
+    }
+    if (message.height !== 0n) {
+      if (BigInt.asUintN(64, message.height) !== message.height) {
+        throw new globalThis.Error("value provided for field message.height of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.height);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryUnbondingsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryUnbondingsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.unbondings.push(Unbonding.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.page = PageResponse.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.height = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): QueryUnbondingsResponse {
+    return {
+      unbondings: globalThis.Array.isArray(object?.unbondings)
+        ? object.unbondings.map((e: any) => Unbonding.fromJSON(e))
+        : [],
+      page: isSet(object.page) ? PageResponse.fromJSON(object.page) : undefined,
+      height: isSet(object.height) ? BigInt(object.height) : 0n,
+    };
+  },
+
+  toJSON(message: QueryUnbondingsResponse): unknown {
+    const obj: any = {};
+    if (message.unbondings?.length) {
+      obj.unbondings = message.unbondings.map((e) => Unbonding.toJSON(e));
+    }
+    if (message.page !== undefined) {
+      obj.page = PageResponse.toJSON(message.page);
+    }
+    if (message.height !== 0n) {
+      obj.height = message.height.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<QueryUnbondingsResponse>): QueryUnbondingsResponse {
+    return QueryUnbondingsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryUnbondingsResponse>): QueryUnbondingsResponse {
+    const message = createBaseQueryUnbondingsResponse();
+    message.unbondings = object.unbondings?.map((e) => Unbonding.fromPartial(e)) || [];
+    message.page = (object.page !== undefined && object.page !== null)
+      ? PageResponse.fromPartial(object.page)
+      : undefined;
+    message.height = (object.height !== undefined && object.height !== null) ? BigInt(object.height) : 0n;
+    return message;
+  },
+};
+
+function createBaseQueryProposalsRequest(): QueryProposalsRequest {
+  return { id: 0n, status: 0, page: undefined };
+}
+
+export const QueryProposalsRequest: MessageFns<QueryProposalsRequest> = {
+  encode(message: QueryProposalsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== 0n) {
+      if (BigInt.asUintN(64, message.id) !== message.id) {
+        throw new globalThis.Error("value provided for field message.id of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.id);
+    }
+    if (message.status !== 0) {
+      writer.uint32(16).int32(message.status);
+    }
+    if (message.page !== undefined) {
+      PageRequest.encode(message.page, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryProposalsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryProposalsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.id = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.status = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.page = PageRequest.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): QueryProposalsRequest {
+    return {
+      id: isSet(object.id) ? BigInt(object.id) : 0n,
+      status: isSet(object.status) ? proposalStatusFromJSON(object.status) : 0,
+      page: isSet(object.page) ? PageRequest.fromJSON(object.page) : undefined,
+    };
+  },
+
+  toJSON(message: QueryProposalsRequest): unknown {
+    const obj: any = {};
+    if (message.id !== 0n) {
+      obj.id = message.id.toString();
+    }
+    if (message.status !== 0) {
+      obj.status = proposalStatusToJSON(message.status);
+    }
+    if (message.page !== undefined) {
+      obj.page = PageRequest.toJSON(message.page);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<QueryProposalsRequest>): QueryProposalsRequest {
+    return QueryProposalsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryProposalsRequest>): QueryProposalsRequest {
+    const message = createBaseQueryProposalsRequest();
+    message.id = (object.id !== undefined && object.id !== null) ? BigInt(object.id) : 0n;
+    message.status = object.status ?? 0;
+    message.page = (object.page !== undefined && object.page !== null)
+      ? PageRequest.fromPartial(object.page)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseQueryProposalsResponse(): QueryProposalsResponse {
+  return { proposals: [], page: undefined, height: 0n };
+}
+
+export const QueryProposalsResponse: MessageFns<QueryProposalsResponse> = {
+  encode(message: QueryProposalsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.proposals) {
+      Proposal.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.page !== undefined) {
+      PageResponse.encode(message.page, writer.uint32(18).fork()).join();
+    }
+    if (message.height !== 0n) {
+      if (BigInt.asUintN(64, message.height) !== message.height) {
+        throw new globalThis.Error("value provided for field message.height of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.height);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryProposalsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryProposalsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.proposals.push(Proposal.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.page = PageResponse.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.height = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): QueryProposalsResponse {
+    return {
+      proposals: globalThis.Array.isArray(object?.proposals)
+        ? object.proposals.map((e: any) => Proposal.fromJSON(e))
+        : [],
+      page: isSet(object.page) ? PageResponse.fromJSON(object.page) : undefined,
+      height: isSet(object.height) ? BigInt(object.height) : 0n,
+    };
+  },
+
+  toJSON(message: QueryProposalsResponse): unknown {
+    const obj: any = {};
+    if (message.proposals?.length) {
+      obj.proposals = message.proposals.map((e) => Proposal.toJSON(e));
+    }
+    if (message.page !== undefined) {
+      obj.page = PageResponse.toJSON(message.page);
+    }
+    if (message.height !== 0n) {
+      obj.height = message.height.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<QueryProposalsResponse>): QueryProposalsResponse {
+    return QueryProposalsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryProposalsResponse>): QueryProposalsResponse {
+    const message = createBaseQueryProposalsResponse();
+    message.proposals = object.proposals?.map((e) => Proposal.fromPartial(e)) || [];
+    message.page = (object.page !== undefined && object.page !== null)
+      ? PageResponse.fromPartial(object.page)
+      : undefined;
+    message.height = (object.height !== undefined && object.height !== null) ? BigInt(object.height) : 0n;
+    return message;
+  },
+};
+
+function createBaseQueryVotesRequest(): QueryVotesRequest {
+  return { proposal: 0n, page: undefined };
+}
+
+export const QueryVotesRequest: MessageFns<QueryVotesRequest> = {
+  encode(message: QueryVotesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.proposal !== 0n) {
+      if (BigInt.asUintN(64, message.proposal) !== message.proposal) {
+        throw new globalThis.Error("value provided for field message.proposal of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.proposal);
+    }
+    if (message.page !== undefined) {
+      PageRequest.encode(message.page, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryVotesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryVotesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.proposal = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.page = PageRequest.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): QueryVotesRequest {
+    return {
+      proposal: isSet(object.proposal) ? BigInt(object.proposal) : 0n,
+      page: isSet(object.page) ? PageRequest.fromJSON(object.page) : undefined,
+    };
+  },
+
+  toJSON(message: QueryVotesRequest): unknown {
+    const obj: any = {};
+    if (message.proposal !== 0n) {
+      obj.proposal = message.proposal.toString();
+    }
+    if (message.page !== undefined) {
+      obj.page = PageRequest.toJSON(message.page);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<QueryVotesRequest>): QueryVotesRequest {
+    return QueryVotesRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryVotesRequest>): QueryVotesRequest {
+    const message = createBaseQueryVotesRequest();
+    message.proposal = (object.proposal !== undefined && object.proposal !== null) ? BigInt(object.proposal) : 0n;
+    message.page = (object.page !== undefined && object.page !== null)
+      ? PageRequest.fromPartial(object.page)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseQueryVotesResponse(): QueryVotesResponse {
+  return { votes: [], page: undefined, height: 0n };
+}
+
+export const QueryVotesResponse: MessageFns<QueryVotesResponse> = {
+  encode(message: QueryVotesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.votes) {
+      Vote.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.page !== undefined) {
+      PageResponse.encode(message.page, writer.uint32(18).fork()).join();
+    }
+    if (message.height !== 0n) {
+      if (BigInt.asUintN(64, message.height) !== message.height) {
+        throw new globalThis.Error("value provided for field message.height of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.height);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryVotesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryVotesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.votes.push(Vote.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.page = PageResponse.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.height = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): QueryVotesResponse {
+    return {
+      votes: globalThis.Array.isArray(object?.votes) ? object.votes.map((e: any) => Vote.fromJSON(e)) : [],
+      page: isSet(object.page) ? PageResponse.fromJSON(object.page) : undefined,
+      height: isSet(object.height) ? BigInt(object.height) : 0n,
+    };
+  },
+
+  toJSON(message: QueryVotesResponse): unknown {
+    const obj: any = {};
+    if (message.votes?.length) {
+      obj.votes = message.votes.map((e) => Vote.toJSON(e));
+    }
+    if (message.page !== undefined) {
+      obj.page = PageResponse.toJSON(message.page);
+    }
+    if (message.height !== 0n) {
+      obj.height = message.height.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<QueryVotesResponse>): QueryVotesResponse {
+    return QueryVotesResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryVotesResponse>): QueryVotesResponse {
+    const message = createBaseQueryVotesResponse();
+    message.votes = object.votes?.map((e) => Vote.fromPartial(e)) || [];
+    message.page = (object.page !== undefined && object.page !== null)
+      ? PageResponse.fromPartial(object.page)
+      : undefined;
+    message.height = (object.height !== undefined && object.height !== null) ? BigInt(object.height) : 0n;
     return message;
   },
 };
@@ -2513,6 +3943,11 @@ export interface Query {
   Fulfillments(request: QueryFulfillmentsRequest): Promise<QueryFulfillmentsResponse>;
   Datacenters(request: QueryDatacentersRequest): Promise<QueryDatacentersResponse>;
   Totals(request: QueryTotalsRequest): Promise<QueryTotalsResponse>;
+  Validators(request: QueryValidatorsRequest): Promise<QueryValidatorsResponse>;
+  Delegations(request: QueryDelegationsRequest): Promise<QueryDelegationsResponse>;
+  Unbondings(request: QueryUnbondingsRequest): Promise<QueryUnbondingsResponse>;
+  Proposals(request: QueryProposalsRequest): Promise<QueryProposalsResponse>;
+  Votes(request: QueryVotesRequest): Promise<QueryVotesResponse>;
 }
 
 export const QueryServiceName = "dcx.exchange.v1.Query";
@@ -2532,6 +3967,11 @@ export class QueryClientImpl implements Query {
     this.Fulfillments = this.Fulfillments.bind(this);
     this.Datacenters = this.Datacenters.bind(this);
     this.Totals = this.Totals.bind(this);
+    this.Validators = this.Validators.bind(this);
+    this.Delegations = this.Delegations.bind(this);
+    this.Unbondings = this.Unbondings.bind(this);
+    this.Proposals = this.Proposals.bind(this);
+    this.Votes = this.Votes.bind(this);
   }
   Parameters(request: QueryParametersRequest): Promise<QueryParametersResponse> {
     const data = QueryParametersRequest.encode(request).finish();
@@ -2591,6 +4031,36 @@ export class QueryClientImpl implements Query {
     const data = QueryTotalsRequest.encode(request).finish();
     const promise = this.rpc.request(this.service, "Totals", data);
     return promise.then((data) => QueryTotalsResponse.decode(new BinaryReader(data)));
+  }
+
+  Validators(request: QueryValidatorsRequest): Promise<QueryValidatorsResponse> {
+    const data = QueryValidatorsRequest.encode(request).finish();
+    const promise = this.rpc.request(this.service, "Validators", data);
+    return promise.then((data) => QueryValidatorsResponse.decode(new BinaryReader(data)));
+  }
+
+  Delegations(request: QueryDelegationsRequest): Promise<QueryDelegationsResponse> {
+    const data = QueryDelegationsRequest.encode(request).finish();
+    const promise = this.rpc.request(this.service, "Delegations", data);
+    return promise.then((data) => QueryDelegationsResponse.decode(new BinaryReader(data)));
+  }
+
+  Unbondings(request: QueryUnbondingsRequest): Promise<QueryUnbondingsResponse> {
+    const data = QueryUnbondingsRequest.encode(request).finish();
+    const promise = this.rpc.request(this.service, "Unbondings", data);
+    return promise.then((data) => QueryUnbondingsResponse.decode(new BinaryReader(data)));
+  }
+
+  Proposals(request: QueryProposalsRequest): Promise<QueryProposalsResponse> {
+    const data = QueryProposalsRequest.encode(request).finish();
+    const promise = this.rpc.request(this.service, "Proposals", data);
+    return promise.then((data) => QueryProposalsResponse.decode(new BinaryReader(data)));
+  }
+
+  Votes(request: QueryVotesRequest): Promise<QueryVotesResponse> {
+    const data = QueryVotesRequest.encode(request).finish();
+    const promise = this.rpc.request(this.service, "Votes", data);
+    return promise.then((data) => QueryVotesResponse.decode(new BinaryReader(data)));
   }
 }
 

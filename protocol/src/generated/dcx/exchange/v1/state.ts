@@ -17,6 +17,9 @@ export enum TimerKind {
   EXCLUSION_END = 5,
   PRUNE_ORDER = 6,
   PRUNE_DEPLOYMENT = 7,
+  UNBONDING_END = 8,
+  REDELEGATION_END = 9,
+  PRUNE_PROPOSAL = 10,
   UNRECOGNIZED = -1,
 }
 
@@ -46,6 +49,15 @@ export function timerKindFromJSON(object: any): TimerKind {
     case 7:
     case "TIMER_KIND_PRUNE_DEPLOYMENT":
       return TimerKind.PRUNE_DEPLOYMENT;
+    case 8:
+    case "TIMER_KIND_UNBONDING_END":
+      return TimerKind.UNBONDING_END;
+    case 9:
+    case "TIMER_KIND_REDELEGATION_END":
+      return TimerKind.REDELEGATION_END;
+    case 10:
+    case "TIMER_KIND_PRUNE_PROPOSAL":
+      return TimerKind.PRUNE_PROPOSAL;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -71,6 +83,12 @@ export function timerKindToJSON(object: TimerKind): string {
       return "TIMER_KIND_PRUNE_ORDER";
     case TimerKind.PRUNE_DEPLOYMENT:
       return "TIMER_KIND_PRUNE_DEPLOYMENT";
+    case TimerKind.UNBONDING_END:
+      return "TIMER_KIND_UNBONDING_END";
+    case TimerKind.REDELEGATION_END:
+      return "TIMER_KIND_REDELEGATION_END";
+    case TimerKind.PRUNE_PROPOSAL:
+      return "TIMER_KIND_PRUNE_PROPOSAL";
     case TimerKind.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
@@ -106,6 +124,12 @@ export interface TotalsRecord {
   activeDeployments: bigint;
   /** Accounts ever made: the next account number. */
   accounts: bigint;
+  /** Micro-units. */
+  staked: bigint;
+  unbonding: bigint;
+  rewards: bigint;
+  proposalDeposits: bigint;
+  burnt: bigint;
 }
 
 /** The interest accumulator A as of a height, and the step by which it grows each block from there. */
@@ -131,7 +155,10 @@ export interface SlotRecord {
 /** Something to be done at a height. */
 export interface TimerRecord {
   kind: TimerKind;
-  /** The order, or the lease of that id; for a deployment only tenant and sequence; for an exclusion no generation. */
+  /**
+   * The order, or the lease of that id; for a deployment only tenant and sequence; for an exclusion no generation;
+   * for an unbonding, a redelegation or a proposal the account and the id.
+   */
   subject: OrderId | undefined;
   datacenter: string;
 }
@@ -415,6 +442,11 @@ function createBaseTotalsRecord(): TotalsRecord {
     activeLeases: 0n,
     activeDeployments: 0n,
     accounts: 0n,
+    staked: 0n,
+    unbonding: 0n,
+    rewards: 0n,
+    proposalDeposits: 0n,
+    burnt: 0n,
   };
 }
 
@@ -479,6 +511,36 @@ export const TotalsRecord: MessageFns<TotalsRecord> = {
         throw new globalThis.Error("value provided for field message.accounts of type uint64 too large");
       }
       writer.uint32(80).uint64(message.accounts);
+    }
+    if (message.staked !== 0n) {
+      if (BigInt.asUintN(64, message.staked) !== message.staked) {
+        throw new globalThis.Error("value provided for field message.staked of type uint64 too large");
+      }
+      writer.uint32(88).uint64(message.staked);
+    }
+    if (message.unbonding !== 0n) {
+      if (BigInt.asUintN(64, message.unbonding) !== message.unbonding) {
+        throw new globalThis.Error("value provided for field message.unbonding of type uint64 too large");
+      }
+      writer.uint32(96).uint64(message.unbonding);
+    }
+    if (message.rewards !== 0n) {
+      if (BigInt.asUintN(64, message.rewards) !== message.rewards) {
+        throw new globalThis.Error("value provided for field message.rewards of type uint64 too large");
+      }
+      writer.uint32(104).uint64(message.rewards);
+    }
+    if (message.proposalDeposits !== 0n) {
+      if (BigInt.asUintN(64, message.proposalDeposits) !== message.proposalDeposits) {
+        throw new globalThis.Error("value provided for field message.proposalDeposits of type uint64 too large");
+      }
+      writer.uint32(112).uint64(message.proposalDeposits);
+    }
+    if (message.burnt !== 0n) {
+      if (BigInt.asUintN(64, message.burnt) !== message.burnt) {
+        throw new globalThis.Error("value provided for field message.burnt of type uint64 too large");
+      }
+      writer.uint32(120).uint64(message.burnt);
     }
     return writer;
   },
@@ -576,6 +638,46 @@ export const TotalsRecord: MessageFns<TotalsRecord> = {
             message.accounts = reader.uint64() as bigint;
             continue;
           }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.staked = reader.uint64() as bigint;
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.unbonding = reader.uint64() as bigint;
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.rewards = reader.uint64() as bigint;
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.proposalDeposits = reader.uint64() as bigint;
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.burnt = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -620,6 +722,15 @@ export const TotalsRecord: MessageFns<TotalsRecord> = {
         ? BigInt(object.active_deployments)
         : 0n,
       accounts: isSet(object.accounts) ? BigInt(object.accounts) : 0n,
+      staked: isSet(object.staked) ? BigInt(object.staked) : 0n,
+      unbonding: isSet(object.unbonding) ? BigInt(object.unbonding) : 0n,
+      rewards: isSet(object.rewards) ? BigInt(object.rewards) : 0n,
+      proposalDeposits: isSet(object.proposalDeposits)
+        ? BigInt(object.proposalDeposits)
+        : isSet(object.proposal_deposits)
+        ? BigInt(object.proposal_deposits)
+        : 0n,
+      burnt: isSet(object.burnt) ? BigInt(object.burnt) : 0n,
     };
   },
 
@@ -655,6 +766,21 @@ export const TotalsRecord: MessageFns<TotalsRecord> = {
     if (message.accounts !== 0n) {
       obj.accounts = message.accounts.toString();
     }
+    if (message.staked !== 0n) {
+      obj.staked = message.staked.toString();
+    }
+    if (message.unbonding !== 0n) {
+      obj.unbonding = message.unbonding.toString();
+    }
+    if (message.rewards !== 0n) {
+      obj.rewards = message.rewards.toString();
+    }
+    if (message.proposalDeposits !== 0n) {
+      obj.proposalDeposits = message.proposalDeposits.toString();
+    }
+    if (message.burnt !== 0n) {
+      obj.burnt = message.burnt.toString();
+    }
     return obj;
   },
 
@@ -685,6 +811,13 @@ export const TotalsRecord: MessageFns<TotalsRecord> = {
       ? BigInt(object.activeDeployments)
       : 0n;
     message.accounts = (object.accounts !== undefined && object.accounts !== null) ? BigInt(object.accounts) : 0n;
+    message.staked = (object.staked !== undefined && object.staked !== null) ? BigInt(object.staked) : 0n;
+    message.unbonding = (object.unbonding !== undefined && object.unbonding !== null) ? BigInt(object.unbonding) : 0n;
+    message.rewards = (object.rewards !== undefined && object.rewards !== null) ? BigInt(object.rewards) : 0n;
+    message.proposalDeposits = (object.proposalDeposits !== undefined && object.proposalDeposits !== null)
+      ? BigInt(object.proposalDeposits)
+      : 0n;
+    message.burnt = (object.burnt !== undefined && object.burnt !== null) ? BigInt(object.burnt) : 0n;
     return message;
   },
 };

@@ -568,11 +568,52 @@ export interface Parameters {
   maxCount: number;
   /** Most leases in one confirmation transaction. */
   maxConfirmations: number;
+  /** Validators in the set, those with most stake. 0: stake elects nobody. */
+  maxValidators: number;
+  /** Micro-units of stake for one unit of power. */
+  powerReduction: bigint;
+  /** Blocks for which stake that is taken back or moved can still be slashed. */
+  unbondingPeriod: bigint;
+  /** Most unbondings, and redelegations, of one delegator from one validator at a time. */
+  maxUnbondings: number;
+  /** Blocks within which a commission rate may change by its `max_change`. */
+  commissionPeriod: bigint;
+  /** Part of the stake that is burnt for signing twice, in millionths. */
+  doubleSignSlash: number;
+  /** Blocks over which the signatures of a validator are counted. */
+  signingWindow: bigint;
+  /** Part of a window that it has to sign, in thousandths. */
+  minSigned: number;
+  /** Part of the stake that is burnt for signing less, in millionths. */
+  absenceSlash: number;
+  /** Blocks for which it is jailed then. */
+  absenceJail: bigint;
+  /** Micro-units that a proposal costs until it is decided. */
+  proposalDeposit: bigint;
+  /** Blocks. 0: nothing is voted on. */
+  votingPeriod: bigint;
+  /** Part of all bonded stake that has to vote, in thousandths. */
+  quorum: number;
+  /** Part of the votes other than abstentions that has to be passed by yes, in thousandths. */
+  threshold: number;
+  /** Part of the votes that rejects with a veto, in thousandths. */
+  veto: number;
 }
 
 export interface GenesisAccount {
   address: string;
   balance: bigint;
+}
+
+/** A validator of the first block, with the stake that elects it. */
+export interface GenesisValidator {
+  /** The account that owns that stake. */
+  operator: string;
+  /** ed25519, 32 bytes. */
+  consensusKey: Uint8Array;
+  moniker: string;
+  /** Micro-units, besides the balances of accounts. */
+  stake: bigint;
 }
 
 export interface Genesis {
@@ -582,6 +623,8 @@ export interface Genesis {
   addressPrefix: string;
   parameters: Parameters | undefined;
   accounts: GenesisAccount[];
+  /** None: nobody is elected before somebody bonds; whom the engine's own genesis names validates for good. */
+  validators: GenesisValidator[];
 }
 
 function createBaseDeploymentId(): DeploymentId {
@@ -3658,6 +3701,21 @@ function createBaseParameters(): Parameters {
     maxManagers: 0,
     maxCount: 0,
     maxConfirmations: 0,
+    maxValidators: 0,
+    powerReduction: 0n,
+    unbondingPeriod: 0n,
+    maxUnbondings: 0,
+    commissionPeriod: 0n,
+    doubleSignSlash: 0,
+    signingWindow: 0n,
+    minSigned: 0,
+    absenceSlash: 0,
+    absenceJail: 0n,
+    proposalDeposit: 0n,
+    votingPeriod: 0n,
+    quorum: 0,
+    threshold: 0,
+    veto: 0,
   };
 }
 
@@ -3767,6 +3825,72 @@ export const Parameters: MessageFns<Parameters> = {
     }
     if (message.maxConfirmations !== 0) {
       writer.uint32(192).uint32(message.maxConfirmations);
+    }
+    if (message.maxValidators !== 0) {
+      writer.uint32(320).uint32(message.maxValidators);
+    }
+    if (message.powerReduction !== 0n) {
+      if (BigInt.asUintN(64, message.powerReduction) !== message.powerReduction) {
+        throw new globalThis.Error("value provided for field message.powerReduction of type uint64 too large");
+      }
+      writer.uint32(328).uint64(message.powerReduction);
+    }
+    if (message.unbondingPeriod !== 0n) {
+      if (BigInt.asUintN(64, message.unbondingPeriod) !== message.unbondingPeriod) {
+        throw new globalThis.Error("value provided for field message.unbondingPeriod of type uint64 too large");
+      }
+      writer.uint32(336).uint64(message.unbondingPeriod);
+    }
+    if (message.maxUnbondings !== 0) {
+      writer.uint32(344).uint32(message.maxUnbondings);
+    }
+    if (message.commissionPeriod !== 0n) {
+      if (BigInt.asUintN(64, message.commissionPeriod) !== message.commissionPeriod) {
+        throw new globalThis.Error("value provided for field message.commissionPeriod of type uint64 too large");
+      }
+      writer.uint32(352).uint64(message.commissionPeriod);
+    }
+    if (message.doubleSignSlash !== 0) {
+      writer.uint32(360).uint32(message.doubleSignSlash);
+    }
+    if (message.signingWindow !== 0n) {
+      if (BigInt.asUintN(64, message.signingWindow) !== message.signingWindow) {
+        throw new globalThis.Error("value provided for field message.signingWindow of type uint64 too large");
+      }
+      writer.uint32(368).uint64(message.signingWindow);
+    }
+    if (message.minSigned !== 0) {
+      writer.uint32(376).uint32(message.minSigned);
+    }
+    if (message.absenceSlash !== 0) {
+      writer.uint32(384).uint32(message.absenceSlash);
+    }
+    if (message.absenceJail !== 0n) {
+      if (BigInt.asUintN(64, message.absenceJail) !== message.absenceJail) {
+        throw new globalThis.Error("value provided for field message.absenceJail of type uint64 too large");
+      }
+      writer.uint32(392).uint64(message.absenceJail);
+    }
+    if (message.proposalDeposit !== 0n) {
+      if (BigInt.asUintN(64, message.proposalDeposit) !== message.proposalDeposit) {
+        throw new globalThis.Error("value provided for field message.proposalDeposit of type uint64 too large");
+      }
+      writer.uint32(400).uint64(message.proposalDeposit);
+    }
+    if (message.votingPeriod !== 0n) {
+      if (BigInt.asUintN(64, message.votingPeriod) !== message.votingPeriod) {
+        throw new globalThis.Error("value provided for field message.votingPeriod of type uint64 too large");
+      }
+      writer.uint32(408).uint64(message.votingPeriod);
+    }
+    if (message.quorum !== 0) {
+      writer.uint32(416).uint32(message.quorum);
+    }
+    if (message.threshold !== 0) {
+      writer.uint32(424).uint32(message.threshold);
+    }
+    if (message.veto !== 0) {
+      writer.uint32(432).uint32(message.veto);
     }
     return writer;
   },
@@ -3976,6 +4100,126 @@ export const Parameters: MessageFns<Parameters> = {
             message.maxConfirmations = reader.uint32();
             continue;
           }
+          case 40: {
+            if (tag !== 320) {
+              break;
+            }
+
+            message.maxValidators = reader.uint32();
+            continue;
+          }
+          case 41: {
+            if (tag !== 328) {
+              break;
+            }
+
+            message.powerReduction = reader.uint64() as bigint;
+            continue;
+          }
+          case 42: {
+            if (tag !== 336) {
+              break;
+            }
+
+            message.unbondingPeriod = reader.uint64() as bigint;
+            continue;
+          }
+          case 43: {
+            if (tag !== 344) {
+              break;
+            }
+
+            message.maxUnbondings = reader.uint32();
+            continue;
+          }
+          case 44: {
+            if (tag !== 352) {
+              break;
+            }
+
+            message.commissionPeriod = reader.uint64() as bigint;
+            continue;
+          }
+          case 45: {
+            if (tag !== 360) {
+              break;
+            }
+
+            message.doubleSignSlash = reader.uint32();
+            continue;
+          }
+          case 46: {
+            if (tag !== 368) {
+              break;
+            }
+
+            message.signingWindow = reader.uint64() as bigint;
+            continue;
+          }
+          case 47: {
+            if (tag !== 376) {
+              break;
+            }
+
+            message.minSigned = reader.uint32();
+            continue;
+          }
+          case 48: {
+            if (tag !== 384) {
+              break;
+            }
+
+            message.absenceSlash = reader.uint32();
+            continue;
+          }
+          case 49: {
+            if (tag !== 392) {
+              break;
+            }
+
+            message.absenceJail = reader.uint64() as bigint;
+            continue;
+          }
+          case 50: {
+            if (tag !== 400) {
+              break;
+            }
+
+            message.proposalDeposit = reader.uint64() as bigint;
+            continue;
+          }
+          case 51: {
+            if (tag !== 408) {
+              break;
+            }
+
+            message.votingPeriod = reader.uint64() as bigint;
+            continue;
+          }
+          case 52: {
+            if (tag !== 416) {
+              break;
+            }
+
+            message.quorum = reader.uint32();
+            continue;
+          }
+          case 53: {
+            if (tag !== 424) {
+              break;
+            }
+
+            message.threshold = reader.uint32();
+            continue;
+          }
+          case 54: {
+            if (tag !== 432) {
+              break;
+            }
+
+            message.veto = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4110,6 +4354,69 @@ export const Parameters: MessageFns<Parameters> = {
         : isSet(object.max_confirmations)
         ? globalThis.Number(object.max_confirmations)
         : 0,
+      maxValidators: isSet(object.maxValidators)
+        ? globalThis.Number(object.maxValidators)
+        : isSet(object.max_validators)
+        ? globalThis.Number(object.max_validators)
+        : 0,
+      powerReduction: isSet(object.powerReduction)
+        ? BigInt(object.powerReduction)
+        : isSet(object.power_reduction)
+        ? BigInt(object.power_reduction)
+        : 0n,
+      unbondingPeriod: isSet(object.unbondingPeriod)
+        ? BigInt(object.unbondingPeriod)
+        : isSet(object.unbonding_period)
+        ? BigInt(object.unbonding_period)
+        : 0n,
+      maxUnbondings: isSet(object.maxUnbondings)
+        ? globalThis.Number(object.maxUnbondings)
+        : isSet(object.max_unbondings)
+        ? globalThis.Number(object.max_unbondings)
+        : 0,
+      commissionPeriod: isSet(object.commissionPeriod)
+        ? BigInt(object.commissionPeriod)
+        : isSet(object.commission_period)
+        ? BigInt(object.commission_period)
+        : 0n,
+      doubleSignSlash: isSet(object.doubleSignSlash)
+        ? globalThis.Number(object.doubleSignSlash)
+        : isSet(object.double_sign_slash)
+        ? globalThis.Number(object.double_sign_slash)
+        : 0,
+      signingWindow: isSet(object.signingWindow)
+        ? BigInt(object.signingWindow)
+        : isSet(object.signing_window)
+        ? BigInt(object.signing_window)
+        : 0n,
+      minSigned: isSet(object.minSigned)
+        ? globalThis.Number(object.minSigned)
+        : isSet(object.min_signed)
+        ? globalThis.Number(object.min_signed)
+        : 0,
+      absenceSlash: isSet(object.absenceSlash)
+        ? globalThis.Number(object.absenceSlash)
+        : isSet(object.absence_slash)
+        ? globalThis.Number(object.absence_slash)
+        : 0,
+      absenceJail: isSet(object.absenceJail)
+        ? BigInt(object.absenceJail)
+        : isSet(object.absence_jail)
+        ? BigInt(object.absence_jail)
+        : 0n,
+      proposalDeposit: isSet(object.proposalDeposit)
+        ? BigInt(object.proposalDeposit)
+        : isSet(object.proposal_deposit)
+        ? BigInt(object.proposal_deposit)
+        : 0n,
+      votingPeriod: isSet(object.votingPeriod)
+        ? BigInt(object.votingPeriod)
+        : isSet(object.voting_period)
+        ? BigInt(object.voting_period)
+        : 0n,
+      quorum: isSet(object.quorum) ? globalThis.Number(object.quorum) : 0,
+      threshold: isSet(object.threshold) ? globalThis.Number(object.threshold) : 0,
+      veto: isSet(object.veto) ? globalThis.Number(object.veto) : 0,
     };
   },
 
@@ -4187,6 +4494,51 @@ export const Parameters: MessageFns<Parameters> = {
     if (message.maxConfirmations !== 0) {
       obj.maxConfirmations = Math.round(message.maxConfirmations);
     }
+    if (message.maxValidators !== 0) {
+      obj.maxValidators = Math.round(message.maxValidators);
+    }
+    if (message.powerReduction !== 0n) {
+      obj.powerReduction = message.powerReduction.toString();
+    }
+    if (message.unbondingPeriod !== 0n) {
+      obj.unbondingPeriod = message.unbondingPeriod.toString();
+    }
+    if (message.maxUnbondings !== 0) {
+      obj.maxUnbondings = Math.round(message.maxUnbondings);
+    }
+    if (message.commissionPeriod !== 0n) {
+      obj.commissionPeriod = message.commissionPeriod.toString();
+    }
+    if (message.doubleSignSlash !== 0) {
+      obj.doubleSignSlash = Math.round(message.doubleSignSlash);
+    }
+    if (message.signingWindow !== 0n) {
+      obj.signingWindow = message.signingWindow.toString();
+    }
+    if (message.minSigned !== 0) {
+      obj.minSigned = Math.round(message.minSigned);
+    }
+    if (message.absenceSlash !== 0) {
+      obj.absenceSlash = Math.round(message.absenceSlash);
+    }
+    if (message.absenceJail !== 0n) {
+      obj.absenceJail = message.absenceJail.toString();
+    }
+    if (message.proposalDeposit !== 0n) {
+      obj.proposalDeposit = message.proposalDeposit.toString();
+    }
+    if (message.votingPeriod !== 0n) {
+      obj.votingPeriod = message.votingPeriod.toString();
+    }
+    if (message.quorum !== 0) {
+      obj.quorum = Math.round(message.quorum);
+    }
+    if (message.threshold !== 0) {
+      obj.threshold = Math.round(message.threshold);
+    }
+    if (message.veto !== 0) {
+      obj.veto = Math.round(message.veto);
+    }
     return obj;
   },
 
@@ -4241,6 +4593,35 @@ export const Parameters: MessageFns<Parameters> = {
     message.maxManagers = object.maxManagers ?? 0;
     message.maxCount = object.maxCount ?? 0;
     message.maxConfirmations = object.maxConfirmations ?? 0;
+    message.maxValidators = object.maxValidators ?? 0;
+    message.powerReduction = (object.powerReduction !== undefined && object.powerReduction !== null)
+      ? BigInt(object.powerReduction)
+      : 0n;
+    message.unbondingPeriod = (object.unbondingPeriod !== undefined && object.unbondingPeriod !== null)
+      ? BigInt(object.unbondingPeriod)
+      : 0n;
+    message.maxUnbondings = object.maxUnbondings ?? 0;
+    message.commissionPeriod = (object.commissionPeriod !== undefined && object.commissionPeriod !== null)
+      ? BigInt(object.commissionPeriod)
+      : 0n;
+    message.doubleSignSlash = object.doubleSignSlash ?? 0;
+    message.signingWindow = (object.signingWindow !== undefined && object.signingWindow !== null)
+      ? BigInt(object.signingWindow)
+      : 0n;
+    message.minSigned = object.minSigned ?? 0;
+    message.absenceSlash = object.absenceSlash ?? 0;
+    message.absenceJail = (object.absenceJail !== undefined && object.absenceJail !== null)
+      ? BigInt(object.absenceJail)
+      : 0n;
+    message.proposalDeposit = (object.proposalDeposit !== undefined && object.proposalDeposit !== null)
+      ? BigInt(object.proposalDeposit)
+      : 0n;
+    message.votingPeriod = (object.votingPeriod !== undefined && object.votingPeriod !== null)
+      ? BigInt(object.votingPeriod)
+      : 0n;
+    message.quorum = object.quorum ?? 0;
+    message.threshold = object.threshold ?? 0;
+    message.veto = object.veto ?? 0;
     return message;
   },
 };
@@ -4333,8 +4714,132 @@ export const GenesisAccount: MessageFns<GenesisAccount> = {
   },
 };
 
+function createBaseGenesisValidator(): GenesisValidator {
+  return { operator: "", consensusKey: new Uint8Array(0), moniker: "", stake: 0n };
+}
+
+export const GenesisValidator: MessageFns<GenesisValidator> = {
+  encode(message: GenesisValidator, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.operator !== "") {
+      writer.uint32(10).string(message.operator);
+    }
+    if (message.consensusKey.length !== 0) {
+      writer.uint32(18).bytes(message.consensusKey);
+    }
+    if (message.moniker !== "") {
+      writer.uint32(26).string(message.moniker);
+    }
+    if (message.stake !== 0n) {
+      if (BigInt.asUintN(64, message.stake) !== message.stake) {
+        throw new globalThis.Error("value provided for field message.stake of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.stake);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GenesisValidator {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGenesisValidator();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.operator = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.consensusKey = reader.bytes();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.moniker = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.stake = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GenesisValidator {
+    return {
+      operator: isSet(object.operator) ? globalThis.String(object.operator) : "",
+      consensusKey: isSet(object.consensusKey)
+        ? bytesFromBase64(object.consensusKey)
+        : isSet(object.consensus_key)
+        ? bytesFromBase64(object.consensus_key)
+        : new Uint8Array(0),
+      moniker: isSet(object.moniker) ? globalThis.String(object.moniker) : "",
+      stake: isSet(object.stake) ? BigInt(object.stake) : 0n,
+    };
+  },
+
+  toJSON(message: GenesisValidator): unknown {
+    const obj: any = {};
+    if (message.operator !== "") {
+      obj.operator = message.operator;
+    }
+    if (message.consensusKey.length !== 0) {
+      obj.consensusKey = base64FromBytes(message.consensusKey);
+    }
+    if (message.moniker !== "") {
+      obj.moniker = message.moniker;
+    }
+    if (message.stake !== 0n) {
+      obj.stake = message.stake.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GenesisValidator>): GenesisValidator {
+    return GenesisValidator.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GenesisValidator>): GenesisValidator {
+    const message = createBaseGenesisValidator();
+    message.operator = object.operator ?? "";
+    message.consensusKey = object.consensusKey ?? new Uint8Array(0);
+    message.moniker = object.moniker ?? "";
+    message.stake = (object.stake !== undefined && object.stake !== null) ? BigInt(object.stake) : 0n;
+    return message;
+  },
+};
+
 function createBaseGenesis(): Genesis {
-  return { chainId: "", denomination: "", addressPrefix: "", parameters: undefined, accounts: [] };
+  return { chainId: "", denomination: "", addressPrefix: "", parameters: undefined, accounts: [], validators: [] };
 }
 
 export const Genesis: MessageFns<Genesis> = {
@@ -4353,6 +4858,9 @@ export const Genesis: MessageFns<Genesis> = {
     }
     for (const v of message.accounts) {
       GenesisAccount.encode(v!, writer.uint32(42).fork()).join();
+    }
+    for (const v of message.validators) {
+      GenesisValidator.encode(v!, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -4410,6 +4918,14 @@ export const Genesis: MessageFns<Genesis> = {
             message.accounts.push(GenesisAccount.decode(reader, reader.uint32()));
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.validators.push(GenesisValidator.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4439,6 +4955,9 @@ export const Genesis: MessageFns<Genesis> = {
       accounts: globalThis.Array.isArray(object?.accounts)
         ? object.accounts.map((e: any) => GenesisAccount.fromJSON(e))
         : [],
+      validators: globalThis.Array.isArray(object?.validators)
+        ? object.validators.map((e: any) => GenesisValidator.fromJSON(e))
+        : [],
     };
   },
 
@@ -4459,6 +4978,9 @@ export const Genesis: MessageFns<Genesis> = {
     if (message.accounts?.length) {
       obj.accounts = message.accounts.map((e) => GenesisAccount.toJSON(e));
     }
+    if (message.validators?.length) {
+      obj.validators = message.validators.map((e) => GenesisValidator.toJSON(e));
+    }
     return obj;
   },
 
@@ -4474,6 +4996,7 @@ export const Genesis: MessageFns<Genesis> = {
       ? Parameters.fromPartial(object.parameters)
       : undefined;
     message.accounts = object.accounts?.map((e) => GenesisAccount.fromPartial(e)) || [];
+    message.validators = object.validators?.map((e) => GenesisValidator.fromPartial(e)) || [];
     return message;
   },
 };
