@@ -1,6 +1,8 @@
 import {
   QueryDatacentersRequest,
   QueryDatacentersResponse,
+  QueryDelegationsRequest,
+  QueryDelegationsResponse,
   QueryDeploymentByTokenRequest,
   QueryDeploymentRequest,
   QueryDeploymentResponse,
@@ -16,9 +18,18 @@ import {
   QueryOrdersResponse,
   QueryParametersRequest,
   QueryParametersResponse,
+  QueryProposalsRequest,
+  QueryProposalsResponse,
   QueryTotalsRequest,
   QueryTotalsResponse,
+  QueryUnbondingsRequest,
+  QueryUnbondingsResponse,
+  QueryValidatorsRequest,
+  QueryValidatorsResponse,
+  QueryVotesRequest,
+  QueryVotesResponse,
 } from "@dcx/protocol";
+import { queryProposals, queryVotes } from "../state/governance-queries";
 import {
   queryDatacenters,
   queryDeployment,
@@ -31,6 +42,7 @@ import {
   queryParameters,
   queryTotals,
 } from "../state/queries";
+import { queryDelegations, queryUnbondings, queryValidators } from "../state/stake-queries";
 import type { KeyValueReader } from "../state/store";
 import type { QueryHandler } from "./cosmos-queries";
 
@@ -54,6 +66,11 @@ export const exchangeQueries: Readonly<Record<string, QueryHandler>> = {
   ),
   "/dcx.exchange.v1.Query/Datacenters": handler(QueryDatacentersRequest, QueryDatacentersResponse, queryDatacenters),
   "/dcx.exchange.v1.Query/Totals": handler(QueryTotalsRequest, QueryTotalsResponse, queryTotals),
+  "/dcx.exchange.v1.Query/Validators": handler(QueryValidatorsRequest, QueryValidatorsResponse, queryValidators),
+  "/dcx.exchange.v1.Query/Delegations": handler(QueryDelegationsRequest, QueryDelegationsResponse, queryDelegations),
+  "/dcx.exchange.v1.Query/Unbondings": handler(QueryUnbondingsRequest, QueryUnbondingsResponse, queryUnbondings),
+  "/dcx.exchange.v1.Query/Proposals": handler(QueryProposalsRequest, QueryProposalsResponse, queryProposals),
+  "/dcx.exchange.v1.Query/Votes": handler(QueryVotesRequest, QueryVotesResponse, queryVotes),
 };
 
 function handler<Request, Response>(

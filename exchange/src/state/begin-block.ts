@@ -4,6 +4,7 @@ import { type BlockContext, type Event, EventList, type TransitionContext } from
 import { datacenterChanged } from "./events";
 import { closeLease } from "./leases";
 import { closeOrder } from "./orders";
+import { pruneProposal } from "./proposals";
 import { pruneDeployment, pruneOrder } from "./pruning";
 import { datacenters, exclusions, infrastructureOf, leases, orders } from "./records";
 import { type Misbehavior, punishMisbehavior } from "./slashing";
@@ -69,6 +70,9 @@ function run(store: KeyValueStore, context: TransitionContext, timer: Timer): vo
       break;
     case TimerKind.REDELEGATION_END:
       endRedelegation(store, context, timer);
+      break;
+    case TimerKind.PRUNE_PROPOSAL:
+      pruneProposal(store, timer);
       break;
     default:
       throw new Error(`corrupt state: a timer of kind ${timer.kind}`);

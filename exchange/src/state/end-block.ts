@@ -1,5 +1,6 @@
 import { type BlockContext, type Event, EventList } from "./context";
 import { electValidators } from "./elections";
+import { decideProposals } from "./proposals";
 import { shareFees } from "./rewards";
 import type { KeyValueStore } from "./store";
 import type { ValidatorUpdate } from "./validators";
@@ -13,11 +14,12 @@ export interface BlockEnd {
 
 /**
  * What follows a block's transactions: the fees that they have paid, which are in the fee pool, are shared among the
- * validators, and the set is elected that follows from the stake as it is now.
+ * validators, proposals whose vote ends are decided, and the set is elected that follows from the stake as it is now.
  */
-export function endBlock(store: KeyValueStore, _context: BlockContext, fees: bigint): BlockEnd {
+export function endBlock(store: KeyValueStore, context: BlockContext, fees: bigint): BlockEnd {
   const events = new EventList();
   shareFees(store, fees);
+  decideProposals(store, { chainId: context.chainId, height: context.height, events });
   const validatorUpdates = electValidators(store);
   return { events: events.events, validatorUpdates };
 }

@@ -5,6 +5,7 @@ import {
   Lease,
   Order,
   OrderState,
+  Proposal,
   Redelegation,
   Unbonding,
   Validator,
@@ -107,6 +108,7 @@ describe("any history of messages", () => {
         // Stake stays, and nothing of what was on its way from one place to another.
         kept.push(tables.staking, tables.validator, tables.validatorKey, tables.candidate, tables.activeValidator);
         kept.push(tables.validatorRewards, tables.signing, tables.delegation, tables.validatorDelegation);
+        kept.push(tables.governance);
         const left = world.store.entries().filter(([key]) => !kept.includes(key.slice(0, 2)));
         expect(left).toEqual([]);
       }),
@@ -123,6 +125,7 @@ test("the histories reach every state that there is", () => {
       for (const { power, jailed, tombstoned } of records(world, tables.validator, Validator))
         reached.add(`validator ${power > 0n ? "in" : "out"} ${tombstoned ? "barred" : jailed ? "jailed" : "free"}`);
       for (const _ of records(world, tables.unbonding, Unbonding)) reached.add("unbonding");
+      for (const { status } of records(world, tables.proposal, Proposal)) reached.add(`proposal ${status}`);
       for (const _ of records(world, tables.redelegation, Redelegation)) reached.add("redelegation");
       for (const lease of records(world, tables.lease, Lease)) reached.add(`lease ${lease.closeReason}`);
       for (const order of records(world, tables.order, Order)) reached.add(`order ${order.closeReason}`);
@@ -135,5 +138,6 @@ test("the histories reach every state that there is", () => {
   for (const state of [1, 2, 3, 4, 5]) expect(reached).toContain(`fulfillment ${state}`);
   for (const state of ["in free", "out free", "out jailed", "out barred"])
     expect(reached).toContain(`validator ${state}`);
+  for (const status of [1, 2, 3]) expect(reached).toContain(`proposal ${status}`);
   for (const state of ["unbonding", "redelegation"]) expect(reached).toContain(state);
 });

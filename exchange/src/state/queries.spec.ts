@@ -127,6 +127,11 @@ describe("queries", () => {
       openOrders: 0n,
       activeLeases: 1n,
       activeDeployments: 1n,
+      staked: 0n,
+      unbonding: 0n,
+      rewards: 0n,
+      proposalDeposits: 0n,
+      burnt: 0n,
     });
   });
 

@@ -9,8 +9,6 @@ import {
   Order,
   type OrderId,
   OrderState,
-  type PageRequest,
-  type PageResponse,
   type QueryDatacentersRequest,
   type QueryDatacentersResponse,
   type QueryDeploymentByTokenRequest,
@@ -32,11 +30,8 @@ import {
 import { balanceOf } from "./accounts";
 import { tokenHolder } from "./deployments";
 import {
-  bytesKey,
   deploymentKey,
   infrastructureKey,
-  keyAfter,
-  keyBytes,
   orderKey,
   prefixEnd,
   readOrderKey,
@@ -44,6 +39,7 @@ import {
   tables,
   textKey,
 } from "./keys";
+import { paginate } from "./pages";
 import {
   datacenters,
   deployments,
@@ -66,41 +62,8 @@ import { checkBytes, checkDeploymentId, checkOrderId } from "./validation";
  * refused with an ExchangeError; one that names nothing gives an answer without the record.
  */
 
-const defaultLimit = 100;
-const mostItems = 1000;
-/** Most entries that one page looks at: a filter that fits few gives short pages with a next key, not long ones. */
-const mostScanned = 5_000;
 /** Most fulfillments that are given with an order, the newest. */
 const mostFulfillments = 200;
-
-interface Page<Item> {
-  readonly items: Item[];
-  readonly page: PageResponse;
-}
-
-/** One page of the entries under a prefix that `read` turns into an item. PERF: at most `mostScanned` entries. */
-function paginate<Item>(
-  store: KeyValueReader,
-  prefix: string,
-  request: PageRequest | undefined,
-  read: (key: string, value: Uint8Array) => Item | undefined,
-): Page<Item> {
-  const asked = request?.limit ?? 0;
-  const limit = Math.min(asked === 0 ? defaultLimit : asked, mostItems);
-  const from = request === undefined || request.key.length === 0 ? prefix : prefix + bytesKey(request.key);
-  const items: Item[] = [];
-  let last = "";
-  let scanned = 0;
-  for (const [key, value] of store.range(from, prefixEnd(prefix), { limit: mostScanned + 1 })) {
-    if (items.length === limit || scanned === mostScanned)
-      return { items, page: { nextKey: keyBytes(keyAfter(last).slice(prefix.length)) } };
-    scanned += 1;
-    last = key;
-    const item = read(key.slice(prefix.length), value);
-    if (item !== undefined) items.push(item);
-  }
-  return { items, page: { nextKey: new Uint8Array(0) } };
-}
 
 export function queryParameters(store: KeyValueReader, height: bigint): QueryParametersResponse {
   return { parameters: getParameters(store), ...getChain(store), height };

@@ -61,7 +61,7 @@ export class Table<Id, Value> {
 }
 
 /**
- * A record that is read all the time and never changes after genesis: decoded once for each time that the store gives
+ * A record that is read all the time and seldom changes, if ever, after genesis: decoded once for each time that the store gives
  * other bytes.
  */
 class ConstantTable<Value extends object> extends Table<void, Value> {

@@ -4,6 +4,12 @@ import {
   MsgWithdrawValidatorCommission,
   MsgWithdrawValidatorCommissionResponse,
 } from "cosmjs-types/cosmos/distribution/v1beta1/tx";
+import {
+  MsgSubmitProposal,
+  MsgSubmitProposalResponse,
+  MsgVote,
+  MsgVoteResponse,
+} from "cosmjs-types/cosmos/gov/v1beta1/tx";
 import { MsgUnjail, MsgUnjailResponse } from "cosmjs-types/cosmos/slashing/v1beta1/tx";
 import {
   MsgBeginRedelegate,
@@ -23,12 +29,14 @@ import { beginRedelegate } from "./transitions/begin-redelegate";
 import { createValidator } from "./transitions/create-validator";
 import { delegate } from "./transitions/delegate";
 import { editValidator } from "./transitions/edit-validator";
+import { submitProposal } from "./transitions/submit-proposal";
 import { undelegate } from "./transitions/undelegate";
 import { unjail } from "./transitions/unjail";
+import { vote } from "./transitions/vote";
 import { withdrawDelegatorReward } from "./transitions/withdraw-delegator-reward";
 import { withdrawValidatorCommission } from "./transitions/withdraw-validator-commission";
 
-/** Messages about stake: those of the Cosmos SDK, so that wallets can send them. An operator signs as its account. */
+/** Messages about stake, and about what is voted on with it: those of the Cosmos SDK, so that wallets can send them. An operator signs as its account. */
 export const stakeHandlers: readonly (readonly [typeUrl: string, handler: Handler])[] = [
   [
     "/cosmos.staking.v1beta1.MsgCreateValidator",
@@ -83,6 +91,28 @@ export const stakeHandlers: readonly (readonly [typeUrl: string, handler: Handle
       response: MsgBeginRedelegateResponse,
       signer: (message) => message.delegatorAddress,
       transition: beginRedelegate,
+    }),
+  ],
+  [
+    "/cosmos.gov.v1beta1.MsgSubmitProposal",
+    handler({
+      origin: "transaction",
+      gas: 5_000n,
+      request: MsgSubmitProposal,
+      response: MsgSubmitProposalResponse,
+      signer: (message) => message.proposer,
+      transition: submitProposal,
+    }),
+  ],
+  [
+    "/cosmos.gov.v1beta1.MsgVote",
+    handler({
+      origin: "transaction",
+      gas: 1_000n,
+      request: MsgVote,
+      response: MsgVoteResponse,
+      signer: (message) => message.voter,
+      transition: vote,
     }),
   ],
   [

@@ -101,7 +101,7 @@ const action = fc.oneof(
     }),
   },
   {
-    weight: 12,
+    weight: 14,
     arbitrary: stakeAction.map((step) => ({ kind: "stake" as const, step })),
   },
 );

@@ -1,7 +1,7 @@
-import { Validator } from "@dcx/protocol";
+import { Proposal, ProposalStatus, Validator } from "@dcx/protocol";
 import fc from "fast-check";
 import { prefixEnd, tables } from "../keys";
-import { Staking } from "./stake";
+import { Staking, VoteOption } from "./stake";
 import { addressOf, type World } from "./world";
 
 /** What may happen with stake in a random history. */
@@ -45,6 +45,35 @@ export const stakeAction = fc.oneof(
     arbitrary: fc.record({ kind: fc.constant("signTwice" as const), operator, ago: fc.constantFrom(1n, 9n) }),
   },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant("unjail" as const), operator }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant("propose" as const),
+      delegator,
+      changes: fc.constantFrom<Record<string, string>[]>(
+        { maxValidators: "2" },
+        { powerReduction: "25", maxValidators: "4" },
+        { collateralInterestRate: "500000000000000", reconfirmationPeriod: "8" },
+        { unbondingPeriod: "5", signingWindow: "9" },
+        { maxValidators: "0" },
+        // Each alone is well; both together are not.
+        { maxWaitDuration: "20" },
+        { orderExpiry: "15" },
+      ),
+    }),
+  },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      kind: fc.constant("vote" as const),
+      delegator,
+      option: fc.constantFrom(
+        VoteOption.VOTE_OPTION_YES,
+        VoteOption.VOTE_OPTION_YES,
+        VoteOption.VOTE_OPTION_NO_WITH_VETO,
+      ),
+    }),
+  },
 );
 export type StakeAction = typeof stakeAction extends fc.Arbitrary<infer Value> ? Value : never;
 
@@ -85,9 +114,22 @@ export function actWithStake(world: World, step: StakeAction): void {
       world.signedTwice(step.operator, height, power);
       return;
     }
+    case "propose":
+      staking.propose(step.delegator, step.changes);
+      return;
+    case "vote": {
+      const open = proposalsOf(world).filter(({ status }) => status === ProposalStatus.VOTING);
+      for (const { id } of open) staking.vote(step.delegator, id, step.option);
+      return;
+    }
     case "unjail":
       staking.unjail(step.operator);
   }
+}
+
+/** Every proposal that there is. */
+export function proposalsOf(world: World): Proposal[] {
+  return [...world.state.range(tables.proposal, prefixEnd(tables.proposal))].map(([, bytes]) => Proposal.decode(bytes));
 }
 
 /** Every validator that there is, by the name of its operator. */

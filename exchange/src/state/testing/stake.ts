@@ -1,9 +1,18 @@
+import type { Proposal } from "@dcx/protocol";
 import {
   MsgWithdrawDelegatorReward,
   MsgWithdrawDelegatorRewardResponse,
   MsgWithdrawValidatorCommission,
   MsgWithdrawValidatorCommissionResponse,
 } from "cosmjs-types/cosmos/distribution/v1beta1/tx";
+import { VoteOption } from "cosmjs-types/cosmos/gov/v1beta1/gov";
+import {
+  MsgSubmitProposal,
+  MsgSubmitProposalResponse,
+  MsgVote,
+  MsgVoteResponse,
+} from "cosmjs-types/cosmos/gov/v1beta1/tx";
+import { ParameterChangeProposal } from "cosmjs-types/cosmos/params/v1beta1/params";
 import { MsgUnjail, MsgUnjailResponse } from "cosmjs-types/cosmos/slashing/v1beta1/tx";
 import {
   MsgBeginRedelegate,
@@ -20,9 +29,13 @@ import {
 import { wrapConsensusKey } from "../../consensus-key";
 import { delegations, worthOf } from "../delegations";
 import { operatorAddressOf } from "../operators";
+import { proposals } from "../proposals";
 import { scale } from "../quantities";
 import { rewardsNow, rewardsOf } from "../rewards";
 import { validators } from "../validators";
+
+export { VoteOption };
+
 import { addressOf, consensusKeyOf, type World } from "./world";
 
 const kinds = {
@@ -58,6 +71,15 @@ const kinds = {
     request: MsgWithdrawValidatorCommission,
     response: MsgWithdrawValidatorCommissionResponse,
   },
+};
+
+const governanceKinds = {
+  propose: {
+    typeUrl: "/cosmos.gov.v1beta1.MsgSubmitProposal",
+    request: MsgSubmitProposal,
+    response: MsgSubmitProposalResponse,
+  },
+  vote: { typeUrl: "/cosmos.gov.v1beta1.MsgVote", request: MsgVote, response: MsgVoteResponse },
 };
 
 const coin = (amount: bigint) => ({ denom: "udcx", amount: amount.toString() });
@@ -134,6 +156,32 @@ export class Staking {
 
   withdrawCommission(name: string): void {
     this.world.run(kinds.withdrawCommission, { validatorAddress: operatorOf(name) });
+  }
+
+  /** @returns its id */
+  propose(name: string, changes: Readonly<Record<string, string>>, deposit = 100n): bigint {
+    const content = ParameterChangeProposal.fromPartial({
+      title: "a change",
+      description: "for the better",
+      changes: Object.entries(changes).map(([key, value]) => ({ subspace: "exchange", key, value })),
+    });
+    const { proposalId } = this.world.run(governanceKinds.propose, {
+      content: {
+        typeUrl: "/cosmos.params.v1beta1.ParameterChangeProposal",
+        value: ParameterChangeProposal.encode(content).finish(),
+      },
+      initialDeposit: [coin(deposit)],
+      proposer: addressOf(name),
+    });
+    return proposalId;
+  }
+
+  vote(name: string, proposalId: bigint, option: VoteOption): void {
+    this.world.run(governanceKinds.vote, { proposalId, voter: addressOf(name), option });
+  }
+
+  proposal(id: bigint): Proposal | undefined {
+    return proposals.get(this.world.state, id);
   }
 
   validator(name: string) {
