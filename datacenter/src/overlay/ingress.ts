@@ -17,7 +17,10 @@ export interface IngressOptions {
   readonly onChange: () => void;
 }
 
-/** A global connection: one port of this datacenter's, open to everyone, that leads to the instances that are ready. */
+/**
+ * A global connection: one port of this datacenter's, open to everyone, that leads to the instances that are ready. It is
+ * established once one of them has accepted a connection.
+ */
 export class Ingress {
   readonly #options: IngressOptions;
   readonly #flows = new Flows();
@@ -26,6 +29,9 @@ export class Ingress {
   #port: number | undefined;
   #message = "its port is not open yet";
   #turn = 0;
+  /** Instances that have accepted a connection. */
+  readonly #accepting = new Set<string>();
+  #probing = false;
   #closed = false;
 
   constructor(options: IngressOptions, wanted: WantedIngress) {
@@ -39,10 +45,20 @@ export class Ingress {
       });
     });
     void this.#listen();
+    void this.#probe();
   }
 
   apply(wanted: WantedIngress): void {
     this.#wanted = wanted;
+    for (const instance of this.#accepting) {
+      if (!wanted.instances.includes(instance)) this.#accepting.delete(instance);
+    }
+    void this.#probe();
+  }
+
+  /** Asks again where nothing has accepted yet: workloads begin in any order. */
+  check(): void {
+    void this.#probe();
   }
 
   status(): ConnectionStatus {
@@ -51,15 +67,38 @@ export class Ingress {
     }
     const host = this.#options.host.includes(":") ? `[${this.#options.host}]` : this.#options.host;
     const address = `http://${host}:${this.#port}`;
-    return this.#wanted.instances.length > 0
-      ? { role: "ingress", established: true, address }
-      : { role: "ingress", established: false, address, message: "no instance of the target is ready" };
+    if (this.#accepting.size > 0) {
+      return { role: "ingress", established: true, address };
+    }
+    const { instances, port } = this.#wanted;
+    const message =
+      instances.length === 0 ? "no instance of the target is ready" : `the target does not accept on port ${port} yet`;
+    return { role: "ingress", established: false, address, message };
   }
 
   close(): void {
     this.#closed = true;
     this.#flows.cut();
     this.#server.close();
+  }
+
+  async #probe(): Promise<void> {
+    if (this.#probing || this.#accepting.size > 0) return;
+    this.#probing = true;
+    const { instances, port } = this.#wanted;
+    for (const instance of instances) {
+      try {
+        const stream = await this.#options.dial(instance, port);
+        stream.on("error", () => undefined);
+        stream.destroy();
+      } catch {
+        continue;
+      }
+      if (this.#wanted.instances.includes(instance)) this.#accepting.add(instance);
+      break;
+    }
+    this.#probing = false;
+    if (this.#accepting.size > 0 && !this.#closed) this.#options.onChange();
   }
 
   async #listen(): Promise<void> {

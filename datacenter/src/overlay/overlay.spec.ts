@@ -528,6 +528,25 @@ describe("a global connection", () => {
         .end();
     });
 
+  it("is established once an instance accepts, and not before", async () => {
+    const west = await datacenter("west");
+    apply(west, { ingresses: [{ connection: global, instances: ["web-0"], port: 8080 }] });
+    const status = () => west.overlay.status().get(`ingress ${global}`);
+    await until(() => status()?.address !== undefined && /does not accept on port 8080/.test(status()?.message ?? ""));
+    expect(status()?.established).toBe(false);
+    let connections = 0;
+    await serve(west, "web-0", 8080, (socket) => {
+      connections += 1;
+      socket.end("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
+    });
+    await until(() => status()?.established === true);
+    await expect(answerOf(status()?.address ?? "")).resolves.toBe("ok");
+    // Asked for no longer than until it does.
+    expect(connections).toBe(2);
+    apply(west, { ingresses: [{ connection: global, instances: ["web-1"], port: 8080 }] });
+    expect(status()?.established).toBe(false);
+  }, 20_000);
+
   it("answers at its address, at the same one after a restart, and no more once it is gone", async () => {
     const home = join(folder, "ingress");
     const west = await datacenter("west", { home });
