@@ -210,6 +210,7 @@ export class ManagedDeployment implements AsyncDisposable {
   private agentOf({ address, agentUrls, roots }: Datacenter): AgentClient {
     const certificates = roots.map(({ certificate }) => certificate);
     const target = { chainId: this.query.chainId, datacenter: address, urls: agentUrls, roots: certificates };
-    return new AgentClient(target, { kind: "account", signer: this.signer });
+    // Set where an `egress` to the exchange is declared: from inside a workload agents are reached through it.
+    return new AgentClient(target, { kind: "account", signer: this.signer }, { proxy: process.env["DCX_AGENT_PROXY"] });
   }
 }

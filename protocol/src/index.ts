@@ -1,4 +1,5 @@
 export * from "./agent/agent-client";
+export { connectToAgent, type ExpectedAgent } from "./agent/agent-connector";
 export * from "./agent/agent-errors";
 export type { RemoteExecution } from "./agent/agent-exec";
 export type { AgentCaller, AgentDeployment, AgentTarget } from "./agent/agent-session";

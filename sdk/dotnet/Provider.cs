@@ -44,6 +44,12 @@ namespace Dcx.Sdk
     public sealed class ProviderArgs : global::Pulumi.ResourceArgs
     {
         /// <summary>
+        /// HTTP proxy (CONNECT) through which the datacenters' agents are reached, where they can't be reached directly. It sees no more than which agents those are. Default: none. Environment: DCX_AGENT_PROXY.
+        /// </summary>
+        [Input("agentProxy")]
+        public Input<string>? AgentProxy { get; set; }
+
+        /// <summary>
         /// Chain that must answer there. Without: the one that the endpoints agree on. Environment: DCX_CHAIN_ID.
         /// </summary>
         [Input("chainId")]

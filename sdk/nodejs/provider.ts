@@ -34,6 +34,7 @@ export class Provider extends pulumi.ProviderResource {
         let resourceInputs: pulumi.Inputs = {};
         opts = opts || {};
         {
+            resourceInputs["agentProxy"] = args?.agentProxy;
             resourceInputs["chainId"] = args?.chainId;
             resourceInputs["createTimeout"] = args?.createTimeout;
             resourceInputs["deleteTimeout"] = args?.deleteTimeout;
@@ -74,6 +75,10 @@ export class Provider extends pulumi.ProviderResource {
  * The set of arguments for constructing a Provider resource.
  */
 export interface ProviderArgs {
+    /**
+     * HTTP proxy (CONNECT) through which the datacenters' agents are reached, where they can't be reached directly. It sees no more than which agents those are. Default: none. Environment: DCX_AGENT_PROXY.
+     */
+    agentProxy?: pulumi.Input<string | undefined>;
     /**
      * Chain that must answer there. Without: the one that the endpoints agree on. Environment: DCX_CHAIN_ID.
      */

@@ -15,15 +15,10 @@ const ProgramText = z.looseObject({
   outputs: z.record(z.string(), z.unknown()),
 });
 
-/**
- * A world with one of the examples, not yet up, and a manager's account that has tokens.
- *
- * Its workloads are plain processes: the agents of an embedded network listen on loopback, which egress never leads
- * to, and a manager has to hand them its manifest.
- */
+/** A world with one of the examples, not yet up, and a manager's account that has tokens. */
 export async function selfManaged(example: string): Promise<{ world: World; stack: Stack; manager: string }> {
   execFileSync(process.execPath, [join(root, "node_modules", "typescript-native", "bin", "tsc"), "-b", folder]);
-  const world = World.create({ isolation: "none" });
+  const world = World.create();
   try {
     await world.startNetwork();
     const env = { ...process.env, ...world.environment };

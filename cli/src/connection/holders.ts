@@ -33,5 +33,5 @@ export function agentOf(
 ): AgentClient {
   const roots = holder.roots.map(({ certificate }) => certificate);
   const target = { chainId: client.chainId, datacenter: holder.address, urls: holder.agentUrls, roots };
-  return new AgentClient(target, { kind: "account", signer, purpose });
+  return new AgentClient(target, { kind: "account", signer, purpose }, { proxy: process.env["DCX_AGENT_PROXY"] });
 }

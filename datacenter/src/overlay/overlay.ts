@@ -75,8 +75,19 @@ export interface WantedEgress {
   /** Loopback address inside the instance. */
   readonly address: string;
   readonly port: number;
-  /** What of the internet it leads to. Absent: to the exchange. */
+  /** What of the internet it leads to. Absent: to the exchange, and to `agents`. */
   readonly rules?: readonly InternetRule[];
+  /** Those that hold a lease of the workload's deployment: who changes what runs hands them the manifest. */
+  readonly agents?: readonly HolderAgent[];
+}
+
+/** The agent of a datacenter, as the chain has it. */
+export interface HolderAgent {
+  /** Account address. */
+  readonly datacenter: string;
+  readonly urls: readonly string[];
+  /** DER of the roots that count now. */
+  readonly roots: readonly Uint8Array[];
 }
 
 /** All that this datacenter's overlay is to carry. What is not named is not carried. */

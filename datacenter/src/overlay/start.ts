@@ -81,8 +81,8 @@ export async function startOverlay(options: OverlayOptions): Promise<Overlay> {
     for (const source of sources.values()) {
       source.check();
     }
-    for (const egress of egresses.values()) {
-      egress.check();
+    for (const each of [...ingresses.values(), ...egresses.values()]) {
+      each.check();
     }
   }, checkInterval);
   check.unref();
@@ -113,7 +113,7 @@ export async function startOverlay(options: OverlayOptions): Promise<Overlay> {
       reconcile(
         egresses,
         new Map(next.egresses.map((egress) => [egressKey(egress), egress])),
-        (egress) => new Egress({ ...options.egress, network, logger, onChange }, egress),
+        (egress) => new Egress({ ...options.egress, chainId, verifier, network, logger, onChange }, egress),
       );
       leaves.retain(
         new Set([

@@ -38,6 +38,7 @@ export function egressEnvironment(
     const url = `http://${address}:${port}`;
     if (rules === undefined) {
       environment["DCX_ENDPOINTS"] = url;
+      environment["DCX_AGENT_PROXY"] = url;
       environment["DCX_CHAIN_ID"] = chainId;
       continue;
     }

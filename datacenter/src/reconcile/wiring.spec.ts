@@ -38,6 +38,7 @@ function viewOf(leases: Lease[]): ChainView {
     Datacenter.fromPartial({
       address,
       tunnelAddresses: [`${address}:8444`],
+      agentUrls: [`https://${address}:8443`],
       roots: [
         { certificate: Buffer.from(`${address} new`), endHeight: 0n },
         { certificate: Buffer.from(`${address} old`), endHeight: 9n },
@@ -128,8 +129,14 @@ describe("wireConnections", () => {
       source: { lease: target.placement.lease, workload: "web" },
       instances: ["web-0", "web-1", "web-leaving"],
     };
+    // With the exchange the agents of all that hold an active lease of the deployment, under the roots that count now.
+    const agents = ["dcx1west", "dcx1east"].map((datacenter) => ({
+      datacenter,
+      urls: [`https://${datacenter}:8443`],
+      roots: [Buffer.from(`${datacenter} new`)],
+    }));
     expect(egresses).toEqual([
-      { ...common, address: connectionHost(target.placement, "web", "exchange.dcx.internal"), port: 26657 },
+      { ...common, address: connectionHost(target.placement, "web", "exchange.dcx.internal"), port: 26657, agents },
       { ...common, address: connectionHost(target.placement, "web", "egress.dcx.internal"), port: 3128, rules: [rule] },
     ]);
   });

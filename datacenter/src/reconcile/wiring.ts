@@ -1,6 +1,7 @@
 import { type Datacenter, entryDigest, entryKey, type Lease, LeaseState, type Manifest, orderKey } from "@dcx/protocol";
 import type { ChainView } from "../chain/view";
 import type {
+  HolderAgent,
   PeerIdentity,
   TargetPeer,
   WantedConnections,
@@ -48,7 +49,8 @@ export function wireConnections(
       const present = instances.present(placement.lease, workload);
       for (const { host, port, rules } of egressOf(manifest, workload)) {
         const address = connectionHost(placement, workload, host);
-        egresses.push({ source, instances: present, address, port, ...(rules === undefined ? {} : { rules }) });
+        const leads = rules === undefined ? { agents: peers.agents } : { rules };
+        egresses.push({ source, instances: present, address, port, ...leads });
       }
     }
     for (const [name, { to, port, from }] of Object.entries(manifest.connections)) {
@@ -132,6 +134,8 @@ function readyElseRunning({ ready, running }: Reachable): readonly string[] {
 }
 
 interface Peers {
+  /** Of all that hold an active lease. */
+  readonly agents: readonly HolderAgent[];
   /** Where a workload runs: one lease, or two while one is being replaced, the older first. */
   of(manifest: Manifest, workload: string): readonly TargetPeer[];
 }
@@ -143,7 +147,13 @@ function peersOf(view: ChainView, deployment: string): Peers {
   const leases = (answer?.leases ?? [])
     .filter(({ state }) => state === LeaseState.ACTIVE)
     .sort((a, b) => (a.id?.generation ?? 0) - (b.id?.generation ?? 0));
+  const holders = [...new Set(leases.map(({ datacenter }) => datacenter))];
   return {
+    agents: holders.flatMap((holder) => {
+      const record = datacenters.get(holder);
+      if (record === undefined) return [];
+      return [{ datacenter: holder, urls: record.agentUrls, roots: currentRoots(record, view.height) }];
+    }),
     of: (manifest, workload) =>
       leases
         .filter(({ id }) => id?.infrastructure === manifest.workloads[workload]?.infrastructure)

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Duplex, Readable } from "node:stream";
 import { buffer, text } from "node:stream/consumers";
+import { PeerVerifier } from "@dcx/protocol";
 import { Egress } from "../overlay/egress/egress";
 import { openRuntime } from "./open";
 import { isRunning, ProcessMark } from "./processes";
@@ -205,6 +206,8 @@ for (const { name, isolation, maker, describe } of offered) {
           network: (id: string) => runtime.network(id),
           exchange: [`http://127.0.0.1:${portOf(node)}`],
           limits: { deny: [], denyPorts: [] },
+          chainId: "dcx-runtime-1",
+          verifier: await PeerVerifier.create(),
           // The internet of this test: one public address that leads to the server above.
           effects: {
             resolve: async (name: string) => [name === "public.example" ? "1.1.1.1" : "10.0.0.1"],

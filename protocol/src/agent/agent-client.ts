@@ -25,6 +25,8 @@ export interface AgentClientOptions {
   readonly timeout?: number;
   /** Largest answer (and largest line of a log) that is read, in bytes. Default 4 MiB. */
   readonly maxResponseBytes?: number;
+  /** `http://` URL of a proxy through which agents are reached (CONNECT). It sees no more than who is connected to. */
+  readonly proxy?: string | undefined;
 }
 
 export interface AgentCallOptions {
@@ -52,6 +54,7 @@ export class AgentClient implements AsyncDisposable {
   private session: Promise<AgentSession> | undefined;
   private readonly timeout: number;
   private readonly maxBytes: number;
+  private readonly proxy: URL | undefined;
 
   constructor(
     private readonly target: AgentTarget,
@@ -60,6 +63,7 @@ export class AgentClient implements AsyncDisposable {
   ) {
     this.timeout = options.timeout ?? 10_000;
     this.maxBytes = options.maxResponseBytes ?? 4 * 2 ** 20;
+    this.proxy = options.proxy === undefined ? undefined : new URL(options.proxy);
   }
 
   /** Who the agent says that it is. */
@@ -291,7 +295,7 @@ export class AgentClient implements AsyncDisposable {
     // Another request may have started the next one meanwhile.
     if (this.session !== undefined && this.session !== current) return this.session;
     // What still runs on the old one ends there; nothing new starts on it, and its idle connections close.
-    const next = AgentSession.start(this.target, this.caller, Date.now());
+    const next = AgentSession.start(this.target, this.caller, this.proxy, Date.now());
     this.session = next;
     next.catch(() => {
       if (this.session === next) this.session = undefined;

@@ -3,6 +3,7 @@ import { connect as connectTls, type TLSSocket } from "node:tls";
 import type { PeerVerifier } from "../certificates/peer-verifier";
 import type { CertificateWithKey } from "../certificates/x509";
 import { AgentNotTrusted } from "./agent-errors";
+import { connectThroughProxy } from "./proxied-socket";
 
 /** Which agent a connection must lead to. */
 export interface ExpectedAgent {
@@ -11,6 +12,8 @@ export interface ExpectedAgent {
   readonly url: URL;
   /** DER, as on the chain. */
   readonly roots: readonly Uint8Array[];
+  /** HTTP proxy through which it is reached. */
+  readonly proxy?: URL | undefined;
 }
 
 /** A connection whose other end has proven to be the agent, and when that proof ends. */
@@ -25,19 +28,20 @@ export interface AgentConnection {
  * would match host names and the system's roots; no session is ever resumed.
  * Throws AgentNotTrusted, the error of the connection, or the signal's reason.
  */
-export function connectToAgent(
+export async function connectToAgent(
   expected: ExpectedAgent,
   client: CertificateWithKey | undefined,
   verifier: PeerVerifier,
   signal: AbortSignal,
 ): Promise<AgentConnection> {
-  const { url } = expected;
+  const { url, proxy } = expected;
+  signal.throwIfAborted();
+  const host = url.hostname.replace(/^\[|\]$/g, "");
+  const port = Number(url.port || "443");
+  const way = proxy === undefined ? { host, port } : { socket: await connectThroughProxy(proxy, host, port, signal) };
   return new Promise((resolve, reject) => {
-    signal.throwIfAborted();
-    const host = url.hostname.replace(/^\[|\]$/g, "");
     const socket = connectTls({
-      host,
-      port: Number(url.port || "443"),
+      ...way,
       minVersion: "TLSv1.3",
       rejectUnauthorized: false,
       secureOptions: constants.SSL_OP_NO_TICKET,

@@ -53,6 +53,7 @@ export class AgentSession {
   private constructor(
     private readonly target: AgentTarget,
     private readonly caller: AgentCaller,
+    private readonly proxy: URL | undefined,
     private readonly certificate: CertificateWithKey | undefined,
     private readonly verifier: PeerVerifier,
     private readonly newPool: (origin: string, options: Pool.Options) => Pool,
@@ -60,14 +61,19 @@ export class AgentSession {
     readonly renewAt: number,
   ) {}
 
-  static async start(target: AgentTarget, caller: AgentCaller, now: number): Promise<AgentSession> {
+  static async start(
+    target: AgentTarget,
+    caller: AgentCaller,
+    proxy: URL | undefined,
+    now: number,
+  ): Promise<AgentSession> {
     const [{ Pool }, verifier, certificate] = await Promise.all([
       import("undici"),
       PeerVerifier.create(),
       certificateOf(caller, now),
     ]);
     const newPool = (origin: string, options: Pool.Options) => new Pool(origin, options);
-    return new AgentSession(target, caller, certificate, verifier, newPool, now + sessionLifetime / 2);
+    return new AgentSession(target, caller, proxy, certificate, verifier, newPool, now + sessionLifetime / 2);
   }
 
   /** The connections to one of the agent's URLs. Every one leads to the agent, or to nobody. */
@@ -119,7 +125,7 @@ export class AgentSession {
     const { chainId, datacenter, roots } = this.target;
     // The request that waits for this connection has its own timeout; this one ends an attempt nobody waits for.
     const signal = AbortSignal.timeout(30_000);
-    const expected = { chainId, datacenter, url, roots };
+    const expected = { chainId, datacenter, url, roots, proxy: this.proxy };
     const { socket, notAfter } = await connectToAgent(expected, this.certificate, this.verifier, signal);
     socket.setNoDelay(true);
     socket.setKeepAlive(true, 30_000);

@@ -9,6 +9,8 @@ export interface ProviderConfiguration {
   readonly namespace: string;
   /** From which K is derived, for signers that never show their key. Secret. */
   readonly namespaceKey: string | undefined;
+  /** `http://` URL of the proxy through which agents are reached. Absent: none. */
+  readonly agentProxy: string | undefined;
   /** What an infrastructure asks of its datacenter at least. */
   readonly minimumIsolation: IsolationClass | undefined;
   readonly fees: FeeSettings;

@@ -56,6 +56,16 @@ export function resolveIsolation(reader: Reader): IsolationClass | undefined {
   return found;
 }
 
+export function resolveAgentProxy(reader: Reader): string | undefined {
+  const text = reader.text("agentProxy");
+  if (text !== undefined && !(URL.canParse(text) && new URL(text).protocol === "http:")) {
+    // Not quoted: it may hold what lets one in.
+    reader.refuse("agentProxy", "must be the URL of an HTTP proxy, such as http://proxy.example.org:3128");
+    return undefined;
+  }
+  return text;
+}
+
 function withoutNetwork(reader: Reader, signer: SignerChoice | undefined, need: SignerNeed): NetworkChoice {
   if (reader.source("endpoints") !== undefined) {
     return exchange(reader, signer, {}, need);
@@ -80,7 +90,7 @@ function withoutNetwork(reader: Reader, signer: SignerChoice | undefined, need: 
 }
 
 function embedded(reader: Reader): NetworkChoice {
-  const others: readonly Setting[] = ["endpoints", "chainId", "feeGranter", ...signerSettings];
+  const others: readonly Setting[] = ["endpoints", "chainId", "agentProxy", "feeGranter", ...signerSettings];
   for (const setting of others) {
     if (reader.input(setting) !== undefined) {
       reader.refuse(

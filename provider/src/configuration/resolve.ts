@@ -1,6 +1,6 @@
 import { Secret, Unknown, type ValueMap } from "../wire/value";
 import { ConfigurationError, type ProviderConfiguration, type Timeouts } from "./configuration";
-import { resolveIsolation, resolveNetwork, type SignerNeed } from "./network-settings";
+import { resolveAgentProxy, resolveIsolation, resolveNetwork, type SignerNeed } from "./network-settings";
 import { Reader } from "./reader";
 import { type Setting, settings } from "./settings";
 import { resolveNamespaceKey, resolveSigner } from "./signer-settings";
@@ -32,6 +32,7 @@ export function resolveConfiguration(
     signer: own,
     namespace: reader.text("namespace") ?? "",
     namespaceKey: resolveNamespaceKey(reader, own),
+    agentProxy: resolveAgentProxy(reader),
     minimumIsolation: resolveIsolation(reader),
     fees: resolveFees(reader),
     maxCostPerMonth: reader.tokens("maxCostPerMonth"),

@@ -36,6 +36,15 @@ const sources = {
     example: "dcx-main-1",
     section: "Where",
   },
+  agentProxy: {
+    type: "text",
+    description:
+      "HTTP proxy (CONNECT) through which the datacenters' agents are reached, where they can't be reached directly. It " +
+      "sees no more than which agents those are.",
+    default: "none",
+    example: "http://proxy.example.org:3128",
+    section: "Where",
+  },
   minimumIsolation: {
     type: "text",
     description:

@@ -7,7 +7,7 @@ import { WatchOnlyAccount } from "./watch-only";
 
 /** The driver of the network that the configuration names. Connects to nothing yet. */
 export function configuredDriver(configuration: ProviderConfiguration, environment: NodeJS.ProcessEnv): ExchangeDriver {
-  const { network, signer, namespaceKey, fees, patience } = configuration;
+  const { network, signer, namespaceKey, fees, patience, agentProxy } = configuration;
   if (network.kind === "embedded") {
     return new ExchangeDriver(embeddedEndpoint(environment, configuration));
   }
@@ -20,6 +20,7 @@ export function configuredDriver(configuration: ProviderConfiguration, environme
       fees,
       signingTime: signer?.kind === "command" || signer?.kind === "remote" ? signer.timeout : undefined,
       patience,
+      agentProxy,
     }),
   );
 }

@@ -32,6 +32,16 @@ namespace Dcx.Sdk
 
         private static readonly global::Pulumi.Config __config = new global::Pulumi.Config("dcx");
 
+        private static readonly __Value<string?> _agentProxy = new __Value<string?>(() => __config.Get("agentProxy"));
+        /// <summary>
+        /// HTTP proxy (CONNECT) through which the datacenters' agents are reached, where they can't be reached directly. It sees no more than which agents those are. Default: none. Environment: DCX_AGENT_PROXY.
+        /// </summary>
+        public static string? AgentProxy
+        {
+            get => _agentProxy.Get();
+            set => _agentProxy.Set(value);
+        }
+
         private static readonly __Value<string?> _chainId = new __Value<string?>(() => __config.Get("chainId"));
         /// <summary>
         /// Chain that must answer there. Without: the one that the endpoints agree on. Environment: DCX_CHAIN_ID.

@@ -51,6 +51,8 @@ func NewProvider(ctx *pulumi.Context,
 }
 
 type providerArgs struct {
+	// HTTP proxy (CONNECT) through which the datacenters' agents are reached, where they can't be reached directly. It sees no more than which agents those are. Default: none. Environment: DCX_AGENT_PROXY.
+	AgentProxy *string `pulumi:"agentProxy"`
 	// Chain that must answer there. Without: the one that the endpoints agree on. Environment: DCX_CHAIN_ID.
 	ChainId *string `pulumi:"chainId"`
 	// The same for creates alone. Default: `timeout`. Environment: DCX_CREATE_TIMEOUT.
@@ -115,6 +117,8 @@ type providerArgs struct {
 
 // The set of arguments for constructing a Provider resource.
 type ProviderArgs struct {
+	// HTTP proxy (CONNECT) through which the datacenters' agents are reached, where they can't be reached directly. It sees no more than which agents those are. Default: none. Environment: DCX_AGENT_PROXY.
+	AgentProxy pulumi.StringPtrInput
 	// Chain that must answer there. Without: the one that the endpoints agree on. Environment: DCX_CHAIN_ID.
 	ChainId pulumi.StringPtrInput
 	// The same for creates alone. Default: `timeout`. Environment: DCX_CREATE_TIMEOUT.

@@ -8,6 +8,17 @@ declare var exports: any;
 const __config = new pulumi.Config("dcx");
 
 /**
+ * HTTP proxy (CONNECT) through which the datacenters' agents are reached, where they can't be reached directly. It sees no more than which agents those are. Default: none. Environment: DCX_AGENT_PROXY.
+ */
+export declare const agentProxy: string | undefined;
+Object.defineProperty(exports, "agentProxy", {
+    get() {
+        return __config.get("agentProxy");
+    },
+    enumerable: true,
+});
+
+/**
  * Chain that must answer there. Without: the one that the endpoints agree on. Environment: DCX_CHAIN_ID.
  */
 export declare const chainId: string | undefined;

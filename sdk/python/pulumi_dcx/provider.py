@@ -19,6 +19,7 @@ __all__ = ['ProviderArgs', 'Provider']
 @pulumi.input_type
 class ProviderArgs:
     def __init__(__self__, *,
+                 agent_proxy: pulumi.Input[Optional[_builtins.str]] = None,
                  chain_id: pulumi.Input[Optional[_builtins.str]] = None,
                  create_timeout: pulumi.Input[Optional[_builtins.str]] = None,
                  delete_timeout: pulumi.Input[Optional[_builtins.str]] = None,
@@ -52,6 +53,7 @@ class ProviderArgs:
         """
         The set of arguments for constructing a Provider resource.
 
+        :param pulumi.Input[_builtins.str] agent_proxy: HTTP proxy (CONNECT) through which the datacenters' agents are reached, where they can't be reached directly. It sees no more than which agents those are. Default: none. Environment: DCX_AGENT_PROXY.
         :param pulumi.Input[_builtins.str] chain_id: Chain that must answer there. Without: the one that the endpoints agree on. Environment: DCX_CHAIN_ID.
         :param pulumi.Input[_builtins.str] create_timeout: The same for creates alone. Default: `timeout`. Environment: DCX_CREATE_TIMEOUT.
         :param pulumi.Input[_builtins.str] delete_timeout: The same for deletes alone. Default: `timeout`. Environment: DCX_DELETE_TIMEOUT.
@@ -83,6 +85,8 @@ class ProviderArgs:
         :param pulumi.Input[_builtins.str] timeout: How long a create, update or delete may take where the resource does not say. Default: `10m`. Environment: DCX_TIMEOUT.
         :param pulumi.Input[_builtins.str] update_timeout: The same for updates alone. Default: `timeout`. Environment: DCX_UPDATE_TIMEOUT.
         """
+        if agent_proxy is not None:
+            pulumi.set(__self__, "agent_proxy", agent_proxy)
         if chain_id is not None:
             pulumi.set(__self__, "chain_id", chain_id)
         if create_timeout is not None:
@@ -143,6 +147,18 @@ class ProviderArgs:
             pulumi.set(__self__, "timeout", timeout)
         if update_timeout is not None:
             pulumi.set(__self__, "update_timeout", update_timeout)
+
+    @_builtins.property
+    @pulumi.getter(name="agentProxy")
+    def agent_proxy(self) -> pulumi.Input[Optional[_builtins.str]]:
+        """
+        HTTP proxy (CONNECT) through which the datacenters' agents are reached, where they can't be reached directly. It sees no more than which agents those are. Default: none. Environment: DCX_AGENT_PROXY.
+        """
+        return pulumi.get(self, "agent_proxy")
+
+    @agent_proxy.setter
+    def agent_proxy(self, value: pulumi.Input[Optional[_builtins.str]]):
+        pulumi.set(self, "agent_proxy", value)
 
     @_builtins.property
     @pulumi.getter(name="chainId")
@@ -511,6 +527,7 @@ class Provider(pulumi.ProviderResource):
     def __init__(__self__,
                  resource_name: str,
                  opts: Optional[pulumi.ResourceOptions] = None,
+                 agent_proxy: pulumi.Input[Optional[_builtins.str]] = None,
                  chain_id: pulumi.Input[Optional[_builtins.str]] = None,
                  create_timeout: pulumi.Input[Optional[_builtins.str]] = None,
                  delete_timeout: pulumi.Input[Optional[_builtins.str]] = None,
@@ -547,6 +564,7 @@ class Provider(pulumi.ProviderResource):
 
         :param str resource_name: The name of the resource.
         :param pulumi.ResourceOptions opts: Options for the resource.
+        :param pulumi.Input[_builtins.str] agent_proxy: HTTP proxy (CONNECT) through which the datacenters' agents are reached, where they can't be reached directly. It sees no more than which agents those are. Default: none. Environment: DCX_AGENT_PROXY.
         :param pulumi.Input[_builtins.str] chain_id: Chain that must answer there. Without: the one that the endpoints agree on. Environment: DCX_CHAIN_ID.
         :param pulumi.Input[_builtins.str] create_timeout: The same for creates alone. Default: `timeout`. Environment: DCX_CREATE_TIMEOUT.
         :param pulumi.Input[_builtins.str] delete_timeout: The same for deletes alone. Default: `timeout`. Environment: DCX_DELETE_TIMEOUT.
@@ -602,6 +620,7 @@ class Provider(pulumi.ProviderResource):
     def _internal_init(__self__,
                  resource_name: str,
                  opts: Optional[pulumi.ResourceOptions] = None,
+                 agent_proxy: pulumi.Input[Optional[_builtins.str]] = None,
                  chain_id: pulumi.Input[Optional[_builtins.str]] = None,
                  create_timeout: pulumi.Input[Optional[_builtins.str]] = None,
                  delete_timeout: pulumi.Input[Optional[_builtins.str]] = None,
@@ -641,6 +660,7 @@ class Provider(pulumi.ProviderResource):
                 raise TypeError('__props__ is only valid when passed in combination with a valid opts.id to get an existing resource')
             __props__ = ProviderArgs.__new__(ProviderArgs)
 
+            __props__.__dict__["agent_proxy"] = agent_proxy
             __props__.__dict__["chain_id"] = chain_id
             __props__.__dict__["create_timeout"] = create_timeout
             __props__.__dict__["delete_timeout"] = delete_timeout

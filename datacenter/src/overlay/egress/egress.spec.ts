@@ -1,7 +1,16 @@
 import { once } from "node:events";
 import { createServer as createHttpServer, type IncomingHttpHeaders, request } from "node:http";
+import { createServer as createSecureServer } from "node:https";
 import { type AddressInfo, connect, createServer, type Server } from "node:net";
 import { text } from "node:stream/consumers";
+import {
+  AgentClient,
+  agentServerOptions,
+  certificateDer,
+  createDatacenterRoot,
+  createLeaf,
+  PeerVerifier,
+} from "@dcx/protocol";
 import type { InstanceNetwork } from "../../runtime/runtime";
 import type { WantedEgress } from "../overlay";
 import type { EgressEffects } from "./dial";
@@ -13,6 +22,8 @@ const names: Record<string, readonly string[]> = {
   "inside.example": ["10.0.0.1", "::1"],
   "mixed.example": ["127.0.0.1", "1.1.1.1"],
 };
+
+const chainId = "dcx-egress-1";
 
 const servers: { close(): unknown }[] = [];
 afterEach(() => {
@@ -26,8 +37,13 @@ async function listening<T extends Server>(server: T): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-/** One workload with one instance on this machine's loopback. `internet` is what accepts at 1.1.1.1. */
-async function workload(wanted: Partial<WantedEgress>, internet: number | undefined, exchange: readonly string[] = []) {
+/** One workload with one instance on this machine's loopback. `internet` is what accepts at `accepting`. */
+async function workload(
+  wanted: Partial<WantedEgress>,
+  internet: number | undefined,
+  exchange: readonly string[] = [],
+  accepting = "1.1.1.1",
+) {
   const dialed: string[] = [];
   const refused: unknown[] = [];
   let lookups = 0;
@@ -40,7 +56,7 @@ async function workload(wanted: Partial<WantedEgress>, internet: number | undefi
     },
     connect: async (address, port) => {
       dialed.push(`${address}:${port}`);
-      if (address !== "1.1.1.1" || internet === undefined) {
+      if (address !== accepting || internet === undefined) {
         throw Object.assign(new Error("refused"), { code: "ECONNREFUSED" });
       }
       const socket = connect({ host: "127.0.0.1", port: internet, allowHalfOpen: true });
@@ -74,6 +90,8 @@ async function workload(wanted: Partial<WantedEgress>, internet: number | undefi
       network: async () => network,
       exchange,
       limits: { deny: [], denyPorts: [25] },
+      chainId,
+      verifier: await PeerVerifier.create(),
       effects,
       logger: { debug: () => {}, info: (details) => refused.push(details), warn: () => {} },
       onChange: () => changed(),
@@ -291,5 +309,69 @@ describe("egress to the exchange", () => {
   it("says when no node answers", async () => {
     const { door } = await workload({}, undefined, ["http://127.0.0.1:1"]);
     expect(await fetched(door, "/status")).toMatchObject({ status: 502, body: expect.stringContaining("no node") });
+  });
+});
+
+describe("egress to the agents of the deployment's holders", () => {
+  const hour = 3_600_000;
+  const today = { notBefore: new Date(Date.now() - hour), notAfter: new Date(Date.now() + hour) };
+  const identity = {
+    chainId,
+    datacenter: "dcx1sierra",
+    region: "us-west",
+    isolation: "sandbox",
+    unenforced: [],
+    version: "0.1.0",
+    height: "7",
+  };
+
+  /** What listens on this machine as an agent does, and the root under which it says that it is. */
+  async function listeningAgent() {
+    const root = await createDatacenterRoot({ chainId, datacenter: identity.datacenter }, today);
+    const leaf = await createLeaf(root, { chainId, datacenter: identity.datacenter }, today);
+    const server = createSecureServer(agentServerOptions(leaf), (_, response) =>
+      response.end(JSON.stringify(identity)),
+    );
+    const port = await listening(server);
+    return { port, url: `https://127.0.0.1:${port}`, root: certificateDer(root.certificate) };
+  }
+
+  /** A workload whose proxy knows an agent by this root; connections are made in earnest. */
+  async function manager(url: string, root: Uint8Array) {
+    const agents = [{ datacenter: identity.datacenter, urls: [url], roots: [root] }];
+    const { host } = new URL(url);
+    return await workload({ agents }, Number(host.split(":")[1]), [], "127.0.0.1");
+  }
+
+  it("leads an agent's client to the agent, which proves itself to both", async () => {
+    const { root, url } = await listeningAgent();
+    const { door } = await manager(url, root);
+    const target = { chainId, datacenter: identity.datacenter, urls: [url], roots: [root] };
+    await using client = new AgentClient(target, { kind: "anybody" }, { proxy: `http://127.0.0.1:${door}` });
+    await expect(client.identity()).resolves.toEqual(identity);
+  });
+
+  it("leads to nothing that only claims to be one: an address of the datacenter's own network, named on the chain", async () => {
+    const { url } = await listeningAgent();
+    const other = await createDatacenterRoot({ chainId, datacenter: identity.datacenter }, today);
+    const { dialed, door, refused } = await manager(url, certificateDer(other.certificate));
+    const { message, status } = await tunnel(door, new URL(url).host);
+    expect(status).toBe(403);
+    expect(message).toContain("is not reached");
+    expect(dialed).toEqual([]);
+    expect(refused).toHaveLength(1);
+
+    const plain = await listening(createHttpServer((_, response) => response.end("inside")));
+    const inside = await manager(`https://127.0.0.1:${plain}`, certificateDer(other.certificate));
+    expect((await tunnel(inside.door, `127.0.0.1:${plain}`)).status).toBe(502);
+    expect(inside.dialed).toEqual([]);
+  });
+
+  it("leads to no other agent, and says so to the client", async () => {
+    const [one, other] = [await listeningAgent(), await listeningAgent()];
+    const { door } = await manager(one.url, one.root);
+    const target = { chainId, datacenter: identity.datacenter, urls: [other.url], roots: [other.root] };
+    await using client = new AgentClient(target, { kind: "anybody" }, { proxy: `http://127.0.0.1:${door}` });
+    await expect(client.identity()).rejects.toThrow(/no agent of a datacenter that holds a lease/);
   });
 });

@@ -1,10 +1,12 @@
 import type { Duplex } from "node:stream";
+import type { PeerVerifier } from "@dcx/protocol";
 import type { InstanceNetwork } from "../../runtime/runtime";
 import { Doorways } from "../doorways";
 import type { Flows } from "../flows";
 import type { OverlayLogger, WantedEgress } from "../overlay";
 import type { EgressLimits, InternetRule } from "./decide";
 import { dialInternet, type EgressEffects } from "./dial";
+import { dialAgent } from "./dial-agent";
 import { ExchangeProxy } from "./exchange-proxy";
 import { ForwardProxy } from "./forward-proxy";
 
@@ -13,6 +15,8 @@ export interface EgressOptions {
   /** The datacenter's own endpoints of the exchange. */
   readonly exchange: readonly string[];
   readonly limits: EgressLimits;
+  readonly chainId: string;
+  readonly verifier: PeerVerifier;
   /** For tests. */
   readonly effects?: EgressEffects;
   readonly logger: OverlayLogger;
@@ -35,13 +39,15 @@ export class Egress {
     this.#wanted = wanted;
     const { effects, exchange, limits, logger, network, onChange } = options;
     const { address, port, source } = wanted;
+    const onRefused = (reason: string) => logger.info({ ...source, reason }, "egress refused");
     this.#proxy =
       wanted.rules === undefined
-        ? new ExchangeProxy(exchange)
-        : new ForwardProxy({
-            dial: (target) => dialInternet(this.#rules, limits, target, effects),
-            onRefused: (reason) => logger.info({ ...source, reason }, "egress refused"),
-          });
+        ? new ExchangeProxy({
+            endpoints: exchange,
+            dial: (target) => dialAgent(this.#wanted.agents ?? [], target, options),
+            onRefused,
+          })
+        : new ForwardProxy({ dial: (target) => dialInternet(this.#rules, limits, target, effects), onRefused });
     this.#doorways = new Doorways({
       network,
       address,

@@ -8,6 +8,7 @@ import {
 import { request as secureRequest } from "node:https";
 import { type Duplex, pipeline } from "node:stream";
 import type { Flows } from "../flows";
+import { type Dial, serveConnect } from "./connect-method";
 import { passedOn } from "./headers";
 
 /** Bytes of one request: a transaction, in hexadecimal in JSON, is far below. */
@@ -15,9 +16,19 @@ const longestRequest = 4 << 20;
 /** Milliseconds within which a node has to begin its answer. */
 const patience = 30_000;
 
+export interface ExchangeProxyOptions {
+  /** URLs as in the datacenter's configuration, in order of preference. */
+  readonly endpoints: readonly string[];
+  /** Opens what a workload asks for by CONNECT: the agents of its deployment's holders. */
+  readonly dial: Dial;
+  /** Told of each CONNECT that was refused. */
+  readonly onRefused: (message: string) => void;
+}
+
 /**
- * The exchange's JSON-RPC (CometBFT's, with its WebSocket) for the streams of workloads that are handed to it: passed on
- * to the first of the datacenter's own endpoints that answers, and nowhere else. It listens nowhere.
+ * The exchange for the streams of workloads that are handed to it. Its JSON-RPC (CometBFT's, with its WebSocket) is passed
+ * on to the first of the datacenter's own endpoints that answers; by CONNECT one gets to the agents of the deployment's
+ * holders; and nowhere else. It listens nowhere.
  */
 export class ExchangeProxy {
   readonly #endpoints: readonly URL[];
@@ -26,11 +37,13 @@ export class ExchangeProxy {
   /** Index of the endpoint that answered last. */
   #preferred = 0;
 
-  /** @param endpoints URLs as in the datacenter's configuration, in order of preference */
-  constructor(endpoints: readonly string[]) {
+  constructor({ endpoints, dial, onRefused }: ExchangeProxyOptions) {
     this.#endpoints = endpoints.map((endpoint) => new URL(endpoint));
     this.#server = createServer((request, response) => void this.#forward(request, response));
     this.#server.on("upgrade", (request, stream, head) => void this.#upgrade(request, stream, head));
+    this.#server.on("connect", ({ url }, stream, head) => {
+      void serveConnect(url, stream, head, this.#flows.get(stream), dial, onRefused);
+    });
     this.#server.on("clientError", (_error, stream) => stream.destroy());
   }
 

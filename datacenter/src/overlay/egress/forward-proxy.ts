@@ -5,15 +5,13 @@ import {
   type Server,
   type ServerResponse,
 } from "node:http";
-import type { Socket } from "node:net";
 import { type Duplex, pipeline } from "node:stream";
 import type { Flows } from "../flows";
-import { EgressFailed, EgressRefused } from "./dial";
+import { type Dial, explainEgress, serveConnect, unbracketed } from "./connect-method";
 import { passedOn } from "./headers";
 
 export interface ForwardProxyOptions {
-  /** Opens what a workload asks for. @throws {EgressRefused} {EgressFailed} */
-  readonly dial: (target: { readonly host: string; readonly port: number }) => Promise<Socket>;
+  readonly dial: Dial;
   /** Told of each request that was refused. */
   readonly onRefused: (message: string) => void;
 }
@@ -31,7 +29,10 @@ export class ForwardProxy {
   constructor(options: ForwardProxyOptions) {
     this.#options = options;
     this.#server = createServer((request, response) => void this.#forward(request, response));
-    this.#server.on("connect", (request, stream, head) => void this.#connect(request, stream, head));
+    this.#server.on("connect", ({ url }, stream, head) => {
+      const { dial, onRefused } = this.#options;
+      void serveConnect(url, stream, head, this.#flows.get(stream), dial, onRefused);
+    });
     this.#server.on("clientError", (_error, stream) => stream.destroy());
     // An upload may take long; to say what is wanted may not.
     this.#server.requestTimeout = 0;
@@ -48,24 +49,6 @@ export class ForwardProxy {
   /** Ends what it needs to look after connections that do nothing. */
   close(): void {
     this.#server.close();
-  }
-
-  async #connect(request: IncomingMessage, stream: Duplex, head: Buffer): Promise<void> {
-    stream.on("error", () => stream.destroy());
-    const target = authority(request.url ?? "");
-    const flows = this.#flows.get(stream);
-    if (target === undefined || flows === undefined) {
-      stream.end(answer(400, "say host and port, as in CONNECT example.org:443"));
-      return;
-    }
-    try {
-      const other = await this.#options.dial(target);
-      stream.write("HTTP/1.1 200 Connection established\r\n\r\n");
-      if (head.length > 0) other.write(head);
-      await flows.carry(stream, async () => other);
-    } catch (error) {
-      stream.end(answer(...this.#explain(error)));
-    }
   }
 
   async #forward(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -101,40 +84,7 @@ export class ForwardProxy {
       });
       pipeline(request, onward, () => undefined);
     } catch (error) {
-      refuse(...this.#explain(error));
+      refuse(...explainEgress(error, this.#options.onRefused));
     }
   }
-
-  #explain(error: unknown): [status: number, message: string] {
-    if (error instanceof EgressRefused) {
-      this.#options.onRefused(error.message);
-      return [403, error.message];
-    }
-    return [502, error instanceof EgressFailed ? error.message : "the datacenter could not open the connection"];
-  }
-}
-
-function authority(text: string): { host: string; port: number } | undefined {
-  const found = /^(\[[0-9A-Fa-f:.]+\]|[^:\s/@]+):(\d{1,5})$/.exec(text);
-  const port = Number(found?.[2]);
-  if (found?.[1] === undefined || port < 1 || port > 65_535) return undefined;
-  return { host: unbracketed(found[1]), port };
-}
-
-function unbracketed(host: string): string {
-  return host.replace(/^\[|\]$/g, "");
-}
-
-const reasons: Readonly<Record<number, string>> = { 400: "Bad Request", 403: "Forbidden", 502: "Bad Gateway" };
-
-function answer(status: number, message: string): string {
-  const body = `${message}\n`;
-  return [
-    `HTTP/1.1 ${status} ${reasons[status]}`,
-    "content-type: text/plain; charset=utf-8",
-    `content-length: ${Buffer.byteLength(body)}`,
-    "connection: close",
-    "",
-    body,
-  ].join("\r\n");
 }

@@ -24,6 +24,8 @@ export class Agents {
   constructor(
     readonly query: ExchangeQueryClient,
     readonly signer: AccountSigner,
+    /** `http://` URL of the proxy through which they are reached. */
+    readonly proxy: string | undefined,
   ) {}
 
   async quote(order: OrderKey, datacenter: string, signal: AbortSignal): Promise<Quote> {
@@ -116,6 +118,7 @@ export class Agents {
         roots: roots.map(({ certificate }) => certificate),
       },
       { kind: "account", signer: this.signer },
+      { proxy: this.proxy },
     );
   }
 

@@ -18,6 +18,8 @@ export interface ExchangeEndpoint {
   readonly signingTime?: number | undefined;
   /** Milliseconds for which an exchange that does not answer is asked again. */
   readonly patience: number | undefined;
+  /** `http://` URL of the proxy through which agents are reached. */
+  readonly agentProxy?: string | undefined;
 }
 
 /** Who deploys. */

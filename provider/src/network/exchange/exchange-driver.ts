@@ -348,7 +348,7 @@ async function connectTo(endpoint: ExchangeEndpoint, signal: AbortSignal): Promi
       endpoint,
       account,
       query,
-      agents: new Agents(query, account.signer),
+      agents: new Agents(query, account.signer, endpoint.agentProxy),
       parameters: {
         blockInterval: Number(parameters.blockInterval),
         denomination: answer.denomination,

@@ -11,6 +11,11 @@ import (
 
 var _ = internal.GetEnvOrDefault
 
+// HTTP proxy (CONNECT) through which the datacenters' agents are reached, where they can't be reached directly. It sees no more than which agents those are. Default: none. Environment: DCX_AGENT_PROXY.
+func GetAgentProxy(ctx *pulumi.Context) string {
+	return config.Get(ctx, "dcx:agentProxy")
+}
+
 // Chain that must answer there. Without: the one that the endpoints agree on. Environment: DCX_CHAIN_ID.
 func GetChainId(ctx *pulumi.Context) string {
 	return config.Get(ctx, "dcx:chainId")

@@ -14,6 +14,11 @@ else:
     from typing_extensions import NotRequired, TypedDict, TypeAlias
 from .. import _utilities
 
+agentProxy: Optional[str]
+"""
+HTTP proxy (CONNECT) through which the datacenters' agents are reached, where they can't be reached directly. It sees no more than which agents those are. Default: none. Environment: DCX_AGENT_PROXY.
+"""
+
 chainId: Optional[str]
 """
 Chain that must answer there. Without: the one that the endpoints agree on. Environment: DCX_CHAIN_ID.

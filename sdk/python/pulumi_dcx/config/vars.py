@@ -21,6 +21,13 @@ __config__ = pulumi.Config('dcx')
 
 class _ExportableConfig(types.ModuleType):
     @_builtins.property
+    def agent_proxy(self) -> Optional[str]:
+        """
+        HTTP proxy (CONNECT) through which the datacenters' agents are reached, where they can't be reached directly. It sees no more than which agents those are. Default: none. Environment: DCX_AGENT_PROXY.
+        """
+        return __config__.get('agentProxy')
+
+    @_builtins.property
     def chain_id(self) -> Optional[str]:
         """
         Chain that must answer there. Without: the one that the endpoints agree on. Environment: DCX_CHAIN_ID.

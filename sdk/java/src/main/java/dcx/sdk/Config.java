@@ -15,6 +15,13 @@ public final class Config {
 
     private static final com.pulumi.Config config = com.pulumi.Config.of("dcx");
 /**
+ * HTTP proxy (CONNECT) through which the datacenters&#39; agents are reached, where they can&#39;t be reached directly. It sees no more than which agents those are. Default: none. Environment: DCX_AGENT_PROXY.
+ * 
+ */
+    public Optional<String> agentProxy() {
+        return Codegen.stringProp("agentProxy").config(config).get();
+    }
+/**
  * Chain that must answer there. Without: the one that the endpoints agree on. Environment: DCX_CHAIN_ID.
  * 
  */

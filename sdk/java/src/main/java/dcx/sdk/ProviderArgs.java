@@ -19,6 +19,21 @@ public final class ProviderArgs extends com.pulumi.resources.ResourceArgs {
     public static final ProviderArgs Empty = new ProviderArgs();
 
     /**
+     * HTTP proxy (CONNECT) through which the datacenters&#39; agents are reached, where they can&#39;t be reached directly. It sees no more than which agents those are. Default: none. Environment: DCX_AGENT_PROXY.
+     * 
+     */
+    @Import(name="agentProxy")
+    private @Nullable Output<String> agentProxy;
+
+    /**
+     * @return HTTP proxy (CONNECT) through which the datacenters&#39; agents are reached, where they can&#39;t be reached directly. It sees no more than which agents those are. Default: none. Environment: DCX_AGENT_PROXY.
+     * 
+     */
+    public Optional<Output<String>> agentProxy() {
+        return Optional.ofNullable(this.agentProxy);
+    }
+
+    /**
      * Chain that must answer there. Without: the one that the endpoints agree on. Environment: DCX_CHAIN_ID.
      * 
      */
@@ -471,6 +486,7 @@ public final class ProviderArgs extends com.pulumi.resources.ResourceArgs {
     private ProviderArgs() {}
 
     private ProviderArgs(ProviderArgs $) {
+        this.agentProxy = $.agentProxy;
         this.chainId = $.chainId;
         this.createTimeout = $.createTimeout;
         this.deleteTimeout = $.deleteTimeout;
@@ -519,6 +535,27 @@ public final class ProviderArgs extends com.pulumi.resources.ResourceArgs {
 
         public Builder(ProviderArgs defaults) {
             $ = new ProviderArgs(Objects.requireNonNull(defaults));
+        }
+
+        /**
+         * @param agentProxy HTTP proxy (CONNECT) through which the datacenters&#39; agents are reached, where they can&#39;t be reached directly. It sees no more than which agents those are. Default: none. Environment: DCX_AGENT_PROXY.
+         * 
+         * @return builder
+         * 
+         */
+        public Builder agentProxy(@Nullable Output<String> agentProxy) {
+            $.agentProxy = agentProxy;
+            return this;
+        }
+
+        /**
+         * @param agentProxy HTTP proxy (CONNECT) through which the datacenters&#39; agents are reached, where they can&#39;t be reached directly. It sees no more than which agents those are. Default: none. Environment: DCX_AGENT_PROXY.
+         * 
+         * @return builder
+         * 
+         */
+        public Builder agentProxy(String agentProxy) {
+            return agentProxy(Output.of(agentProxy));
         }
 
         /**
