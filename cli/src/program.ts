@@ -4,6 +4,7 @@ import { eventsCommand } from "./commands/events";
 import { execCommand } from "./commands/exec";
 import { feesCommand } from "./commands/fees";
 import { genesisCommand } from "./commands/genesis";
+import { governanceCommand } from "./commands/governance";
 import { keysCommand } from "./commands/keys";
 import { logsCommand } from "./commands/logs";
 import { lookCommands } from "./commands/look";
@@ -11,6 +12,7 @@ import { networkCommand } from "./commands/network";
 import { nodeCommand } from "./commands/node";
 import { planCommand } from "./commands/plan";
 import { queryCommand } from "./commands/query";
+import { stakeCommand } from "./commands/stake";
 import { statusCommand } from "./commands/status";
 import { version } from "./version";
 
@@ -39,6 +41,8 @@ export function dcxProgram({ completion = true }: { readonly completion?: boolea
     queryCommand(),
     keysCommand(),
     feesCommand(),
+    stakeCommand(),
+    governanceCommand(),
     nodeCommand(),
     genesisCommand(),
     datacenterCommand(),

@@ -1,14 +1,7 @@
-import {
-  type ExchangeQueryClient,
-  formatTokens,
-  grantAllowanceMessage,
-  type Message,
-  parseTokens,
-  revokeAllowanceMessage,
-  SigningExchangeClient,
-} from "@dcx/protocol";
+import { formatTokens, grantAllowanceMessage, parseTokens, revokeAllowanceMessage } from "@dcx/protocol";
 import { Command } from "commander";
-import { type ConnectionOptions, connect, endpointOption, keyFileOption, tenantSigner } from "../connection/exchange";
+import { type ConnectionOptions, connect, endpointOption, keyFileOption } from "../connection/exchange";
+import { submitMessage } from "../connection/submit";
 import { toJson, toTable } from "../output/print";
 
 /** `dcx fees`: who pays whose fees. */
@@ -25,17 +18,17 @@ export function feesCommand(): Command {
       "only for transactions of these messages, such as /dcx.exchange.v1.MsgUpdateDeployment",
     )
     .action(async (account: string, options: GrantOptions) => {
-      await send(options, async (client, address) => {
+      await submitMessage(options, (_client, address, denomination) => {
         const limit = options.limit === undefined ? undefined : parseTokens(options.limit);
         const grant = { granter: address, grantee: account, limit, messages: options.message };
-        return grantAllowanceMessage(grant, (await client.parameters()).denomination);
+        return grantAllowanceMessage(grant, denomination);
       });
     });
 
   command("revoke", "pay the fees of an account no more")
     .argument("<account>", "its address")
     .action(async (account: string, options: ConnectionOptions) => {
-      await send(options, async (_client, address) => revokeAllowanceMessage(address, account));
+      await submitMessage(options, (_client, address) => revokeAllowanceMessage(address, account));
     });
 
   command("grants", "who pays the fees of an account")
@@ -65,14 +58,3 @@ export function feesCommand(): Command {
 }
 
 type GrantOptions = ConnectionOptions & { readonly limit?: string; readonly message?: readonly string[] };
-
-async function send(
-  options: ConnectionOptions,
-  messageFor: (client: ExchangeQueryClient, address: string) => Promise<Message>,
-): Promise<void> {
-  using client = await connect(options);
-  const signer = await tenantSigner(options, (await client.parameters()).addressPrefix);
-  const signing = await SigningExchangeClient.connect(client, signer);
-  const { hash, height } = await signing.submit([await messageFor(client, signer.address)]);
-  process.stdout.write(`transaction ${hash} in block ${height}\n`);
-}

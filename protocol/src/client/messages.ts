@@ -35,6 +35,16 @@ export const typeUrls = {
   send: "/cosmos.bank.v1beta1.MsgSend",
   grantAllowance: "/cosmos.feegrant.v1beta1.MsgGrantAllowance",
   revokeAllowance: "/cosmos.feegrant.v1beta1.MsgRevokeAllowance",
+  createValidator: "/cosmos.staking.v1beta1.MsgCreateValidator",
+  editValidator: "/cosmos.staking.v1beta1.MsgEditValidator",
+  delegate: "/cosmos.staking.v1beta1.MsgDelegate",
+  undelegate: "/cosmos.staking.v1beta1.MsgUndelegate",
+  redelegate: "/cosmos.staking.v1beta1.MsgBeginRedelegate",
+  unjail: "/cosmos.slashing.v1beta1.MsgUnjail",
+  withdrawRewards: "/cosmos.distribution.v1beta1.MsgWithdrawDelegatorReward",
+  withdrawCommission: "/cosmos.distribution.v1beta1.MsgWithdrawValidatorCommission",
+  submitProposal: "/cosmos.gov.v1beta1.MsgSubmitProposal",
+  vote: "/cosmos.gov.v1beta1.MsgVote",
 } as const;
 
 const messageTypes: Readonly<Record<string, GeneratedType>> = {
@@ -144,15 +154,29 @@ export function decodeMessageResponse(typeUrl: string, value: Uint8Array): Messa
 
 /** A registry of our messages and those of Cosmos that the exchange has, for cosmjs. It loads cosmjs, so ask for it when something is to be signed. */
 export async function createRegistry(): Promise<Registry> {
-  const [{ Registry }, { MsgSend }, { MsgGrantAllowance, MsgRevokeAllowance }] = await Promise.all([
+  const [{ Registry }, { MsgSend }, feegrant, staking, slashing, distribution, gov] = await Promise.all([
     import("@cosmjs/proto-signing"),
     import("cosmjs-types/cosmos/bank/v1beta1/tx"),
     import("cosmjs-types/cosmos/feegrant/v1beta1/tx"),
+    import("cosmjs-types/cosmos/staking/v1beta1/tx"),
+    import("cosmjs-types/cosmos/slashing/v1beta1/tx"),
+    import("cosmjs-types/cosmos/distribution/v1beta1/tx"),
+    import("cosmjs-types/cosmos/gov/v1beta1/tx"),
   ]);
   return new Registry([
     ...Object.entries(messageTypes),
     [typeUrls.send, MsgSend],
-    [typeUrls.grantAllowance, MsgGrantAllowance],
-    [typeUrls.revokeAllowance, MsgRevokeAllowance],
+    [typeUrls.grantAllowance, feegrant.MsgGrantAllowance],
+    [typeUrls.revokeAllowance, feegrant.MsgRevokeAllowance],
+    [typeUrls.createValidator, staking.MsgCreateValidator],
+    [typeUrls.editValidator, staking.MsgEditValidator],
+    [typeUrls.delegate, staking.MsgDelegate],
+    [typeUrls.undelegate, staking.MsgUndelegate],
+    [typeUrls.redelegate, staking.MsgBeginRedelegate],
+    [typeUrls.unjail, slashing.MsgUnjail],
+    [typeUrls.withdrawRewards, distribution.MsgWithdrawDelegatorReward],
+    [typeUrls.withdrawCommission, distribution.MsgWithdrawValidatorCommission],
+    [typeUrls.submitProposal, gov.MsgSubmitProposal],
+    [typeUrls.vote, gov.MsgVote],
   ]);
 }
