@@ -68,7 +68,7 @@ export function governanceCommand(): Command {
       using client = await connect(given);
       const queries = new StakeQueries(client);
       const id = idOf(proposal);
-      const found = [];
+      const found: { readonly voter: string; readonly option: string }[] = [];
       for await (const one of pages(
         (page) => queries.votes({ proposal: id, page }),
         (answer) => answer.votes,

@@ -66,6 +66,9 @@ export function stakeCommand(): Command {
     .action(async (account: string | undefined, options: ListOptions) => {
       using client = await connect(options);
       const delegator = account ?? (await tenantAddress(options, client));
+      if (delegator === undefined) {
+        throw new CommandFailure("Name an account, or the key file of one with --key-file.", 2);
+      }
       const queries = new StakeQueries(client);
       const delegations = await all(
         pages(
