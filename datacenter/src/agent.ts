@@ -10,6 +10,7 @@ import { createAgentApi } from "./api/server";
 import { StatusBoard } from "./api/status-board";
 import { WorkloadEvents } from "./api/workload-events";
 import { ChainFollower, pause } from "./chain/follower";
+import type { ProvenReads } from "./chain/proven-reads";
 import type { ChainView, ViewChange } from "./chain/view";
 import { ConfigurationError, type DatacenterConfiguration } from "./configuration";
 import { Operation } from "./control/operation";
@@ -43,6 +44,8 @@ export interface AgentParts {
   readonly configuration: DatacenterConfiguration;
   readonly home: Home;
   readonly signing: SigningExchangeClient;
+  /** Absent: the endpoints are believed. */
+  readonly proven?: ProvenReads;
   readonly verifier: PeerVerifier;
   readonly root: DatacenterRoot;
   readonly leaf: AgentLeaf;
@@ -90,6 +93,8 @@ export class Agent {
       query: signing.query,
       datacenter,
       region: configuration.region,
+      ...(parts.proven === undefined ? {} : { proven: parts.proven }),
+      remembered: () => this.#store.deployments(),
       logger: logger.child({ part: "chain" }),
       onChange: (now, change) => this.#onBlock(now, change),
     });
@@ -164,9 +169,9 @@ export class Agent {
         datacenter,
         verifier,
         view,
-        isFresh: async () => {
+        isFresh: async (deployment) => {
           await this.#begun();
-          return this.#reconciler.looked && (await this.#follower.isFresh());
+          return this.#reconciler.looked && (await this.#follower.isFresh(deployment));
         },
         refresh: (deployment) => this.#refresh(deployment),
         logger: apiLogger,

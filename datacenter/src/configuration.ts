@@ -79,6 +79,21 @@ export const DatacenterConfiguration = z.strictObject({
     endpoints: z.array(z.url()).min(1),
     /** Absent: the chain that the first endpoint answers for, remembered from then on. */
     chainId: text.optional(),
+    /**
+     * `endpoints`: they are the operator's own nodes, and believed. Else nothing that decides who is served is believed
+     * without a proof under headers that validators signed: from the block named here on, or from the first one seen.
+     */
+    trust: z
+      .union([
+        z.enum(["endpoints", "first-use"]),
+        z.strictObject({
+          height: z.coerce.bigint().positive(),
+          hash: z.string().regex(/^[0-9a-fA-F]{64}$/, "a block's hash has 64 hexadecimal digits"),
+        }),
+      ])
+      .default("endpoints"),
+    /** How long validators are believed who could have left since. Shorter than their stake stays bound. */
+    trustingPeriod: quantity(parseDuration).prefault("168h"),
   }),
   /** JSON file of mode 600 with `privateKey` (64 hexadecimal digits) or `mnemonic`. */
   keyFile: text,

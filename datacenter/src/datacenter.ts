@@ -11,6 +11,7 @@ import {
 import pino, { type Logger } from "pino";
 import { Agent, type AgentParts } from "./agent";
 import { pause } from "./chain/follower";
+import { openProvenReads } from "./chain/open-proven-reads";
 import { ConfigurationError, type DatacenterConfiguration, readAccountKey } from "./configuration";
 import { type Home, openHome, openSeal } from "./home/home";
 import { AgentLeaf } from "./identity/agent-leaf";
@@ -94,10 +95,12 @@ export async function startDatacenter(
     const leaf = await AgentLeaf.create(root, logger);
     opened.push(async () => leaf.close());
     const signing = await SigningExchangeClient.connect(query, signer);
+    const proven = openProvenReads(configuration, query, home);
     const parts: AgentParts = {
       configuration,
       home,
       signing,
+      ...(proven === undefined ? {} : { proven }),
       verifier: await PeerVerifier.create(),
       root,
       leaf,

@@ -22,6 +22,7 @@ export * from "./client/stake-queries";
 export * from "./client/staking";
 export * from "./client/totals";
 export * from "./exchange/errors";
+export * from "./exchange/state-keys";
 export * from "./generated/dcx/exchange/v1/events";
 export * from "./generated/dcx/exchange/v1/governance";
 export * from "./generated/dcx/exchange/v1/query";

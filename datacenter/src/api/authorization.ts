@@ -25,8 +25,8 @@ export interface AuthorizationOptions {
   readonly datacenter: string;
   readonly verifier: PeerVerifier;
   readonly view: () => ChainView | undefined;
-  /** Whether the view is no older than a few blocks; waits a little while the agent starts. */
-  readonly isFresh: () => Promise<boolean>;
+  /** Whether the view (of a deployment) is no older than a few blocks; waits a little while the agent starts. */
+  readonly isFresh: (deployment?: string) => Promise<boolean>;
   /** Reads a deployment that the view lacks: its lease may be of a block that the agent has not followed yet. */
   readonly refresh: (deployment: string) => Promise<void>;
   readonly logger: Logger;
@@ -72,7 +72,7 @@ export class Authorization {
   ): Promise<Authorized> {
     const { view: look } = this.options;
     const id = deploymentOf(request.params);
-    const known = await this.#freshView();
+    const known = await this.#freshView(deploymentKey(id));
     if (!known.deployments.has(deploymentKey(id)) && this.#refreshes.admit(request.ip, performance.now())) {
       await this.options.refresh(deploymentKey(id));
     }
@@ -108,8 +108,8 @@ export class Authorization {
     return caller.kind !== "account" || this.#context(view).mayManage(caller.account, tenant, sequence);
   }
 
-  async #freshView(): Promise<ChainView> {
-    const fresh = await this.options.isFresh();
+  async #freshView(deployment?: string): Promise<ChainView> {
+    const fresh = await this.options.isFresh(deployment);
     const view = this.options.view();
     if (view === undefined || !fresh) {
       throw chainUnreachable();

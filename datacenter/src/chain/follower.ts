@@ -21,6 +21,7 @@ import {
   type QueryParametersResponse,
 } from "@dcx/protocol";
 import type { Logger } from "pino";
+import type { Proven, ProvenReads } from "./proven-reads";
 import { type ChainView, infrastructureKey, type ViewChange } from "./view";
 
 /** Requests to the node at a time. */
@@ -41,6 +42,8 @@ interface MutableView extends ChainView {
   readonly deployments: Map<string, QueryDeploymentResponse>;
   /** Which request the state of each deployment was read by. */
   readonly readAt: Map<string, number>;
+  /** When what is known of each deployment was so, on the clock of `performance.now()`. */
+  readonly asOf: Map<string, number>;
 }
 
 /** Ids that the events of a block name. */
@@ -55,6 +58,10 @@ export interface FollowerOptions {
   readonly query: ExchangeQueryClient;
   readonly datacenter: string;
   readonly region: string;
+  /** Absent: the endpoints are believed. */
+  readonly proven?: ProvenReads;
+  /** Deployments that this datacenter had a lease of, by text id: looked at also where no endpoint lists one. */
+  readonly remembered?: () => readonly string[];
   readonly logger: Logger;
   /** Called after the first snapshot, and after each block that was followed. */
   readonly onChange: (view: ChainView, change: ViewChange) => void;
@@ -88,7 +95,6 @@ export class ChainFollower {
       try {
         const snapshot = await this.#snapshot(signal);
         this.#view = snapshot;
-        this.#heardAt = performance.now();
         this.#options.onChange(snapshot, {
           orders: new Set(snapshot.orders.keys()),
           leases: true,
@@ -106,16 +112,19 @@ export class ChainFollower {
   }
 
   /**
-   * Whether the view is no older than a few blocks. Where no block came lately it asks the node whether there is one:
-   * an idle chain need not make any.
+   * Whether the view, or what it says of one deployment, is no older than a few blocks. Where no block came lately it
+   * asks the node whether there is one: an idle chain need not make any. Where endpoints are not believed it is what
+   * was proven lately that counts, for they could leave out events.
    */
-  async isFresh(): Promise<boolean> {
+  async isFresh(deployment?: string): Promise<boolean> {
     const view = this.#view;
     if (view === undefined) return false;
     const patience = Math.max(
       freshMilliseconds,
       Number(freshBlocks * (view.parameters.parameters?.blockInterval ?? 0n)),
     );
+    const { proven } = this.#options;
+    if (proven !== undefined) return await this.#isProven(proven, view, patience, deployment);
     if (performance.now() - this.#heardAt <= patience) return true;
     try {
       const status = await this.#options.query.status({ signal: AbortSignal.timeout(3_000) });
@@ -123,6 +132,33 @@ export class ChainFollower {
       this.#heardAt = performance.now();
       return true;
     } catch {
+      return false;
+    }
+  }
+
+  async #isProven(
+    proven: ProvenReads,
+    view: MutableView,
+    patience: number,
+    deployment: string | undefined,
+  ): Promise<boolean> {
+    const known = deployment !== undefined && view.deployments.has(deployment) ? deployment : undefined;
+    const isNew = (): boolean => {
+      const asOf = known === undefined ? this.#heardAt : (view.asOf.get(known) ?? Number.NEGATIVE_INFINITY);
+      return performance.now() - asOf <= patience;
+    };
+    if (isNew()) return true;
+    try {
+      const signal = AbortSignal.timeout(patience);
+      if (known === undefined) {
+        this.#heardAt = (await proven.parameters(signal)).asOf;
+      } else {
+        await this.#loadDeployment(view, known, signal);
+        this.#options.onChange(view, { orders: new Set(), leases: true, everything: false });
+      }
+      return isNew();
+    } catch (err) {
+      this.#options.logger.warn({ err, deployment }, "the exchange's state could not be proven; nobody is served");
       return false;
     }
   }
@@ -160,6 +196,7 @@ export class ChainFollower {
   }
 
   async #apply(view: MutableView, block: ExchangeBlock, signal: AbortSignal): Promise<void> {
+    const reached = await this.#options.proven?.reach(block.height, signal);
     const touched = this.#touched(view, block.events);
     if (touched.record) view.record = await this.#loadRecord(signal);
     // A lease appears before its fulfillment goes, so that nothing sold looks free in between.
@@ -168,7 +205,7 @@ export class ChainFollower {
     await eachOf([...touched.orders], (order) => this.#loadOrder(view, order, signal));
     this.#prune(view);
     view.height = block.height;
-    this.#heardAt = performance.now();
+    this.#heardAt = reached?.asOf ?? performance.now();
     this.#options.onChange(view, {
       orders: touched.orders,
       leases: touched.deployments.size > 0 || touched.record,
@@ -215,7 +252,8 @@ export class ChainFollower {
     }
     touched.deployments.add(deployment);
     touched.ownOrders.add(orderKey(lease));
-    if (state !== LeaseState.ACTIVE) view.leases.delete(orderKey(lease));
+    // An event proves nothing: where the endpoint is not believed the lease goes once it is read.
+    if (state !== LeaseState.ACTIVE && this.#options.proven === undefined) view.leases.delete(orderKey(lease));
     if (state === LeaseState.BROKEN) view.broken.set(infrastructureKey(lease), view.height + 1n);
   }
 
@@ -223,9 +261,10 @@ export class ChainFollower {
     const { query, datacenter, region } = this.#options;
     // Everything below is read at this height or later, and what later blocks name is read again.
     const height = await query.height({ signal });
+    const reached = await this.#options.proven?.reach(height, signal);
     const view: MutableView = {
       height,
-      parameters: await query.parameters({ signal }),
+      parameters: await this.#loadParameters(signal),
       record: await this.#loadRecord(signal),
       orders: new Map(),
       fulfillments: new Map(),
@@ -233,6 +272,7 @@ export class ChainFollower {
       broken: new Map(),
       deployments: new Map(),
       readAt: new Map(),
+      asOf: new Map(),
     };
     const open = pages(
       (page) => query.orders({ page }, { signal }),
@@ -254,7 +294,7 @@ export class ChainFollower {
       (answer) => answer.leases,
       1000,
     );
-    const deployments = new Set<string>();
+    const deployments = new Set(this.#options.remembered?.());
     for await (const lease of leases) if (lease.id !== undefined) deployments.add(deploymentKey(lease.id));
     await eachOf([...deployments], (deployment) => this.#loadDeployment(view, deployment, signal));
     const broken = pages(
@@ -263,11 +303,19 @@ export class ChainFollower {
       1000,
     );
     for await (const lease of broken) if (lease.id !== undefined) noteBroken(view, lease.id, lease.closedHeight);
+    this.#heardAt = reached?.asOf ?? performance.now();
     return view;
   }
 
+  async #loadParameters(signal: AbortSignal): Promise<QueryParametersResponse> {
+    const { proven, query } = this.#options;
+    const answer = await query.parameters({ signal });
+    return proven === undefined ? answer : { ...answer, parameters: (await proven.parameters(signal)).value };
+  }
+
   async #loadRecord(signal: AbortSignal): Promise<Datacenter | undefined> {
-    const { query, datacenter } = this.#options;
+    const { query, datacenter, proven } = this.#options;
+    if (proven !== undefined) return (await proven.datacenter(datacenter, signal)).value;
     return (await query.datacenters({ address: datacenter }, { signal })).datacenters[0];
   }
 
@@ -284,13 +332,23 @@ export class ChainFollower {
     for (const each of fulfillments) if (each.datacenter === this.#options.datacenter) keepFulfillment(view, each);
   }
 
+  async #readDeployment(key: string, signal: AbortSignal): Promise<Proven<QueryDeploymentResponse>> {
+    const { proven, query } = this.#options;
+    const id = parseDeploymentKey(key);
+    const answer = await query.deployment(id, { signal });
+    return proven === undefined
+      ? { value: answer, asOf: performance.now() }
+      : await proven.deployment(id, answer, signal);
+  }
+
   async #loadDeployment(view: MutableView, key: string, signal: AbortSignal): Promise<void> {
     this.#asked += 1;
     const asked = this.#asked;
-    const answer = await this.#options.query.deployment(parseDeploymentKey(key), { signal });
+    const { value: answer, asOf } = await this.#readDeployment(key, signal);
     // Of two answers that cross each other the one that was asked for later is the newer.
     if (asked < (view.readAt.get(key) ?? 0)) return;
     view.readAt.set(key, asked);
+    view.asOf.set(key, asOf);
     for (const [lease, { id }] of [...view.leases]) {
       if (id !== undefined && deploymentKey(id) === key) view.leases.delete(lease);
     }

@@ -322,6 +322,16 @@ export class ExchangeQueryClient implements Disposable {
     return response;
   }
 
+  /** Any call of CometBFT's JSON-RPC, as an endpoint answers it: for what no other method here reads. */
+  ask<T>(
+    method: string,
+    parameters: Readonly<Record<string, unknown>>,
+    answer: z.ZodType<T>,
+    { signal }: CallOptions = {},
+  ): Promise<T> {
+    return this.rpc.call(method, parameters, answer, signal);
+  }
+
   /**
    * Offers a signed transaction to one node, once. A transaction that the node holds already counts as accepted.
    * Throws NetworkUnreachable when the node did not answer: it may or may not have got it.

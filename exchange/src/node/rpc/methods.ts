@@ -101,6 +101,8 @@ export const methods: Readonly<Record<string, Method>> = {
       height: parameters.optionalInteger("height") ?? 0n,
       prove: parameters.flag("prove"),
     };
+    // Its root is in the header of the next block.
+    if (request.prove) view.attend();
     return { response: formatQuery(queryTransaction(view, request) ?? view.application.query(request)) };
   },
   broadcast_tx_sync: (view, parameters) => {
