@@ -31,10 +31,13 @@ import { keyAfter, prefixEnd, tables, textKey } from "../state/keys";
 import { getChain } from "../state/records";
 import type { KeyValueReader } from "../state/store";
 import { getTotals, supplyOf } from "../state/totals";
+import type { QueryHandler } from "./cosmos-answers";
+import { distributionQueries } from "./cosmos-distribution-queries";
+import { governanceQueries } from "./cosmos-governance-queries";
+import { stakingQueries } from "./cosmos-staking-queries";
 import { EnvelopeError, EnvelopeErrorCode } from "./envelope-error";
 
-/** Answers a query from committed state. @throws EnvelopeError or ExchangeError */
-export type QueryHandler = (state: KeyValueReader, request: Uint8Array, height: bigint) => Uint8Array;
+export type { QueryHandler };
 
 const accountType = "/cosmos.auth.v1beta1.BaseAccount";
 const keyType = "/cosmos.crypto.secp256k1.PubKey";
@@ -124,7 +127,13 @@ function pageSize(asked: bigint | undefined): number {
 }
 
 /** All of them. */
-export const cosmosQueries: Readonly<Record<string, QueryHandler>> = { ...moduleQueries, ...feeGrantQueries };
+export const cosmosQueries: Readonly<Record<string, QueryHandler>> = {
+  ...moduleQueries,
+  ...feeGrantQueries,
+  ...stakingQueries,
+  ...distributionQueries,
+  ...governanceQueries,
+};
 
 function encodeAccount(account: Account | AccountRecord): { typeUrl: string; value: Uint8Array } {
   const { address, accountNumber, sequence, publicKey } = account;
