@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# A Docker engine of one's own, in a network of its own, that shares nothing with any other engine of the machine.
-#   tools/container-engine.sh start <folder>    prints its socket; needs root, dockerd, nsenter and ip
-#   tools/container-engine.sh stop <folder>     ends what `start` has started there, and removes the folder
+# A container engine of one's own, in a network of its own, that shares nothing with any other engine of the machine.
+#   tools/container-engine.sh start <folder> [docker|podman]   prints its socket; needs root, nsenter, ip, curl, and
+#                                                              dockerd, or podman with runc
+#   tools/container-engine.sh stop <folder>                    ends what `start` has started there, and removes the folder
 set -euo pipefail
 
-folder=${2:?"usage: $0 start|stop <folder>"}
+folder=${2:?"usage: $0 start|stop <folder> [docker|podman]"}
+engine=${3:-docker}
 network="dcx-engine-$(basename "$folder" | tr -cd 'A-Za-z0-9')"
 
 start() {
@@ -12,13 +14,12 @@ start() {
   # Its bridge and firewall rules stay in this network. `ip netns exec` would hide the control groups.
   ip netns add "$network"
   nsenter "--net=/run/netns/$network" ip link set lo up
-  local log="$folder/dockerd.log"
-  nsenter "--net=/run/netns/$network" dockerd --host "unix://$folder/docker.sock" --data-root "$folder/data" \
-    --exec-root "$folder/exec" --pidfile "$folder/docker.pid" </dev/null >"$log" 2>&1 &
+  "start_$engine" </dev/null >"$folder/engine.log" 2>&1 &
   local pid=$!
+  echo "$pid" >"$folder/engine.pid"
   for _ in $(seq 300); do
-    if curl -fsS --max-time 2 --unix-socket "$folder/docker.sock" http://engine/_ping >/dev/null 2>&1; then
-      echo "$folder/docker.sock"
+    if curl -fsS --max-time 2 --unix-socket "$folder/engine.sock" http://engine/_ping >/dev/null 2>&1; then
+      echo "$folder/engine.sock"
       return 0
     fi
     if ! kill -0 "$pid" 2>/dev/null; then
@@ -27,14 +28,43 @@ start() {
     sleep 0.1
   done
   echo "the container engine did not start:" >&2
-  tail -n 20 "$log" >&2
+  tail -n 20 "$folder/engine.log" >&2
   stop
   return 1
 }
 
+start_docker() {
+  exec nsenter "--net=/run/netns/$network" dockerd --host "unix://$folder/engine.sock" --data-root "$folder/data" \
+    --exec-root "$folder/exec" --pidfile "$folder/docker.pid"
+}
+
+# Without limits of its own on files and processes it asks for none that this machine may not grant.
+start_podman() {
+  cat >"$folder/containers.conf" <<CONFIGURATION
+[containers]
+default_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]
+log_driver = "k8s-file"
+[engine]
+runtime = "runc"
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+[network]
+network_config_dir = "$folder/networks"
+CONFIGURATION
+  cat >"$folder/storage.conf" <<CONFIGURATION
+[storage]
+driver = "overlay"
+graphroot = "$folder/data"
+runroot = "$folder/run"
+CONFIGURATION
+  mkdir -p "$folder/networks" "$folder/tmp"
+  export CONTAINERS_CONF="$folder/containers.conf" CONTAINERS_STORAGE_CONF="$folder/storage.conf"
+  exec nsenter "--net=/run/netns/$network" podman --tmpdir "$folder/tmp" system service --time=0 "unix://$folder/engine.sock"
+}
+
 stop() {
   local pid
-  pid=$(cat "$folder/docker.pid" 2>/dev/null || true)
+  pid=$(cat "$folder/engine.pid" 2>/dev/null || true)
   # The pid may be another process's by now.
   if [ -n "$pid" ] && tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -qF "$folder"; then
     kill "$pid" || true
