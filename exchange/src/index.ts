@@ -17,6 +17,7 @@ export {
   type NodeIdentity,
   withValidators,
 } from "./distributed/engine-home";
+export type { ClientInterfaces, ClientUrls, ListenOptions } from "./gateway/serve-clients";
 export { checkHome } from "./node/check-home";
 export { type EmbeddedNode, type EmbeddedNodeOptions, startEmbeddedNode } from "./node/embedded-node";
 export { Branch } from "./state/branch";

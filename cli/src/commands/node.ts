@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import type { ClientInterfaces, ClientUrls } from "@dcx/exchange";
 import { Genesis } from "@dcx/protocol";
 import { Command, Option } from "commander";
 import { CommandFailure } from "../output/failure";
@@ -11,6 +12,9 @@ interface StartOptions {
   readonly genesis?: string;
   readonly host: string;
   readonly port: string;
+  readonly restPort?: string;
+  readonly allowedOrigin: readonly string[];
+  readonly allowedHost: readonly string[];
   readonly peer: readonly string[];
   readonly peerHost: string;
   readonly peerPort: string;
@@ -57,6 +61,9 @@ export function nodeCommand(): Command {
     .option("--genesis <file>", "genesis of a new embedded chain; needed the first time")
     .option("--host <address>", "address to listen on", "127.0.0.1")
     .option("--port <port>", "port of CometBFT's JSON-RPC; 0: any free one (embedded only)", "26657")
+    .option("--rest-port <port>", "port of the REST gateway, customarily 1317; 0: any free one; absent: none")
+    .option("--allowed-origin <origin>", "a web page's origin that may call, or *; may be repeated", collect, [])
+    .option("--allowed-host <name>", "a name besides localhost by which it is called; may be repeated", collect, [])
     .option("--peer <id@host:port>", "under CometBFT: a node to stay connected to; may be repeated", collect, [])
     .option("--peer-host <address>", "under CometBFT: address on which other nodes reach this one", "0.0.0.0")
     .option("--peer-port <port>", "under CometBFT: port on which other nodes reach this one", "26656")
@@ -88,7 +95,7 @@ export function nodeCommand(): Command {
       endWithoutRecord();
       const { isDistributed } = await import("@dcx/exchange");
       const running = isDistributed(options.home) ? await startDistributed(options) : await startEmbedded(options);
-      announceReady({ rpcUrl: running.rpcUrl, chainId: running.chainId });
+      announceReady({ rpcUrl: running.rpcUrl, ...running.clients, chainId: running.chainId });
       await Promise.race([onTermination(), running.done]);
       await running.close();
     });
@@ -111,18 +118,21 @@ export function nodeCommand(): Command {
 
 interface Running {
   readonly rpcUrl: string;
+  readonly clients: ClientUrls;
   readonly chainId: string;
   readonly done: Promise<void>;
   close(): Promise<void>;
 }
 
-async function startEmbedded({ home, genesis, host, port, logLevel }: StartOptions): Promise<Running> {
+async function startEmbedded(options: StartOptions): Promise<Running> {
+  const { home, genesis, logLevel } = options;
   const { startEmbeddedNode } = await import("@dcx/exchange");
   const { pino } = await import("pino");
   return startEmbeddedNode({
     home,
     ...(genesis === undefined ? {} : { genesis: Genesis.fromJSON(readJson(genesis)) }),
-    rpc: { host, port: Number(port) },
+    rpc: listenOn(options, options.port),
+    clients: clientsOf(options),
     logger: pino({ name: "node", level: logLevel }),
   });
 }
@@ -137,6 +147,7 @@ async function startDistributed(options: StartOptions): Promise<Running> {
     home: options.home,
     cometbft: options.cometbft,
     rpc: { host: options.host, port: Number(options.port) },
+    clients: clientsOf(options),
     peers: { host: options.peerHost, port: Number(options.peerPort), persistent: options.peer },
     snapshotInterval: Number(options.snapshotInterval),
     settings: { ...(await stateSyncSettings(options)), ...Object.fromEntries(options.engineSetting.map(settingOf)) },
@@ -145,6 +156,22 @@ async function startDistributed(options: StartOptions): Promise<Running> {
   // A chain of several validators begins when enough of them are there: being asked to end must not wait for that.
   await Promise.race([node.ready, onTermination()]);
   return node;
+}
+
+function clientsOf(options: StartOptions): ClientInterfaces {
+  return options.restPort === undefined ? {} : { rest: listenOn(options, options.restPort) };
+}
+
+function listenOn({ host, allowedHost, allowedOrigin }: StartOptions, port: string) {
+  return { host, port: portOf(port), allowedHosts: allowedHost, allowedOrigins: allowedOrigin };
+}
+
+function portOf(text: string): number {
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+    throw new CommandFailure(`${text} is no port: it is a whole number from 0 to 65535.`, 2);
+  }
+  return port;
 }
 
 async function stateSyncSettings({ stateSync, trust }: StartOptions): Promise<Readonly<Record<string, string>>> {

@@ -7,6 +7,8 @@ import { type AbciServer, serveAbci } from "../abci/serve";
 import { Application } from "../application";
 import { exchangeMachine } from "../application/exchange-machine";
 import { exchangeQueries } from "../application/exchange-queries";
+import { distributedAccess } from "../gateway/chain-access";
+import { type ClientInterfaces, type ClientUrls, serveClients } from "../gateway/serve-clients";
 import { lockHome } from "../node/home-lock";
 import { Restore } from "../snapshots/restore";
 import { Snapshots } from "../snapshots/snapshots";
@@ -21,6 +23,8 @@ export interface DistributedNodeOptions {
   readonly cometbft: string;
   /** Where CometBFT's JSON-RPC listens. */
   readonly rpc: { readonly host: string; readonly port: number };
+  /** What else is served. Default: nothing. */
+  readonly clients?: ClientInterfaces;
   /** Where other nodes reach this one. */
   readonly peers: {
     readonly host: string;
@@ -37,6 +41,8 @@ export interface DistributedNodeOptions {
 
 export interface DistributedNode {
   readonly rpcUrl: string;
+  /** What is served besides, where it is. */
+  readonly clients: ClientUrls;
   readonly chainId: string;
   /** Resolves once the node has a block and answers. Rejects when it stops before that. */
   readonly ready: Promise<void>;
@@ -130,10 +136,14 @@ export async function startDistributedNode(options: DistributedNodeOptions): Pro
     });
 
     const rpcUrl = `http://${rpc.host}:${rpc.port}`;
+    const access = distributedAccess(application, rpcUrl);
+    const { close: closeClients, ...clients } = await serveClients(access, options.clients ?? {}, logger);
+    opened.push(closeClients);
     const ready = Promise.race([untilFirstBlock(rpcUrl, () => closing !== undefined), done]);
     ready.catch(() => {});
     return {
       rpcUrl,
+      clients,
       chainId: genesis.chainId,
       ready,
       close: async () => {

@@ -7,6 +7,8 @@ import type { Logger } from "pino";
 import { Application } from "../application";
 import { exchangeMachine } from "../application/exchange-machine";
 import { exchangeQueries } from "../application/exchange-queries";
+import { embeddedAccess } from "../gateway/chain-access";
+import { type ClientInterfaces, type ClientUrls, serveClients } from "../gateway/serve-clients";
 import { BlockStore } from "./block-store";
 import { Chain } from "./consensus/chain";
 import { Producer } from "./consensus/producer";
@@ -16,6 +18,7 @@ import { ChainEvents } from "./events";
 import { loadOrCreateGenesis } from "./genesis-file";
 import { lockHome } from "./home-lock";
 import { Mempool } from "./mempool/mempool";
+import type { NodeView } from "./rpc/methods";
 import { type RpcServer, serveRpc } from "./rpc/server";
 
 export interface EmbeddedNodeOptions {
@@ -31,6 +34,8 @@ export interface EmbeddedNodeOptions {
     readonly allowedHosts?: readonly string[];
     readonly allowedOrigins?: readonly string[];
   };
+  /** What else is served. Default: nothing. */
+  readonly clients?: ClientInterfaces;
   readonly logger: Logger;
   /** How many blocks are kept, with their results. Default: 200,000. */
   readonly retainedBlocks?: bigint;
@@ -43,6 +48,8 @@ export interface EmbeddedNodeOptions {
 export interface EmbeddedNode {
   /** http://host:port of CometBFT's JSON-RPC; the WebSocket is at /websocket. */
   readonly rpcUrl: string;
+  /** What is served besides, where it is. */
+  readonly clients: ClientUrls;
   readonly chainId: string;
   /** Of the last committed block. */
   readonly height: bigint;
@@ -132,17 +139,18 @@ export async function startEmbeddedNode(options: EmbeddedNodeOptions): Promise<E
     else producer.start();
 
     const host = options.rpc.host ?? "127.0.0.1";
+    const view: NodeView = {
+      application,
+      store,
+      mempool,
+      events,
+      validator,
+      genesis,
+      listenAddress: `tcp://${host}:${options.rpc.port ?? 0}`,
+      attend: () => producer.attend(),
+    };
     const rpc: RpcServer = await serveRpc(
-      {
-        application,
-        store,
-        mempool,
-        events,
-        validator,
-        genesis,
-        listenAddress: `tcp://${host}:${options.rpc.port ?? 0}`,
-        attend: () => producer.attend(),
-      },
+      view,
       {
         host,
         port: options.rpc.port ?? 0,
@@ -152,9 +160,12 @@ export async function startEmbeddedNode(options: EmbeddedNodeOptions): Promise<E
       (error, method) => logger.error({ err: error, method }, "a call could not be answered"),
     );
     opened.push(() => rpc.close());
+    const { close: closeClients, ...clients } = await serveClients(embeddedAccess(view), options.clients ?? {}, logger);
+    opened.push(closeClients);
     logger.info({ chain: genesis.chainId, height: store.height.toString(), rpc: rpc.url }, "the node is running");
     return {
       rpcUrl: rpc.url,
+      clients,
       chainId: genesis.chainId,
       get height() {
         return store.height;

@@ -103,7 +103,7 @@ describe("queries", () => {
         const seen: string[] = [];
         let key = new Uint8Array(0);
         do {
-          const page = { key, limit };
+          const page = { key, limit, offset: 0n };
           const answer = queryOrders(exchange.state, 1n, { state: OrderState.OPEN, deployment, page });
           seen.push(...answer.orders.map((order) => order.id?.infrastructure ?? ""));
           key = new Uint8Array(answer.page?.nextKey ?? []);

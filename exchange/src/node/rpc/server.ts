@@ -1,19 +1,15 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
 import { type AccessRules, refusalOfAccess } from "./access";
 import { CallParameters } from "./call-parameters";
 import { answer, call, failure, type OnInternalError, parseRequest, type RpcResponse } from "./dispatch";
+import { allowOrigin, boundClients, type HttpListen, listenOn, readBody, urlOf } from "./http";
 import { methods, type NodeView } from "./methods";
 import { RpcError, RpcErrorCode } from "./rpc-error";
 import { parseJson, serveSocket } from "./subscriptions";
 
-export interface RpcListen extends AccessRules {
-  readonly host: string;
-  /** 0: any that is free. */
-  readonly port: number;
-}
+export type RpcListen = HttpListen;
 
 export interface RpcServer {
   /** http://host:port */
@@ -36,11 +32,7 @@ const headers = {
 /** Serves CometBFT's JSON-RPC over HTTP (POST, and GET with the parameters in the URI) and WebSocket (/websocket). */
 export async function serveRpc(view: NodeView, listen: RpcListen, onError: OnInternalError): Promise<RpcServer> {
   const server = createServer((request, response) => serve(view, listen, request, response, onError));
-  // A client that sends slowly is not waited for.
-  server.headersTimeout = 10_000;
-  server.requestTimeout = 30_000;
-  server.keepAliveTimeout = 60_000;
-  server.maxConnections = 1024;
+  boundClients(server);
   const sockets = new WebSocketServer({ noServer: true, maxPayload: mostBodyBytes });
   server.on("upgrade", (request, socket, head) => {
     const refusal = refusalOfUpgrade(request, sockets, listen);
@@ -64,9 +56,8 @@ export async function serveRpc(view: NodeView, listen: RpcListen, onError: OnInt
     });
   });
   const address = await listenOn(server, listen);
-  const host = address.family === "IPv6" ? `[${address.address}]` : address.address;
   return {
-    url: `http://${host}:${address.port}`,
+    url: urlOf(address),
     close: async () => {
       await closeSockets(sockets);
       server.closeAllConnections();
@@ -122,6 +113,7 @@ function serve(
   if (request.method === "POST") {
     readBody(
       request,
+      mostBodyBytes,
       (text) => respond(servePost(view, text, onError)),
       (status) => refuse(response, status),
     );
@@ -192,41 +184,6 @@ function reply(body: RpcResponse): Reply {
   return { status: 200, body };
 }
 
-/** Reads a body, then calls one of the two, once: `done`, or `failed` with the status to refuse it with. */
-function readBody(request: IncomingMessage, done: (text: string) => void, failed: (status: number) => void): void {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  let over = false;
-  const fail = (status: number) => {
-    if (over) return;
-    over = true;
-    failed(status);
-  };
-  request.on("data", (chunk: Buffer) => {
-    length += chunk.length;
-    if (length > mostBodyBytes) {
-      chunks.length = 0;
-      fail(413);
-    } else if (!over) {
-      chunks.push(chunk);
-    }
-  });
-  request.on("end", () => {
-    if (over) return;
-    over = true;
-    const [only, ...more] = chunks;
-    done(only !== undefined && more.length === 0 ? only.toString("utf8") : Buffer.concat(chunks).toString("utf8"));
-  });
-  request.on("error", () => fail(400));
-}
-
-function allowOrigin(request: IncomingMessage, response: ServerResponse): void {
-  const origin = request.headers.origin;
-  if (origin === undefined) return;
-  response.setHeader("access-control-allow-origin", origin);
-  response.setHeader("vary", "origin");
-}
-
 function refusalOfUpgrade(request: IncomingMessage, sockets: WebSocketServer, rules: AccessRules): string | undefined {
   const path = new URL(request.url ?? "/", "http://node").pathname;
   if (path !== "/websocket") return "404 Not Found";
@@ -236,15 +193,4 @@ function refusalOfUpgrade(request: IncomingMessage, sockets: WebSocketServer, ru
 
 function refuseUpgrade(socket: Duplex, status: string): void {
   socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\n\r\n`);
-}
-
-function listenOn(server: Server, listen: RpcListen): Promise<AddressInfo> {
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(listen.port, listen.host, () => {
-      const address = server.address();
-      if (address === null || typeof address === "string") reject(new Error("the node listens on no port"));
-      else resolve(address);
-    });
-  });
 }

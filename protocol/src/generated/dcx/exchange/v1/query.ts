@@ -33,6 +33,8 @@ export interface PageRequest {
   key: Uint8Array;
   /** Most items; 0: the default of 100; at most 1000. */
   limit: number;
+  /** Items left out before the first; not together with a key. */
+  offset: bigint;
 }
 
 export interface PageResponse {
@@ -268,7 +270,7 @@ export interface QueryVotesResponse {
 }
 
 function createBasePageRequest(): PageRequest {
-  return { key: new Uint8Array(0), limit: 0 };
+  return { key: new Uint8Array(0), limit: 0, offset: 0n };
 }
 
 export const PageRequest: MessageFns<PageRequest> = {
@@ -278,6 +280,12 @@ export const PageRequest: MessageFns<PageRequest> = {
     }
     if (message.limit !== 0) {
       writer.uint32(16).uint32(message.limit);
+    }
+    if (message.offset !== 0n) {
+      if (BigInt.asUintN(64, message.offset) !== message.offset) {
+        throw new globalThis.Error("value provided for field message.offset of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.offset);
     }
     return writer;
   },
@@ -311,6 +319,14 @@ export const PageRequest: MessageFns<PageRequest> = {
             message.limit = reader.uint32();
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.offset = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -327,6 +343,7 @@ export const PageRequest: MessageFns<PageRequest> = {
     return {
       key: isSet(object.key) ? bytesFromBase64(object.key) : new Uint8Array(0),
       limit: isSet(object.limit) ? globalThis.Number(object.limit) : 0,
+      offset: isSet(object.offset) ? BigInt(object.offset) : 0n,
     };
   },
 
@@ -338,6 +355,9 @@ export const PageRequest: MessageFns<PageRequest> = {
     if (message.limit !== 0) {
       obj.limit = Math.round(message.limit);
     }
+    if (message.offset !== 0n) {
+      obj.offset = message.offset.toString();
+    }
     return obj;
   },
 
@@ -348,6 +368,7 @@ export const PageRequest: MessageFns<PageRequest> = {
     const message = createBasePageRequest();
     message.key = object.key ?? new Uint8Array(0);
     message.limit = object.limit ?? 0;
+    message.offset = (object.offset !== undefined && object.offset !== null) ? BigInt(object.offset) : 0n;
     return message;
   },
 };

@@ -1,0 +1,54 @@
+import type { Logger } from "pino";
+import type { HttpListen } from "../node/rpc/http";
+import type { ChainAccess } from "./chain-access";
+
+/** Where a node listens for HTTP. */
+export type ListenOptions = Partial<HttpListen>;
+
+/** What a node serves beside CometBFT's JSON-RPC. Absent: that is not served. */
+export interface ClientInterfaces {
+  /** grpc-gateway's REST. */
+  readonly rest?: ListenOptions;
+}
+
+/** Where it is served, by what it is. */
+export interface ClientUrls {
+  readonly restUrl?: string;
+}
+
+export interface ServedInterfaces extends ClientUrls {
+  close(): Promise<void>;
+}
+
+/** An address to listen on, as a node's options name it: this machine alone, any port, no page of a browser. */
+export function listenOf(options: ListenOptions): HttpListen {
+  return { host: "127.0.0.1", port: 0, allowedHosts: [], allowedOrigins: [], ...options };
+}
+
+/** Serves a chain to wallets and programs. @throws when an address is taken: nothing is served then */
+export async function serveClients(
+  access: ChainAccess,
+  interfaces: ClientInterfaces,
+  logger: Logger,
+): Promise<ServedInterfaces> {
+  const opened: { close(): Promise<void> }[] = [];
+  const close = async () => {
+    for (const one of opened.reverse()) await one.close();
+  };
+  const onError = (error: unknown, path: string) => logger.error({ err: error, path }, "a call could not be answered");
+  try {
+    let urls: ClientUrls = {};
+    if (interfaces.rest !== undefined) {
+      // The definitions take a while to load: only where they are asked for.
+      const { serveRest } = await import("./rest-server.js");
+      const rest = await serveRest(access, listenOf(interfaces.rest), onError);
+      opened.push(rest);
+      urls = { ...urls, restUrl: rest.url };
+    }
+    if (opened.length > 0) logger.info(urls, "clients are served");
+    return { ...urls, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}

@@ -1,0 +1,76 @@
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { AccessRules } from "./access";
+
+/** What the HTTP servers of a node have in common. */
+export interface HttpListen extends AccessRules {
+  readonly host: string;
+  /** 0: any that is free. */
+  readonly port: number;
+}
+
+/** A client that sends slowly is not waited for, and there are only so many. */
+export function boundClients(server: Server): void {
+  server.headersTimeout = 10_000;
+  server.requestTimeout = 30_000;
+  server.keepAliveTimeout = 60_000;
+  server.maxConnections = 1024;
+}
+
+/** http://host:port */
+export function urlOf({ address, family, port }: AddressInfo): string {
+  return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
+}
+
+/** Reads a body, then calls one of the two, once: `done`, or `failed` with the status to refuse it with. */
+export function readBody(
+  request: IncomingMessage,
+  mostBytes: number,
+  done: (text: string) => void,
+  failed: (status: number) => void,
+): void {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  let over = false;
+  const fail = (status: number) => {
+    if (over) return;
+    over = true;
+    failed(status);
+  };
+  request.on("data", (chunk: Buffer) => {
+    length += chunk.length;
+    if (length > mostBytes) {
+      chunks.length = 0;
+      fail(413);
+    } else if (!over) {
+      chunks.push(chunk);
+    }
+  });
+  request.on("end", () => {
+    if (over) return;
+    over = true;
+    const [only, ...more] = chunks;
+    done(only !== undefined && more.length === 0 ? only.toString("utf8") : Buffer.concat(chunks).toString("utf8"));
+  });
+  request.on("error", () => fail(400));
+}
+
+/** Lets the page of an origin that is allowed read the answer. */
+export function allowOrigin(request: IncomingMessage, response: ServerResponse): void {
+  const origin = request.headers.origin;
+  if (origin === undefined) return;
+  response.setHeader("access-control-allow-origin", origin);
+  response.setHeader("vary", "origin");
+}
+
+/** @throws when nobody can listen there */
+export function listenOn(server: Server, listen: Pick<HttpListen, "host" | "port">): Promise<AddressInfo> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(listen.port, listen.host, () => {
+      const address = server.address();
+      if (address === null || typeof address === "string") reject(new Error("the node listens on no port"));
+      else resolve(address);
+    });
+  });
+}
