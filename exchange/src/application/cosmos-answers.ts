@@ -15,11 +15,11 @@ export function notFound(what: string): EnvelopeError {
   return new EnvelopeError(EnvelopeErrorCode.KeyNotFound, `rpc error: code = NotFound desc = ${what}: key not found`);
 }
 
-/** A page as the exchange's own queries are asked for it: by its key, for none of them skips or counts. */
+/** A page as the exchange's own queries are asked for it: none of them counts. */
 export function pageOf(asked: CosmosPage | undefined): PageRequest | undefined {
   if (asked === undefined) return undefined;
   const limit = asked.limit < 1_000n ? asked.limit : 1_000n;
-  return { key: asked.key, limit: Number(limit) };
+  return { key: asked.key, limit: Number(limit), offset: asked.offset };
 }
 
 export function pagination(page: PageResponse | undefined): { nextKey: Uint8Array; total: bigint } {

@@ -31,7 +31,7 @@ export const distributionQueries: Readonly<Record<string, QueryHandler>> = {
   // Of a thousand delegations, which is more than a wallet shows.
   "/cosmos.distribution.v1beta1.Query/DelegationTotalRewards": (state, request, height) => {
     const { delegatorAddress } = QueryDelegationTotalRewardsRequest.decode(request);
-    const page = { key: new Uint8Array(), limit: 1_000 };
+    const page = { key: new Uint8Array(), limit: 1_000, offset: 0n };
     const found = queryDelegations(state, height, { delegator: delegatorAddress, validator: "", page }).delegations;
     const rewards = found.map(({ delegation, rewards: earned }) => ({
       validatorAddress: operatorAddressOf(present(delegation, "a delegation").validator),

@@ -94,7 +94,7 @@ export const stakingQueries: Readonly<Record<string, QueryHandler>> = {
     const { delegatorAddr, validatorAddr } = QueryUnbondingDelegationRequest.decode(request);
     const validator = accountOfOperator(validatorAddr, "validator_addr");
     // A delegator has few: `max_unbondings` of each validator.
-    const page = { key: new Uint8Array(), limit: 1_000 };
+    const page = { key: new Uint8Array(), limit: 1_000, offset: 0n };
     const found = queryUnbondings(state, height, { delegator: delegatorAddr, page }).unbondings;
     const [unbond] = unbondingsByValidator(found.filter((one) => one.validator === validator));
     if (unbond === undefined)

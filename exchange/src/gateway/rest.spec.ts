@@ -21,7 +21,7 @@ beforeAll(async () => {
 
 afterAll(() => served.close());
 
-const jsonSchema = z.looseObject({ tx: z.unknown(), height: z.unknown() });
+const jsonSchema = z.looseObject({ tx: z.unknown().optional(), height: z.string().optional() });
 const listed = z.looseObject({
   height: z.string(),
   deployments: z.array(z.looseObject({ id: z.looseObject({ sequence: z.string() }) })),
@@ -210,6 +210,18 @@ describe("the exchange's own queries", () => {
     expect(await get("/cosmos/auth/v1beta1/params")).toMatchObject({ status: 501, body: { code: 12 } });
     expect(await get(`${base}/orders`, { "x-cosmos-block-height": "1" })).toMatchObject({ status: 400 });
   });
+});
+
+it("answers what the application answers of stake, as the Cosmos SDK does", async () => {
+  const staking = "/cosmos/staking/v1beta1";
+  expect((await get(`${staking}/validators?status=BOND_STATUS_BONDED`)).body).toMatchObject({
+    validators: [],
+    pagination: {},
+  });
+  expect((await get(`${staking}/params`)).body).toMatchObject({
+    params: { bond_denom: "udcx", unbonding_time: expect.stringMatching(/^\d+(\.\d+)?s$/) },
+  });
+  expect((await get("/cosmos/gov/v1beta1/proposals")).body).toMatchObject({ proposals: [] });
 });
 
 it("lets the pages call it that its operator allows, and no others", async () => {
