@@ -6,6 +6,7 @@ import type { Seal } from "../home/seal";
 import { openImageStore } from "../images/store";
 import { ContainerRuntime } from "./container/container-runtime";
 import { findEngine } from "./container/engine-socket";
+import { SizedVolumes } from "./container/sized-volumes";
 import { plainMethod } from "./none/none";
 import { programCommand } from "./programs";
 import type { Runtime } from "./runtime";
@@ -81,8 +82,10 @@ async function openContainers(options: RuntimeOptions): Promise<Runtime> {
         "with nsenter (util-linux). Run the agent as root there.",
     );
   }
-  return new ContainerRuntime({
+  const sizedVolumes = SizedVolumes.open(join(options.home, "container", "volumes"));
+  return ContainerRuntime.open({
     engine,
+    ...(sizedVolumes === undefined ? {} : { sizedVolumes }),
     nsenter,
     imageLayouts: options.imageLayouts,
     datacenter: options.datacenter,

@@ -514,12 +514,14 @@ for (const { name, isolation, maker, socket, describe } of offered) {
       await runtime.remove("answers");
       expect(await runtime.list()).toEqual([]);
       expect(marks.filter(isRunning)).toEqual([]);
-      if (isolation !== "container") {
+      expect(readFileSync("/proc/mounts", "utf8")).not.toContain(home);
+      expect(loopFiles().filter((file) => file.includes(home))).toEqual([]);
+      if (isolation === "container") {
+        expect(readdirSync(join(own, "volumes"))).toEqual([]);
+      } else {
         expect(readdirSync(join(own, "instances"))).toEqual([]);
         expect(readdirSync(join(own, "volumes"))).toEqual([]);
-        expect(readFileSync("/proc/mounts", "utf8")).not.toContain(home);
         expect(processesNaming(home)).toEqual([]);
-        expect(loopFiles().filter((file) => file.includes(home))).toEqual([]);
         const groups = [...started].map((id) => controlGroupName(own, id));
         expect(controlGroupsOf(groups)).toEqual([]);
       }

@@ -15,12 +15,14 @@ import type {
   ObservedInstance,
   ObservedState,
   Runtime,
+  VolumeMount,
 } from "../runtime";
 import type { Line } from "../supervised/logs";
 import { ignoreMissing, readable } from "./engine-answers";
 import { executeInContainer, openInContainer } from "./engine-exec";
 import { presentInEngine, pullIntoEngine } from "./engine-images";
 import { readEngineLogs } from "./engine-logs";
+import type { SizedVolumes } from "./sized-volumes";
 
 export interface ContainerRuntimeOptions {
   readonly engine: Docker;
@@ -30,6 +32,8 @@ export interface ContainerRuntimeOptions {
   /** Command line of the network helper. */
   readonly networkHelper: readonly string[];
   readonly nsenter: string;
+  /** Absent: volumes are the engine's own, without a bound. */
+  readonly sizedVolumes?: SizedVolumes;
   readonly logger: { warn(details: object, message: string): void };
 }
 
@@ -39,6 +43,12 @@ const temporaryFolders = ["/tmp", "/run", "/var/tmp"];
 const capabilities = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "NET_BIND_SERVICE"];
 const stopSeconds = 10;
 const retryDelay = 1000;
+
+interface ProvidedVolume {
+  readonly type: "bind" | "volume";
+  readonly source: string;
+  readonly path: string;
+}
 
 const Labels = z.object({
   deployment: z.string(),
@@ -54,8 +64,8 @@ const Labels = z.object({
  */
 export class ContainerRuntime implements Runtime {
   readonly isolation = "container";
-  /** Volumes have no bound; what is written elsewhere has. */
-  readonly unenforced: readonly Limit[] = ["disk"];
+  /** Without sized volumes these have no bound; what is written elsewhere has. */
+  readonly unenforced: readonly Limit[];
   readonly #options: ContainerRuntimeOptions;
   readonly #listeners = new Set<() => void>();
   readonly #networks = new Map<string, NamespaceNetwork>();
@@ -65,8 +75,18 @@ export class ContainerRuntime implements Runtime {
   /** Whether the engine has a program that can be process 1 and pass signals on. */
   #init = true;
 
-  constructor(options: ContainerRuntimeOptions) {
+  /** Instances of this agent go on, or again where their volumes were missing. */
+  static async open(options: ContainerRuntimeOptions): Promise<ContainerRuntime> {
+    const runtime = new ContainerRuntime(options);
+    if (options.sizedVolumes !== undefined) {
+      await runtime.#recover(options.sizedVolumes);
+    }
+    return runtime;
+  }
+
+  private constructor(options: ContainerRuntimeOptions) {
     this.#options = options;
+    this.unenforced = options.sizedVolumes === undefined ? ["disk"] : [];
     void this.#follow();
   }
 
@@ -91,13 +111,10 @@ export class ContainerRuntime implements Runtime {
     const { datacenter, engine, imageLayouts } = this.#options;
     const { limits, volumes } = specification;
     const image = await presentInEngine(engine, imageLayouts, specification.image);
-    for (const { volume } of volumes) {
-      await engine.createVolume({ Name: this.#volumeName(volume), Labels: { [mark]: datacenter } });
-      const { Mountpoint } = await engine.getVolume(this.#volumeName(volume)).inspect();
-      giveTo(Mountpoint, image.user);
-    }
+    const provided = await Promise.all(volumes.map((volume) => this.#provideVolume(volume, image.user)));
     const temporary = `rw,nosuid,nodev,mode=1777,size=${limits.disk}`;
-    const create = {
+    const taken = new Set([...temporaryFolders, ...volumes.map(({ path }) => path)]);
+    const create: Docker.ContainerCreateOptions = {
       name: this.#name(specification.id),
       Image: image.name,
       Hostname: `${specification.labels.workload}-${specification.labels.index}`.slice(0, 63),
@@ -125,11 +142,22 @@ export class ContainerRuntime implements Runtime {
         PidsLimit: limits.processes,
         ReadonlyRootfs: true,
         Tmpfs: Object.fromEntries(temporaryFolders.map((folder) => [folder, temporary])),
+        Mounts: [
+          ...provided.map(({ type, source, path }) => ({ Type: type, Source: source, Target: path })),
+          // Else the engine makes a volume without a bound of each.
+          ...image.volumes
+            .filter((folder) => !taken.has(folder))
+            .map((folder) => ({
+              Type: "tmpfs" as const,
+              Source: "",
+              Target: folder,
+              TmpfsOptions: { SizeBytes: Number(limits.disk), Mode: 0o1777 },
+            })),
+        ],
         CapDrop: ["ALL"],
         // Podman would give them to a user who is not root, too.
         CapAdd: /^(0|root)?(:|$)/.test(image.user) ? capabilities : [],
         SecurityOpt: ["no-new-privileges"],
-        Binds: volumes.map(({ volume, path }) => `${this.#volumeName(volume)}:${path}:rw`),
         ExtraHosts: Object.entries(specification.hosts).map(([name, address]) => `${name}:${address}`),
         LogConfig: { Type: "json-file", Config: { "max-size": "4m", "max-file": "2" } },
       },
@@ -154,6 +182,7 @@ export class ContainerRuntime implements Runtime {
   }
 
   async removeVolume(volume: string): Promise<void> {
+    this.#options.sizedVolumes?.remove(this.#volumeName(volume));
     await this.#options.engine.getVolume(this.#volumeName(volume)).remove().catch(ignoreMissing);
   }
 
@@ -201,6 +230,38 @@ export class ContainerRuntime implements Runtime {
     this.#listeners.clear();
     await Promise.all([...this.#networks.values()].map((network) => network.close()));
     this.#networks.clear();
+  }
+
+  /** The folder or the engine's name of a volume, made where it is missing, that an instance of this user can write to. */
+  async #provideVolume({ volume, path, size }: VolumeMount, user: string): Promise<ProvidedVolume> {
+    const { datacenter, engine, sizedVolumes } = this.#options;
+    const name = this.#volumeName(volume);
+    const present = await engine.getVolume(name).inspect().catch(ignoreMissing);
+    if (present === undefined && sizedVolumes !== undefined) {
+      const source = sizedVolumes.provide(name, size);
+      giveTo(source, user);
+      return { type: "bind", source, path };
+    }
+    // One that was made before there were sized ones keeps what is in it.
+    await engine.createVolume({ Name: name, Labels: { [mark]: datacenter } });
+    giveTo((present ?? (await engine.getVolume(name).inspect())).Mountpoint, user);
+    return { type: "volume", source: name, path };
+  }
+
+  /** Starts what the engine could not since the machine's last start, because its volumes were not mounted. */
+  async #recover(sizedVolumes: SizedVolumes): Promise<void> {
+    const { datacenter, engine, logger } = this.#options;
+    sizedVolumes.mountAll((volume, error) =>
+      logger.warn({ volume, error: String(error) }, "a volume can't be mounted"),
+    );
+    const filters = { label: [`${mark}=${datacenter}`], status: ["exited"] };
+    for (const { Id } of await engine.listContainers({ all: true, filters })) {
+      await engine
+        .getContainer(Id)
+        .start()
+        .catch(ignoreMissing)
+        .catch((error) => logger.warn({ container: Id, error: String(error) }, "an instance can't be started again"));
+    }
   }
 
   /** Creates and starts a container; leaves none that did not start. */

@@ -17,6 +17,8 @@ export interface EngineImage {
   readonly digest: string;
   /** As the image's configuration has it: `user[:group]`, names or numbers, or nothing. */
   readonly user: string;
+  /** Folders that it wants written to outside of its root. */
+  readonly volumes: readonly string[];
 }
 
 /** Names under which images from layouts are kept in the engine; no registry has this host. */
@@ -68,7 +70,8 @@ export async function presentInEngine(engine: Docker, layouts: readonly string[]
   const ofRepository = found.RepoDigests?.map((text) => text.slice(text.indexOf("@") + 1)) ?? [];
   const digest =
     source === undefined ? (ofRepository[0] ?? found.Id) : `sha256:${name.slice(name.lastIndexOf(":") + 1)}`;
-  return { name, digest, user: found.Config.User };
+  const volumes = Object.keys(found.Config.Volumes ?? {});
+  return { name, digest, user: found.Config.User, volumes };
 }
 
 async function manifestOf(source: ImageSource, image: string): Promise<{ manifest: ImageManifest; digest: string }> {

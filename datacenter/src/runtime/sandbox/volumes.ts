@@ -26,6 +26,8 @@ export interface MountedVolume {
 const imageName = "volume.ext4";
 // The file system's own root has a lost+found, which some databases refuse to start beside.
 const dataFolder = "data";
+/** What an agent that died on the way leaves in a volume's folder begins so. */
+const unfinished = ".new-";
 /** Less than this holds no file system. */
 const smallestImage = 1n << 20n;
 
@@ -65,18 +67,18 @@ export function prepareVolume(
 ): MountedVolume {
   const image = join(folder, imageName);
   if (!existsSync(image)) {
-    if (maker === undefined || readdirSync(folder).length > 0) {
+    if (maker === undefined || readdirSync(folder).some((name) => !name.startsWith(unfinished))) {
       return { at: folder, source: folder };
     }
     makeImage(maker, folder, size < smallestImage ? smallestImage : size, owner ?? { uid: 0, gid: 0 });
   }
-  mkdirSync(at, { mode: 0o700 });
+  mkdirSync(at, { recursive: true, mode: 0o700 });
   return { image, at, source: join(at, dataFolder) };
 }
 
 /** The file takes no more of the disk than what is written to it. */
 function makeImage(maker: string, folder: string, size: bigint, owner: { uid: number; gid: number }): void {
-  const temporary = mkdtempSync(join(folder, ".new-"));
+  const temporary = mkdtempSync(join(folder, unfinished));
   try {
     const content = join(temporary, "content");
     const image = join(temporary, imageName);

@@ -1,0 +1,121 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import Docker from "dockerode";
+import { openRuntime } from "../open";
+import type { InstanceSpecification, Runtime } from "../runtime";
+
+const { buildImages } = require("../../../../examples/images/build.cjs") as {
+  buildImages(folder: string): Promise<{ layout: string }>;
+};
+
+const image = "dcx.example/two-tier-api:1.0";
+const withVolume = "dcx.example/with-volume:1.0";
+const node = ["/usr/local/bin/node", "-e"];
+const logger = { info: () => undefined, warn: () => undefined };
+const folder = mkdtempSync(join(tmpdir(), "dcx-containers-"));
+let layout: string;
+
+beforeAll(async () => {
+  layout = (await buildImages(join(folder, "layouts"))).layout;
+}, 120_000);
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const engines = [
+  { name: "Docker", socket: process.env["DCX_TEST_CONTAINER_SOCKET"] },
+  { name: "Podman", socket: process.env["DCX_TEST_PODMAN_SOCKET"] },
+];
+
+for (const { name, socket = "" } of engines) {
+  (socket === "" ? describe.skip : describe)(`containers of ${name}`, () => {
+    const engine = new Docker({ socketPath: socket });
+    const datacenter = `test-${name}-${process.pid}`;
+    let runtime: Runtime;
+    const open = () =>
+      openRuntime({
+        isolation: "container",
+        home: join(folder, name),
+        imageLayouts: [layout],
+        datacenter,
+        logger,
+        containerSocket: socket,
+      });
+    const own = async () => {
+      const [found] = await engine.listContainers({ all: true, filters: { label: [`dcx.datacenter=${datacenter}`] } });
+      if (found === undefined) throw new Error("there is no container");
+      return engine.getContainer(found.Id);
+    };
+
+    beforeAll(async () => {
+      runtime = await open();
+      await runtime.pull(image);
+    }, 120_000);
+    afterEach(async () => {
+      for (const { id } of await runtime.list()) await runtime.remove(id);
+      await runtime.removeVolume("lease/data");
+    }, 120_000);
+    afterAll(async () => {
+      await runtime.close();
+      await engine
+        .getImage(withVolume)
+        .remove()
+        .catch(() => undefined);
+    }, 120_000);
+
+    it("enforces every limit", () => expect(runtime.unenforced).toEqual([]));
+
+    it("starts instances again whose volumes the machine's last start left unmounted", async () => {
+      const volumes = [{ volume: "lease/data", path: "/data", size: 4n << 20n }];
+      const append = `const fs = require("fs"); fs.appendFileSync("/data/x", "x"); console.log("has " + fs.readFileSync("/data/x")); setInterval(() => 0, 1000)`;
+      await runtime.start(specification("restarts", { volumes, command: [...node, append] }));
+      await untilLogged(runtime, "restarts", /^has x$/);
+      await runtime.close();
+      const container = await own();
+      await container.stop({ t: 0 });
+      const { Mounts } = await container.inspect();
+      const source = Mounts.find(({ Destination }) => Destination === "/data")?.Source ?? "";
+      execFileSync("umount", [join(source, "..")]);
+      // Never without its volume: what it writes then would have no bound.
+      await expect(container.start()).rejects.toThrow(/data/);
+      runtime = await open();
+      await untilLogged(runtime, "restarts", /^has xx$/);
+    }, 120_000);
+
+    it("gives folders that an image declares as volumes a bound too", async () => {
+      await runtime.start(specification("declares", { command: [...node, "setInterval(() => 0, 1000)"] }));
+      await (await own()).commit({ repo: "dcx.example/with-volume", tag: "1.0", changes: "VOLUME /declared" });
+      const fill = `const fs = require("fs"); let n = 0;
+        try { for (;; n++) fs.appendFileSync("/declared/x", Buffer.alloc(1 << 20, 1)); } catch (e) { console.log("filled " + e.code + " " + n); }
+        setInterval(() => 0, 1000)`;
+      await runtime.start(specification("fills", { image: withVolume, command: [...node, fill] }));
+      const line = await untilLogged(runtime, "fills", /^filled /);
+      expect(line).toBe("filled ENOSPC 16");
+    }, 120_000);
+  });
+}
+
+function specification(id: string, changes: Partial<InstanceSpecification>): InstanceSpecification {
+  return {
+    id,
+    labels: { deployment: "tenant/1", infrastructure: "west", lease: "tenant/1/west/1", workload: "api", index: 0 },
+    digest: "d",
+    image,
+    environment: {},
+    limits: { cpu: 500, memory: 256n << 20n, disk: 16n << 20n, processes: 64 },
+    volumes: [],
+    hosts: {},
+    ...changes,
+  };
+}
+
+async function untilLogged(runtime: Runtime, id: string, pattern: RegExp): Promise<string> {
+  const stop = new AbortController();
+  for await (const { line } of runtime.logs(id, { follow: true }, stop.signal)) {
+    if (pattern.test(line)) {
+      stop.abort();
+      return line;
+    }
+  }
+  throw new Error(`${id} ended without logging ${pattern}`);
+}
