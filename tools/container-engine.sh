@@ -59,6 +59,8 @@ runroot = "$folder/run"
 CONFIGURATION
   mkdir -p "$folder/networks" "$folder/tmp"
   export CONTAINERS_CONF="$folder/containers.conf" CONTAINERS_STORAGE_CONF="$folder/storage.conf"
+  # What runs containers leaves a file where it is when one of them takes too much memory.
+  cd "$folder"
   exec nsenter "--net=/run/netns/$network" podman --tmpdir "$folder/tmp" system service --time=0 "unix://$folder/engine.sock"
 }
 
