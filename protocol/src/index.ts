@@ -7,6 +7,8 @@ export * from "./agent/api";
 export * from "./agent/exec";
 export * from "./agent/peer-authentication";
 export * from "./agent/statement";
+export { createAminoTypes } from "./amino/amino-types";
+export { type AminoConverter, aminoConverters } from "./amino/converters";
 export * from "./certificates";
 export * from "./certificates/peer-verifier";
 export * from "./certificates/x509";

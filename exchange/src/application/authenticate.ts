@@ -5,9 +5,10 @@ import { type Account, getAccount, putAccount } from "../state/accounts";
 import type { KeyValueReader, KeyValueStore } from "../state/store";
 import type { BoundedCache } from "../storage/bounded-cache";
 import { sha256 } from "../storage/sha256";
+import { aminoDigest } from "./amino-signing";
 import { EnvelopeError, EnvelopeErrorCode } from "./envelope-error";
 import { verifySignature } from "./signature";
-import { signDigest, type Transaction } from "./transaction";
+import { signDigest, type Transaction, type TransactionSigner } from "./transaction";
 
 /** Signatures already found good, by the transaction's hash: the account numbers they were good for. */
 export type SignatureCache = BoundedCache<string, string>;
@@ -101,10 +102,7 @@ function verifySignatures(
   const numbers = signers.map((one) => one.account.accountNumber).join();
   if (cache.get(name) === numbers) return;
   for (const [index, { account, publicKey }] of signers.entries()) {
-    if (transaction.signers[index]?.mode !== SignMode.SIGN_MODE_DIRECT) {
-      throw new EnvelopeError(EnvelopeErrorCode.NotSupported, "only SIGN_MODE_DIRECT signatures are supported");
-    }
-    const digest = signDigest(transaction, chainId, account.accountNumber);
+    const digest = digestOf(transaction, transaction.signers[index], chainId, account);
     const signature = transaction.signatures[index];
     if (signature === undefined || !verifySignature(signature, digest, publicKey)) {
       throw new EnvelopeError(
@@ -114,6 +112,23 @@ function verifySignatures(
     }
   }
   cache.set(name, numbers);
+}
+
+/** What one signer signs. @throws EnvelopeError where that can't be signed in the mode that the signer names */
+function digestOf(
+  transaction: Transaction,
+  signer: TransactionSigner | undefined,
+  chainId: string,
+  { accountNumber }: Account,
+): Buffer {
+  if (signer?.mode === SignMode.SIGN_MODE_DIRECT) return signDigest(transaction, chainId, accountNumber);
+  if (signer?.mode === SignMode.SIGN_MODE_LEGACY_AMINO_JSON) {
+    return aminoDigest(transaction, signer.sequence, chainId, accountNumber);
+  }
+  throw new EnvelopeError(
+    EnvelopeErrorCode.NotSupported,
+    "only SIGN_MODE_DIRECT and SIGN_MODE_LEGACY_AMINO_JSON signatures are supported",
+  );
 }
 
 /** The key that an account signs with. Empty in a simulation that does not name it. */
