@@ -43,6 +43,7 @@ import {
   signersOf,
   wireEvent,
 } from "./execute";
+import { ExecutionCounts } from "./execution-counts";
 import { facilitatorDifference, refuseFacilitatorTypes, requireFacilitatorPart } from "./facilitator-part";
 import { bytesInBlock, type Candidate, chooseTransactions } from "./proposal";
 import { QueryAnswers } from "./query-answers";
@@ -92,6 +93,8 @@ export class Application {
   private readonly signatures: SignatureCache = new BoundedCache(50_000);
   private readonly transactions: DecodedTransactions;
   private readonly answers: QueryAnswers;
+  /** Of this process. */
+  readonly executed = new ExecutionCounts();
   private checkState: Branch;
   private chain: Chain | undefined;
   private prepared: PreparedBlock | undefined;
@@ -230,8 +233,9 @@ export class Application {
     const events = this.machine.beginBlock(working, { chainId, height }, conductOf(request));
     let fees = 0n;
     const txResults = request.txs.map((bytes, index) => {
-      const { result, fee } = this.execute(working, bytes, index < facilitator.length, around);
+      const { result, fee, messages } = this.execute(working, bytes, index < facilitator.length, around);
       fees += fee;
+      this.executed.add(messages, result.code);
       return result;
     });
     collectFees(working, fees);
@@ -307,18 +311,24 @@ export class Application {
     await this.database.close();
   }
 
-  private execute(working: Branch, bytes: Uint8Array, facilitator: boolean, around: Surroundings): Executed {
+  private execute(
+    working: Branch,
+    bytes: Uint8Array,
+    facilitator: boolean,
+    around: Surroundings,
+  ): Executed & Pick<Transaction, "messages"> {
     let transaction: Transaction;
     try {
       transaction = this.transactions.of(bytes);
-      if (facilitator) return { result: executeFacilitator(working, transaction, around), fee: 0n };
+      const { messages } = transaction;
+      if (facilitator) return { result: executeFacilitator(working, transaction, around), fee: 0n, messages };
       refuseFacilitatorTypes(transaction);
     } catch (error) {
       if (!(error instanceof EnvelopeError)) throw error;
       const { code, codespace, message: log } = error;
-      return { result: ExecTxResult.fromPartial({ code, codespace, log }), fee: 0n };
+      return { result: ExecTxResult.fromPartial({ code, codespace, log }), fee: 0n, messages: [] };
     }
-    return executeTransaction(working, transaction, around);
+    return { ...executeTransaction(working, transaction, around), messages: transaction.messages };
   }
 
   private problemOf(request: RequestProcessProposal): string | undefined {

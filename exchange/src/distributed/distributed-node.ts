@@ -13,7 +13,7 @@ import { lockHome } from "../node/home-lock";
 import { Restore } from "../snapshots/restore";
 import { Snapshots } from "../snapshots/snapshots";
 import { sha256 } from "../storage/sha256";
-import { readEngineGenesis } from "./engine-home";
+import { engineHome, readEngineGenesis } from "./engine-home";
 import { type Engine, startEngine } from "./engine-process";
 
 export interface DistributedNodeOptions {
@@ -136,8 +136,12 @@ export async function startDistributedNode(options: DistributedNodeOptions): Pro
     });
 
     const rpcUrl = `http://${rpc.host}:${rpc.port}`;
-    const access = distributedAccess(application, rpcUrl);
-    const { close: closeClients, ...clients } = await serveClients(access, options.clients ?? {}, logger);
+    const source = {
+      access: distributedAccess(application, rpcUrl),
+      executed: application.executed,
+      folders: { state: database, blocks: join(engineHome(home), "data"), snapshots: join(home, "snapshots") },
+    };
+    const { close: closeClients, ...clients } = await serveClients(source, options.clients ?? {}, logger);
     opened.push(closeClients);
     const ready = Promise.race([untilFirstBlock(rpcUrl, () => closing !== undefined), done]);
     ready.catch(() => {});

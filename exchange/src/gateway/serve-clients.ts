@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import type { HttpListen } from "../node/rpc/http";
-import type { ChainAccess } from "./chain-access";
+import type { MetricsSource } from "./node-metrics";
 
 /** Where a node listens for HTTP. */
 export type ListenOptions = Partial<HttpListen>;
@@ -9,11 +9,14 @@ export type ListenOptions = Partial<HttpListen>;
 export interface ClientInterfaces {
   /** grpc-gateway's REST. */
   readonly rest?: ListenOptions;
+  /** Prometheus' metrics and the node's health. */
+  readonly metrics?: ListenOptions;
 }
 
 /** Where it is served, by what it is. */
 export interface ClientUrls {
   readonly restUrl?: string;
+  readonly metricsUrl?: string;
 }
 
 export interface ServedInterfaces extends ClientUrls {
@@ -27,7 +30,7 @@ export function listenOf(options: ListenOptions): HttpListen {
 
 /** Serves a chain to wallets and programs. @throws when an address is taken: nothing is served then */
 export async function serveClients(
-  access: ChainAccess,
+  source: MetricsSource,
   interfaces: ClientInterfaces,
   logger: Logger,
 ): Promise<ServedInterfaces> {
@@ -41,9 +44,15 @@ export async function serveClients(
     if (interfaces.rest !== undefined) {
       // The definitions take a while to load: only where they are asked for.
       const { serveRest } = await import("./rest-server.js");
-      const rest = await serveRest(access, listenOf(interfaces.rest), onError);
+      const rest = await serveRest(source.access, listenOf(interfaces.rest), onError);
       opened.push(rest);
       urls = { ...urls, restUrl: rest.url };
+    }
+    if (interfaces.metrics !== undefined) {
+      const { serveObservability } = await import("./observability-server.js");
+      const metrics = await serveObservability(source, listenOf(interfaces.metrics), onError);
+      opened.push(metrics);
+      urls = { ...urls, metricsUrl: metrics.url };
     }
     if (opened.length > 0) logger.info(urls, "clients are served");
     return { ...urls, close };

@@ -160,7 +160,15 @@ export async function startEmbeddedNode(options: EmbeddedNodeOptions): Promise<E
       (error, method) => logger.error({ err: error, method }, "a call could not be answered"),
     );
     opened.push(() => rpc.close());
-    const { close: closeClients, ...clients } = await serveClients(embeddedAccess(view), options.clients ?? {}, logger);
+    const { close: closeClients, ...clients } = await serveClients(
+      {
+        access: embeddedAccess(view),
+        executed: application.executed,
+        folders: { state: join(home, "state"), blocks: join(home, "blocks") },
+      },
+      options.clients ?? {},
+      logger,
+    );
     opened.push(closeClients);
     logger.info({ chain: genesis.chainId, height: store.height.toString(), rpc: rpc.url }, "the node is running");
     return {
