@@ -325,6 +325,22 @@ for (const { name, isolation, maker, socket, describe } of offered) {
       30_000,
     );
 
+    (isolation === "container" || maker === "bubblewrap" ? it : it.skip)(
+      "filters the system calls of workloads, and of commands that are run in them",
+      async () => {
+        const report = `const status = require("fs").readFileSync("/proc/self/status", "utf8");
+          console.log("filter " + /Seccomp:\\s*(\\d)/.exec(status)[1]);`;
+        await runtime.start(
+          specification("filtered", { command: ["/usr/local/bin/node", "-e", `${report} setInterval(() => 0, 1000)`] }),
+        );
+        await expect(untilLogged(runtime, "filtered", /^filter /)).resolves.toMatchObject({ line: "filter 2" });
+        const execution = await runtime.open("filtered", { command: ["/usr/local/bin/node", "-e", report] });
+        expect(await text(execution.stdout)).toBe("filter 2\n");
+        await runtime.remove("filtered");
+      },
+      30_000,
+    );
+
     it("holds the limit on processes and memory where it says that it does", async () => {
       const eat = "const kept = []; setInterval(() => kept.push(Buffer.alloc(16 << 20, 1)), 5)";
       await runtime.start(

@@ -1,28 +1,21 @@
 import { spawnSync } from "node:child_process";
-import { chownSync, existsSync, lstatSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { readFile, writeFile } from "node:fs/promises";
+import { chownSync, existsSync, lstatSync, mkdirSync, writeFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { z } from "zod";
+import type { z } from "zod";
 import { resolveInRoot } from "../../images/root";
 import type { UnpackedImage } from "../../images/store";
 import { commandLine, environmentOf, userOf } from "../command-line";
 import { NamespaceNetwork } from "../namespace-network";
-import { isRunning, type ProcessMark } from "../processes";
+import { isRunning } from "../processes";
 import type { InstanceSpecification, Limit } from "../runtime";
-import type { InnerCommand } from "../supervised/inside";
-import { fileName, type State } from "../supervised/instance-files";
+import { fileName } from "../supervised/instance-files";
 import type { MethodLaunch, SupervisedMethod } from "../supervised/supervised-runtime";
-import { bubblewrapDepth, bubblewrapScript, probeBubblewrap } from "./bubblewrap";
+import { type Bubblewrap, bubblewrapDepth, bubblewrapScript, probeBubblewrap } from "./bubblewrap";
 import { probeControlGroups, removeControlGroups } from "./control-groups";
-import {
-  becomeWorkload,
-  environmentFile,
-  quote,
-  type SandboxMount,
-  type SandboxProcess,
-  type SandboxScript,
-  sandboxScript,
-} from "./script";
+import { inside, type Kept } from "./inside-sandbox";
+import { environmentFile, type SandboxMount, type SandboxProcess, type SandboxScript, sandboxScript } from "./script";
+import { seccompFilter } from "./seccomp";
 import { buildStage, findSandboxTools, findTool, loopbackCommand, type SandboxTools } from "./tools";
 import { findVolumeMaker, prepareVolume } from "./volumes";
 
@@ -56,7 +49,7 @@ export function sandboxMethod(options: SandboxOptions): SupervisedMethod {
   const loopback = loopbackCommand();
   const rooted = process.getuid?.() === 0;
   probeNamespaces(tools, rooted);
-  const bubblewrap = findBubblewrap(options.maker, tools, rooted);
+  const bubblewrap = findBubblewrap(options, tools, rooted);
   const groups = rooted ? probeControlGroups() : { enforced: [], plan: () => [] };
   const prlimit = findTool("prlimit");
   const volumeMaker = findVolumeMaker(tools, rooted);
@@ -152,7 +145,7 @@ export function sandboxMethod(options: SandboxOptions): SupervisedMethod {
     // Without file system images volumes are folders: only what is written elsewhere has a bound.
     unenforced: (["cpu", "memory", "disk", "processes"] as const).filter((limit) => !enforced.includes(limit)),
     plan,
-    inside: (folder, state, command) => inside(tools, rooted, folder, state, command),
+    inside: (folder, state, command) => inside({ tools, rooted, bubblewrap }, folder, state, command),
     network: (_, state) =>
       new NamespaceNetwork(async () => {
         const { holder, phase } = await state();
@@ -238,74 +231,23 @@ function mountPoint(rootfs: string, path: string, kind: "file" | "folder"): stri
   return place.slice(rootfs.length);
 }
 
-/** What is kept of an instance so that commands can be run in it. */
-const Kept = z.object({
-  user: z.object({ uid: z.number(), gid: z.number() }).optional(),
-  workingDirectory: z.string(),
-  depth: z.number(),
-  /** `cgroup.procs` of each group that it belongs to. */
-  controlGroups: z.array(z.string()).default([]),
-  processes: z.string().optional(),
-});
-
-/** A command line that runs in the sandbox with the workload's rights, environment and limits. */
-async function inside(
-  tools: SandboxTools,
-  rooted: boolean,
-  folder: string,
-  state: State,
-  command: readonly string[],
-): Promise<InnerCommand> {
-  const kept = Kept.parse(JSON.parse(await readFile(join(folder, "process.json"), "utf8")));
-  const pid = innerProcess(state.process, kept.depth);
-  if (state.phase !== "running" || pid === undefined) {
-    throw new Error(`it does not run (it is ${state.phase})`);
-  }
-  const { user, workingDirectory } = kept;
-  const namespaces = ["--user", "--mount", "--pid", "--net", "--ipc", "--uts"];
-  const credentials = rooted ? ["-S", "0", "-G", "0"] : ["--preserve-credentials"];
-  const act: SandboxProcess = { workingDirectory, ...(user === undefined ? {} : { user }) };
-  const limits =
-    kept.processes === undefined
-      ? []
-      : [findTool("prlimit") ?? "prlimit", `--nproc=${kept.processes}:${kept.processes}`, "--core=0:0"];
-  const line = [
-    // The groups are joined before anything of the tenant's runs.
-    ...[tools.sh, "-c", `${kept.controlGroups.map((file) => `echo 0 > ${quote(file)} && `).join("")}exec "$@"`, "sh"],
-    ...limits,
-    ...[tools.nsenter, ...namespaces, ...credentials, "--target", String(pid)],
-    ...becomeWorkload(act),
-    ...command,
-  ];
-  return { line, environment: {}, folder: "/" };
-}
-
-/** The workload, so many generations below the process that the supervisor has started. */
-function innerProcess(mark: ProcessMark | undefined, depth: number): number | undefined {
-  if (mark === undefined || !isRunning(mark)) {
-    return undefined;
-  }
-  let pid: number | undefined = mark.pid;
-  for (let generation = 0; generation < depth && pid !== undefined; generation++) {
-    pid = childrenOf(pid)[0];
-  }
-  return pid;
-}
-
-function childrenOf(pid: number): number[] {
-  return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").filter(Boolean).map(Number);
-}
-
-/** Path of bubblewrap, where it is to be used. Throws when it has to be and does not work. */
-function findBubblewrap(maker: SandboxMaker | undefined, tools: SandboxTools, rooted: boolean): string | undefined {
+/** Bubblewrap, where it is to be used. Throws when it has to be and does not work. */
+function findBubblewrap({ home, maker }: SandboxOptions, tools: SandboxTools, rooted: boolean): Bubblewrap | undefined {
   if (maker === "unshare") {
     return undefined;
   }
-  const bubblewrap = findTool("bwrap");
+  const program = findTool("bwrap");
   try {
-    if (bubblewrap === undefined) {
+    if (program === undefined) {
       throw new Error("bubblewrap is not installed");
     }
+    const filter = seccompFilter(process.arch);
+    const file = join(home, "seccomp.bpf");
+    if (filter !== undefined) {
+      mkdirSync(home, { recursive: true, mode: 0o700 });
+      writeFileSync(file, filter, { mode: 0o600 });
+    }
+    const bubblewrap: Bubblewrap = { program, ...(filter === undefined ? {} : { filter: file }) };
     probeBubblewrap(bubblewrap, tools.sh, rooted ? [] : [tools.unshare, "--user", "--map-root-user"]);
     return bubblewrap;
   } catch (error) {
