@@ -13,6 +13,7 @@ interface StartOptions {
   readonly host: string;
   readonly port: string;
   readonly restPort?: string;
+  readonly grpcPort?: string;
   readonly metricsPort?: string;
   readonly allowedOrigin: readonly string[];
   readonly allowedHost: readonly string[];
@@ -63,6 +64,7 @@ export function nodeCommand(): Command {
     .option("--host <address>", "address to listen on", "127.0.0.1")
     .option("--port <port>", "port of CometBFT's JSON-RPC; 0: any free one (embedded only)", "26657")
     .option("--rest-port <port>", "port of the REST gateway, customarily 1317; 0: any free one; absent: none")
+    .option("--grpc-port <port>", "port of gRPC queries, without TLS, customarily 9090; absent: none")
     .option("--metrics-port <port>", "port of /metrics (Prometheus) and /health, customarily 26660; absent: none")
     .option("--allowed-origin <origin>", "a web page's origin that may call, or *; may be repeated", collect, [])
     .option("--allowed-host <name>", "a name besides localhost by which it is called; may be repeated", collect, [])
@@ -161,9 +163,10 @@ async function startDistributed(options: StartOptions): Promise<Running> {
 }
 
 function clientsOf(options: StartOptions): ClientInterfaces {
-  const { restPort, metricsPort } = options;
+  const { restPort, grpcPort, metricsPort } = options;
   return {
     ...(restPort === undefined ? {} : { rest: listenOn(options, restPort) }),
+    ...(grpcPort === undefined ? {} : { grpc: listenOn(options, grpcPort) }),
     ...(metricsPort === undefined ? {} : { metrics: listenOn(options, metricsPort) }),
   };
 }

@@ -9,6 +9,8 @@ export type ListenOptions = Partial<HttpListen>;
 export interface ClientInterfaces {
   /** grpc-gateway's REST. */
   readonly rest?: ListenOptions;
+  /** gRPC, without TLS. */
+  readonly grpc?: Pick<ListenOptions, "host" | "port">;
   /** Prometheus' metrics and the node's health. */
   readonly metrics?: ListenOptions;
 }
@@ -16,6 +18,8 @@ export interface ClientInterfaces {
 /** Where it is served, by what it is. */
 export interface ClientUrls {
   readonly restUrl?: string;
+  /** host:port */
+  readonly grpcAddress?: string;
   readonly metricsUrl?: string;
 }
 
@@ -47,6 +51,12 @@ export async function serveClients(
       const rest = await serveRest(source.access, listenOf(interfaces.rest), onError);
       opened.push(rest);
       urls = { ...urls, restUrl: rest.url };
+    }
+    if (interfaces.grpc !== undefined) {
+      const { serveGrpc } = await import("./grpc-server.js");
+      const grpc = await serveGrpc(source.access, listenOf(interfaces.grpc), onError);
+      opened.push(grpc);
+      urls = { ...urls, grpcAddress: grpc.address };
     }
     if (interfaces.metrics !== undefined) {
       const { serveObservability } = await import("./observability-server.js");
