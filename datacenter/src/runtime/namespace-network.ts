@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { Server, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { z } from "zod";
+import { arrivalPorts, redirect } from "./redirect";
 import type { InnerListener, InstanceNetwork } from "./runtime";
 
 /** How to run a program inside an instance's network as it is now. */
@@ -27,13 +28,21 @@ interface Listening {
   readonly onStream: (stream: Duplex) => void;
   key: string;
   server?: Server;
+  /** Where its connections are redirected to; absent: it listens at `port` itself. */
+  arrival?: number;
   /** Id of the request that made it: connections that the helper accepted come under it. */
   request: number;
 }
 
+/** How many ports are tried before it is said that there is none. */
+const mostTries = 32;
+
 /**
  * An instance's network, reached through a small helper process in it that hands over sockets. When the instance gets
  * a new network (its container started again) `refresh` listens there anew.
+ *
+ * A program that listens on all its addresses would want the same port as a listener at one of them. So where the
+ * machine can redirect connections, listeners are at ports of their own.
  */
 export class NamespaceNetwork implements InstanceNetwork {
   readonly #find: () => Promise<NamespaceEntry>;
@@ -41,6 +50,8 @@ export class NamespaceNetwork implements InstanceNetwork {
   readonly #listening = new Set<Listening>();
   readonly #pending = new Map<number, (reply: Reply | Error, handle: unknown) => void>();
   #helper: Promise<Helper> | undefined;
+  /** Redirections are set one after the other: each time all of them. */
+  #redirecting: Promise<void> = Promise.resolve();
   #next = 1;
   #closed = false;
 
@@ -65,6 +76,8 @@ export class NamespaceNetwork implements InstanceNetwork {
       close: async () => {
         this.#listening.delete(listening);
         listening.server?.close();
+        // Where it can't be set, the instance or its network is gone.
+        if (listening.arrival !== undefined && !this.#closed) await this.#redirect().catch(() => undefined);
       },
     };
   }
@@ -103,18 +116,71 @@ export class NamespaceNetwork implements InstanceNetwork {
   }
 
   async #open(listening: Listening): Promise<void> {
-    const id = this.#next;
-    listening.request = id;
-    const { handle, key } = await this.#ask({ listen: { address: listening.address, port: listening.port } });
+    delete listening.arrival;
+    let refusal: string;
+    try {
+      await this.#openElsewhere(listening);
+      await this.#redirect();
+      return;
+    } catch (error) {
+      refusal = messageOf(error);
+    }
+    delete listening.arrival;
+    listening.server?.close();
+    try {
+      await this.#openAt(listening, listening.port);
+    } catch (error) {
+      if (!isTaken(error)) throw error;
+      throw new Error(
+        `the workload listens on port ${listening.port} of all its addresses itself, and its connection can't be ` +
+          `redirected to another port: ${refusal}`,
+      );
+    }
+  }
+
+  /** Listens at some port that redirected connections are to arrive at. */
+  async #openElsewhere(listening: Listening): Promise<void> {
+    const { first, last } = arrivalPorts;
+    const count = last - first + 1;
+    const start = Math.floor(Math.random() * count);
+    for (let tries = 1; listening.arrival === undefined; tries++) {
+      const port = first + ((start + tries) % count);
+      try {
+        await this.#openAt(listening, port);
+        listening.arrival = port;
+      } catch (error) {
+        if (!isTaken(error) || tries === mostTries) throw error;
+      }
+    }
+  }
+
+  async #openAt(listening: Listening, port: number): Promise<void> {
+    const { address, onStream } = listening;
+    listening.request = this.#next;
+    const { handle, key } = await this.#ask({ listen: { address, port } });
     if (!(handle instanceof Server)) {
-      throw new Error(`${listening.address}:${listening.port} was opened, but its socket got lost`);
+      throw new Error(`${address}:${port} was opened, but its socket got lost`);
     }
     listening.key = key;
     listening.server = handle;
     // The type of a server's own options is not declared; both are read at each connection.
     Object.assign(handle, { allowHalfOpen: true });
-    handle.on("connection", (socket) => listening.onStream(prepared(socket)));
+    handle.on("connection", (socket) => onStream(prepared(socket)));
     handle.on("error", () => undefined);
+  }
+
+  #redirect(): Promise<void> {
+    const set = async () => {
+      const { enter, key } = await this.#find();
+      const here = [...this.#listening].filter((listening) => listening.key === key);
+      const redirections = here.flatMap(({ address, port, arrival }) =>
+        arrival === undefined ? [] : [{ address, port, to: arrival }],
+      );
+      await redirect(enter, redirections);
+    };
+    const done = this.#redirecting.then(set);
+    this.#redirecting = done.catch(() => undefined);
+    return done;
   }
 
   async #ask(request: object): Promise<{ handle: unknown; key: string }> {
@@ -199,6 +265,14 @@ export class NamespaceNetwork implements InstanceNetwork {
     }
     this.#pending.get(reply.id)?.(reply, handle);
   }
+}
+
+function isTaken(error: unknown): boolean {
+  return messageOf(error).includes("EADDRINUSE");
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function prepared(socket: Socket): Socket {

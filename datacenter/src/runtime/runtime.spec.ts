@@ -280,6 +280,35 @@ for (const { name, isolation, maker, socket, describe } of offered) {
       30_000,
     );
 
+    isolated(
+      "leaves the ports of connections to the workload itself, on all its other addresses, whoever comes first",
+      async () => {
+        const network = await runtime.network("answers");
+        const node = ["/usr/local/bin/node", "-e"];
+        const hears = (address: string, port: number, text: string) =>
+          `new Promise((done, fail) => require("node:net").connect(${port}, "${address}").on("error", fail)
+            .on("data", (data) => String(data) === "${text}" ? done() : fail(new Error(String(data)))))`;
+        // The workload has had port 9000 of all its addresses since its start.
+        const after = await network.listen("127.77.0.2", 9000, (stream) => stream.end("the target"));
+        await expect(
+          runtime.execute("answers", [...node, hears("127.77.0.2", 9000, "the target")], 30_000),
+        ).resolves.toBe(0);
+        await expect(get(runtime, "answers", 9000)).resolves.toContain("it's me");
+        const before = await network.listen("127.77.0.2", 9001, (stream) => stream.end("the target"));
+        const listens = `require("node:net").createServer((s) => s.end("itself")).listen(9001, "0.0.0.0", () =>
+          ${hears("127.0.0.1", 9001, "itself")}.then(() => ${hears("127.77.0.2", 9001, "the target")})
+            .then(() => process.exit(0), (error) => { console.error(error); process.exit(1); }))`;
+        await expect(runtime.execute("answers", [...node, listens], 30_000)).resolves.toBe(0);
+        await before.close();
+        const again = (port: number) =>
+          runtime.execute("answers", [...node, hears("127.77.0.2", port, "the target")], 30_000);
+        await expect(again(9001)).resolves.not.toBe(0);
+        await expect(again(9000)).resolves.toBe(0);
+        await after.close();
+      },
+      120_000,
+    );
+
     it("rejects a dial to a port that nothing listens on", async () => {
       const network = await runtime.network("answers");
       await expect(network.dial(9999)).rejects.toThrow(/ECONNREFUSED/);
