@@ -7,6 +7,10 @@ import { defaultGenesis } from "@dcx/exchange";
 import { ExchangeQueryClient, messages, SigningExchangeClient, signerFromPrivateKey } from "@dcx/protocol";
 import pino from "pino";
 import { z } from "zod";
+import { headersFrom } from "../datacenter/src/chain/light-client/answers";
+import { headerHash } from "../datacenter/src/chain/light-client/hashes";
+import { LightClient } from "../datacenter/src/chain/light-client/light-client";
+import { ProvenReads } from "../datacenter/src/chain/proven-reads";
 import { buildCometbft, type Exchange, engines, freePorts } from "./support/exchanges";
 import { eventually } from "./support/world";
 
@@ -26,7 +30,7 @@ async function blockOf(url: string, height: bigint) {
 }
 
 /** CometBFT's own light client: it hands on only what the validators' signatures vouch for. */
-describe.each(Object.entries(engines))("the stock light client on %s", (_name, start) => {
+describe.each(Object.entries(engines))("light clients on %s: the stock one", (_name, start) => {
   let folder: string;
   let exchange: Exchange;
   let query: ExchangeQueryClient;
@@ -86,5 +90,33 @@ describe.each(Object.entries(engines))("the stock light client on %s", (_name, s
     expect(verified.block.data.txs).toHaveLength(1);
     const results = await fetch(`${url}/block_results?height=${sent.height}`);
     expect(await results.json()).toMatchObject({ result: { txs_results: [{ code: 0 }] } });
+  });
+
+  test("and the one of a datacenter verify the same blocks, and what the state holds and does not hold", async () => {
+    const signal = AbortSignal.timeout(60_000);
+    const [primary] = exchange.rpcUrls;
+    const trusted = await blockOf(primary, 1n);
+    const begin = () =>
+      new LightClient({
+        chainId,
+        root: { height: 1n, hash: Buffer.from(trusted.block_id.hash, "hex") },
+        trustingPeriod: 3_600_000,
+        clockDrift: 10_000,
+        source: headersFrom(query),
+        store: { read: () => undefined, write: () => {} },
+      });
+    const light = begin();
+    const height = await query.waitForHeight(5n);
+    const header = await light.header(height, signal);
+    expect(Buffer.from(headerHash(header)).toString("hex").toUpperCase()).toBe(
+      (await blockOf(primary, height)).block_id.hash,
+    );
+    // Every block between follows too.
+    const each = begin();
+    for (let at = 2n; at <= height; at += 1n) expect((await each.header(at, signal)).height).toBe(at);
+    const reads = new ProvenReads(query, light);
+    expect((await reads.parameters(signal)).value.blockInterval).toBe(100n);
+    const { address } = await signerFromPrivateKey("2a".repeat(32));
+    expect((await reads.datacenter(address, signal)).value).toBeUndefined();
   });
 });

@@ -70,9 +70,22 @@ function verifyAbsence(proof: ics23.INonExistenceProof | null | undefined, root:
 /** The same proof for the hash of its key. */
 function hashed(side: Existence): ics23.IExistenceProof | undefined {
   if (!side?.leaf || !side.key) return undefined;
-  if (side.leaf.prehashKey !== ics23.HashOp.SHA256) throw new Error("its leaf is none of this state");
+  // Read one by one: what has its default is on the decoded object's prototype alone.
+  const { hash, length, prefix, prehashKey, prehashValue } = side.leaf;
+  if (prehashKey !== ics23.HashOp.SHA256) throw new Error("its leaf is none of this state");
   requireShape(side);
-  return { ...side, key: sha256(side.key), leaf: { ...side.leaf, prehashKey: ics23.HashOp.NO_HASH } };
+  return {
+    key: sha256(side.key),
+    value: side.value ?? null,
+    leaf: {
+      hash: hash ?? null,
+      length: length ?? null,
+      prefix: prefix ?? null,
+      prehashKey: ics23.HashOp.NO_HASH,
+      prehashValue: prehashValue ?? null,
+    },
+    path: side.path ?? null,
+  };
 }
 
 /** Each step is a node of two children: the library lets a suffix be of any length. */
