@@ -22,6 +22,7 @@ import {
   TransactionRejected,
   WrongChain,
 } from "@dcx/protocol";
+import { Client, credentials } from "@grpc/grpc-js";
 import pino from "pino";
 import { type Exchange, engines } from "./support/exchanges";
 
@@ -83,6 +84,15 @@ async function startWorld(): Promise<World> {
   return world;
 }
 
+/** Asks until the answer has a field. */
+async function eventually(ask: () => Promise<unknown>, field: string): Promise<unknown> {
+  for (;;) {
+    const answer = await ask();
+    if (typeof answer === "object" && answer !== null && field in answer) return answer;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
 function submitDeployment(tenant: string, token: number) {
   return messages.submitDeployment({
     tenant,
@@ -104,6 +114,48 @@ function submitDeployment(tenant: string, token: number) {
 describe.each(Object.entries(engines))("on %s", (_name, start) => {
   beforeAll(() => {
     engine = start;
+  });
+
+  it("answers wallets by REST, programs by gRPC, Prometheus and supervisors", async () => {
+    const { node, client, tenant } = await startWorld();
+    const { hash, height } = await client.submit([submitDeployment(tenant.address, 1)]);
+    const { restUrl = "", grpcAddress = "", metricsUrl = "" } = node.clients;
+    const get = async (path: string): Promise<unknown> => (await fetch(`${restUrl}${path}`)).json();
+    expect(await get("/cosmos/base/tendermint/v1beta1/node_info")).toMatchObject({
+      default_node_info: { network: chainId },
+    });
+    expect(await get(`/cosmos/base/tendermint/v1beta1/blocks/${height}`)).toMatchObject({
+      block: { header: { height: height.toString(), chain_id: chainId } },
+    });
+    expect(await get("/cosmos/base/tendermint/v1beta1/validatorsets/latest")).toMatchObject({
+      validators: expect.arrayContaining([expect.objectContaining({ voting_power: expect.any(String) })]),
+    });
+    // CometBFT indexes a transaction some time after it has committed it.
+    const found = await eventually(() => get(`/cosmos/tx/v1beta1/txs/${hash}`), "tx_response");
+    expect(found).toMatchObject({ tx_response: { txhash: hash, code: 0, height: height.toString() } });
+    expect(await get(`/cosmos/tx/v1beta1/txs?query=tx.height%3D${height}`)).toMatchObject({ total: "1" });
+    expect(await get(`/cosmos/auth/v1beta1/accounts/${tenant.address}`)).toMatchObject({ account: { sequence: "1" } });
+    expect(await get(`/dcx/exchange/v1/deployments/${tenant.address}/1`)).toMatchObject({
+      deployment: { revision: "1" },
+    });
+
+    const caller = new Client(grpcAddress, credentials.createInsecure());
+    closers.push(() => caller.close());
+    const syncing = await new Promise((resolve, reject) => {
+      const path = "/cosmos.base.tendermint.v1beta1.Service/GetSyncing";
+      const asIs = (bytes: Buffer) => bytes;
+      caller.makeUnaryRequest(path, asIs, asIs, Buffer.alloc(0), (error, value) => {
+        if (error === null) resolve(value);
+        else reject(error);
+      });
+    });
+    // False is left out.
+    expect(syncing).toEqual(Buffer.alloc(0));
+
+    const metrics = await (await fetch(`${metricsUrl}/metrics`)).text();
+    expect(metrics).toMatch(/^dcx_open_orders 1$/m);
+    expect(metrics).toMatch(/^dcx_validators [1-9]/m);
+    expect((await fetch(`${metricsUrl}/health`)).status).toBe(200);
   });
 
   describe("reading the exchange", () => {

@@ -1,6 +1,7 @@
 import { createServer } from "node:net";
 import { join } from "node:path";
 import {
+  type ClientUrls,
   distributedGenesis,
   initializeEngine,
   installGenesis,
@@ -19,6 +20,8 @@ const { findOrBuildCometbft } = require(join(root, "tools", "cometbft.cjs")) as 
 export interface Exchange {
   /** JSON-RPC of each of its nodes. */
   readonly rpcUrls: readonly [string, ...string[]];
+  /** What the first of them serves besides: all there is. */
+  readonly clients: ClientUrls;
   /** Resolves after close. */
   readonly done: Promise<void>;
   /** Stops all of it; a start on the same folder and ports goes on with it. */
@@ -38,6 +41,8 @@ export function buildCometbft(): Promise<string> {
   return findOrBuildCometbft({ log: (line) => process.stderr.write(`${line}\n`) });
 }
 
+const allInterfaces = { rest: {}, grpc: {}, metrics: {} };
+
 /** The ways to run an exchange (design: "Envelope and engines"), by name. */
 export const engines: Readonly<Record<string, (options: ExchangeOptions) => Promise<Exchange>>> = {
   "an embedded node": startEmbedded,
@@ -50,10 +55,11 @@ async function startEmbedded({ home, genesis, logger, ports }: ExchangeOptions):
     home,
     genesis,
     rpc: { port: ports?.[0] ?? 0 },
+    clients: allInterfaces,
     logger,
     idleInterval: 500,
   });
-  return { rpcUrls: [node.rpcUrl], done: node.done, close: () => node.close() };
+  return { rpcUrls: [node.rpcUrl], clients: node.clients, done: node.done, close: () => node.close() };
 }
 
 async function startValidators(count: number, options: ExchangeOptions): Promise<Exchange> {
@@ -78,6 +84,7 @@ async function startValidators(count: number, options: ExchangeOptions): Promise
         home: join(options.home, name),
         cometbft,
         rpc: { host: "127.0.0.1", port: rpcPorts[index] ?? 0 },
+        ...(index === 0 ? { clients: allInterfaces } : {}),
         peers: {
           host: "127.0.0.1",
           port: peerPorts[index] ?? 0,
@@ -96,6 +103,7 @@ async function startValidators(count: number, options: ExchangeOptions): Promise
   if (first === undefined) throw new Error("an exchange has at least one validator");
   return {
     rpcUrls: [first, ...others],
+    clients: nodes[0]?.clients ?? {},
     done: Promise.all(nodes.map(({ done }) => done)).then(() => undefined),
     close: async () => {
       await Promise.all(nodes.map((node) => node.close()));

@@ -6,6 +6,7 @@ import { CommandFailure } from "../output/failure";
 import { toJson } from "../output/print";
 import { announceReady, endWithoutRecord } from "../processes/detached";
 import { onTermination } from "../processes/termination";
+import { nodeStatusCommand } from "./node-status";
 
 interface StartOptions {
   readonly home: string;
@@ -117,6 +118,7 @@ export function nodeCommand(): Command {
       for (const problem of problems) process.stderr.write(`${problem}\n`);
       process.exitCode = 1;
     });
+  node.addCommand(nodeStatusCommand());
   return node;
 }
 

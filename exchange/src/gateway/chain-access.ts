@@ -30,10 +30,10 @@ export function embeddedAccess(view: NodeView): ChainAccess {
   };
 }
 
-const answerSchema = z.union([
-  z.object({ result: z.unknown(), error: z.undefined() }),
-  z.object({ error: z.object({ code: z.number(), message: z.string(), data: z.string().default("") }) }),
-]);
+const answerSchema = z.object({
+  result: z.unknown().optional(),
+  error: z.object({ code: z.number(), message: z.string(), data: z.string().default("") }).optional(),
+});
 /** Milliseconds that CometBFT is waited for. */
 const patience = 20_000;
 
