@@ -97,6 +97,7 @@ describe("a proposal", () => {
     ["an unknown parameter", { colour: "1" }],
     ["a value that is no whole number", { maxValidators: "many" }],
     ["a value that no chain can run with", { reconfirmationPeriod: "0" }],
+    ["an end of staking, which would lock all stake up", { maxValidators: "0" }],
     ["a value beyond its type", { maxValidators: "4294967297" }],
     ["nothing", {}],
   ])("of %s is refused at once", (_what, changes) => {

@@ -28,6 +28,8 @@ export function changedParameters(before: Readonly<Parameters>, changes: readonl
   }
   const changed = Parameters.fromJSON({ ...(Parameters.toJSON(before) as object), ...values });
   checkParameters(changed);
+  if (before.maxValidators > 0 && changed.maxValidators === 0)
+    throw invalid("changes.maxValidators", "can't become 0 by vote: nobody could take stake back any more");
   return changed;
 }
 
