@@ -77,9 +77,10 @@ export async function readNodeStatus(url: string): Promise<NodeStatus> {
 /** For a person. */
 export function describeNode(status: NodeStatus): string {
   const role = status.votingPower === "0" ? "signs no blocks" : `signs blocks with power ${status.votingPower}`;
+  const block = status.height === "0" ? "none yet" : `${status.height} of ${status.blockTime}`;
   return [
     `chain          ${status.chain}`,
-    `block          ${status.height} of ${status.blockTime}${status.catchingUp ? ", catching up" : ""}`,
+    `block          ${block}${status.catchingUp ? ", catching up" : ""}`,
     `node id        ${status.nodeId}`,
     `peers          ${status.peers}`,
     `pending        ${status.pending}`,

@@ -6,6 +6,7 @@ import { CommandFailure } from "../output/failure";
 import { toJson } from "../output/print";
 import { announceReady, endWithoutRecord } from "../processes/detached";
 import { onTermination } from "../processes/termination";
+import { fetchGenesis, prepareToJoin } from "./node-join";
 import { nodeStatusCommand } from "./node-status";
 
 interface StartOptions {
@@ -54,14 +55,50 @@ export function nodeCommand(): Command {
           : `node id        ${identity.nodeId}\nvalidator key  ${identity.validatorKey}\n`,
       );
     });
-  node
-    .command("start")
+  startOptions(node.command("start"))
     .description(
       "run a node: under CometBFT where the folder was made by `dcx node init`, else the embedded one: one process, " +
         "one key that signs every block, so its operator is trusted",
     )
-    .requiredOption("--home <folder>", "where it keeps its state")
     .option("--genesis <file>", "genesis of a new embedded chain; needed the first time")
+    .action(run);
+  startOptions(node.command("join"))
+    .description(
+      "become a node of a chain under CometBFT, and run it: what `dcx node init` and `dcx node start` do; a folder that " +
+        "has joined already goes on",
+    )
+    .requiredOption(
+      "--genesis <file or URL>",
+      "the chain's genesis, or the JSON-RPC of a node that is believed about it",
+    )
+    .action(async ({ genesis, ...options }: StartOptions & { readonly genesis: string }) => {
+      await prepareToJoin(options.home, options.cometbft, () =>
+        /^https?:\/\//.test(genesis) ? fetchGenesis(genesis) : Promise.resolve(readJson(genesis)),
+      );
+      await run(options);
+    });
+  node
+    .command("check")
+    .description("check the folder of a stopped node: the state's invariants, its app hash, and its blocks")
+    .requiredOption("--home <folder>", "where it keeps its state")
+    .action(async (options: { home: string }) => {
+      const { checkHome } = await import("@dcx/exchange");
+      const problems = await checkHome(options.home);
+      if (problems.length === 0) {
+        process.stdout.write("State, app hash and blocks are as they must be.\n");
+        return;
+      }
+      for (const problem of problems) process.stderr.write(`${problem}\n`);
+      process.exitCode = 1;
+    });
+  node.addCommand(nodeStatusCommand());
+  return node;
+}
+
+/** What a node is run with. */
+function startOptions(command: Command): Command {
+  return command
+    .requiredOption("--home <folder>", "where it keeps its keys and its state")
     .option("--host <address>", "address to listen on", "127.0.0.1")
     .option("--port <port>", "port of CometBFT's JSON-RPC; 0: any free one (embedded only)", "26657")
     .option("--rest-port <port>", "port of the REST gateway, customarily 1317; 0: any free one; absent: none")
@@ -95,31 +132,16 @@ export function nodeCommand(): Command {
       new Option("--log-level <level>", "least level that is logged; debug holds CometBFT's own lines")
         .choices(["trace", "debug", "info", "warn", "error", "fatal"])
         .default("info"),
-    )
-    .action(async (options: StartOptions) => {
-      endWithoutRecord();
-      const { isDistributed } = await import("@dcx/exchange");
-      const running = isDistributed(options.home) ? await startDistributed(options) : await startEmbedded(options);
-      announceReady({ rpcUrl: running.rpcUrl, ...running.clients, chainId: running.chainId });
-      await Promise.race([onTermination(), running.done]);
-      await running.close();
-    });
-  node
-    .command("check")
-    .description("check the folder of a stopped node: the state's invariants, its app hash, and its blocks")
-    .requiredOption("--home <folder>", "where it keeps its state")
-    .action(async (options: { home: string }) => {
-      const { checkHome } = await import("@dcx/exchange");
-      const problems = await checkHome(options.home);
-      if (problems.length === 0) {
-        process.stdout.write("State, app hash and blocks are as they must be.\n");
-        return;
-      }
-      for (const problem of problems) process.stderr.write(`${problem}\n`);
-      process.exitCode = 1;
-    });
-  node.addCommand(nodeStatusCommand());
-  return node;
+    );
+}
+
+async function run(options: StartOptions): Promise<void> {
+  endWithoutRecord();
+  const { isDistributed } = await import("@dcx/exchange");
+  const running = isDistributed(options.home) ? await startDistributed(options) : await startEmbedded(options);
+  announceReady({ rpcUrl: running.rpcUrl, ...running.clients, chainId: running.chainId });
+  await Promise.race([onTermination(), running.done]);
+  await running.close();
 }
 
 interface Running {
