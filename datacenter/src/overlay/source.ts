@@ -51,7 +51,7 @@ export class Source {
   /** `wanted` is of the same connection, source, address and port. */
   apply(wanted: WantedSource): void {
     this.#wanted = wanted;
-    const peers = new Map(wanted.targets.map((peer) => [JSON.stringify(peer), peer]));
+    const peers = new Map(wanted.targets.map((peer) => [tunnelKey(peer), peer]));
     for (const [key, tunnel] of this.#tunnels) {
       if (!peers.has(key)) {
         this.#tunnels.delete(key);
@@ -61,8 +61,11 @@ export class Source {
       }
     }
     for (const [key, peer] of peers) {
-      if (!this.#tunnels.has(key)) {
+      const tunnel = this.#tunnels.get(key);
+      if (tunnel === undefined) {
         this.#tunnels.set(key, this.#tunnel(peer));
+      } else {
+        tunnel.trust(peer.roots);
       }
     }
     this.#doorways.apply(wanted.instances);
@@ -143,4 +146,9 @@ export class Source {
     }
     throw reason;
   }
+}
+
+/** Of one tunnel as long as it leads to the same end: its roots may change meanwhile. */
+function tunnelKey({ addresses, datacenter, lease, workload }: TargetPeer): string {
+  return JSON.stringify([datacenter, lease, workload, addresses]);
 }

@@ -40,6 +40,9 @@ export const tunnelSettings = {
 /** Digest of the entry that the target's datacenter runs now. */
 export const entryHeader = "dcx-entry";
 
+/** A caller that says nothing keeps a socket no longer than this, in milliseconds. */
+const handshakePatience = 10_000;
+
 /** Session tickets would let an expired certificate in again. */
 export const tlsOptions = {
   minVersion: "TLSv1.3",
@@ -61,6 +64,7 @@ export class TunnelServer {
     this.#server = createServer({
       ...tlsOptions,
       requestCert: true,
+      handshakeTimeout: handshakePatience,
       // Who is let in is decided below, against the roots and the identity of this one connection's sources.
       rejectUnauthorized: false,
       SNICallback: (name, done) => {
@@ -71,7 +75,7 @@ export class TunnelServer {
       },
     });
     this.#server.on("tlsClientError", (error, socket) => {
-      this.#options.logger.debug({ from: socket.remoteAddress, reason: error.message }, "a tunnel was not made");
+      this.#refuseHandshake(error, socket);
     });
     this.#server.on("secureConnection", (socket) => this.#admit(socket));
   }
@@ -89,7 +93,6 @@ export class TunnelServer {
       targets.map((target) => [tunnelName(this.#options.chainId, target.connection, target.target.lease), target]),
     );
     for (const admitted of this.#admitted) {
-      // An established tunnel stays while its certificate counted when it came: only new streams ask for the time.
       if (!this.#verify(admitted.name, admitted.leaf, earlier(admitted.notAfter)).valid) {
         admitted.session.destroy();
         admitted.socket.destroy();
@@ -113,7 +116,7 @@ export class TunnelServer {
   async #context(name: string) {
     const target = this.#targets.get(name);
     if (target === undefined) {
-      throw new Error(`no connection with the tunnel name ${name} leads here`);
+      throw new UnknownTunnel(name);
     }
     const { chainId, datacenter, leaves } = this.#options;
     const leaf = await leaves.get(workloadUri(chainId, { datacenter, ...target.target }));
@@ -142,6 +145,18 @@ export class TunnelServer {
       refusals.push(`${identityUri(expected)}: ${verdict.message}`);
     }
     return { valid: false, message: refusals.join("; ") || "the connection has no source" } as const;
+  }
+
+  #refuseHandshake(error: NodeJS.ErrnoException, socket: TLSSocket): void {
+    const { logger } = this.#options;
+    const from = socket.remoteAddress;
+    if (error.code === "ECONNRESET") {
+      logger.debug({ from, reason: error.message }, "a caller went away before there was a tunnel");
+      return;
+    }
+    const name = error instanceof UnknownTunnel ? error.tunnel : socket.servername;
+    const presented = typeof name === "string" && name !== "" ? `the tunnel name ${name}` : "no tunnel name";
+    logger.warn({ from, presented, reason: error.message }, "a tunnel was refused");
   }
 
   #admit(socket: TLSSocket): void {
@@ -229,6 +244,12 @@ export class TunnelServer {
   }
 }
 
+class UnknownTunnel extends Error {
+  constructor(readonly tunnel: string) {
+    super(`no connection with the tunnel name ${tunnel} leads here`);
+  }
+}
+
 /** Dials the ends beginning with the `turn`th, until one accepts. Rejects with the last reason. */
 export async function dialInTurn(
   ends: readonly { readonly instance: string; readonly port: number }[],
@@ -249,6 +270,7 @@ export async function dialInTurn(
   throw new Error(reason);
 }
 
-function earlier(notAfter: Date): Date {
+/** An established tunnel stays while its certificate counted when it came: now, or when that certificate expired. */
+export function earlier(notAfter: Date): Date {
   return new Date(Math.min(Date.now(), notAfter.getTime()));
 }

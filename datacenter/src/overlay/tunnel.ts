@@ -1,10 +1,10 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, connect as connectHttp2, constants } from "node:http2";
 import { connect, type TLSSocket } from "node:tls";
-import { certificateDer, type PeerVerifier } from "@dcx/protocol";
+import { certificateDer, type PeerVerdict, type PeerVerifier } from "@dcx/protocol";
 import type { Leaves } from "./leaves";
 import type { OverlayLogger, TargetPeer } from "./overlay";
 import { tunnelName, workloadUri } from "./tunnel-name";
-import { entryHeader, tlsOptions, tunnelSettings } from "./tunnel-server";
+import { earlier, entryHeader, tlsOptions, tunnelSettings } from "./tunnel-server";
 
 export interface TunnelOptions {
   readonly chainId: string;
@@ -17,6 +17,12 @@ export interface TunnelOptions {
   readonly logger: OverlayLogger;
   /** Called when `accepts` or `message` changed. */
   readonly onChange: () => void;
+}
+
+/** The other end's certificate. */
+interface Presented {
+  readonly leaf: Buffer;
+  readonly notAfter: Date;
 }
 
 const connectPatience = 10_000;
@@ -33,6 +39,7 @@ const openPatience = 10_000;
  */
 export class Tunnel {
   readonly #options: TunnelOptions;
+  #roots: readonly string[];
   #session: ClientHttp2Session | undefined;
   #attempt: Promise<void> | undefined;
   #delay = firstDelay;
@@ -45,6 +52,7 @@ export class Tunnel {
 
   constructor(options: TunnelOptions) {
     this.#options = options;
+    this.#roots = options.peer.roots;
     this.#reconnect(0);
   }
 
@@ -86,6 +94,17 @@ export class Tunnel {
     return stream;
   }
 
+  /**
+   * From now on these are the roots that the target's certificate has to be under. A session whose certificate is under
+   * none of them is cut, with all its flows; others stay.
+   */
+  trust(roots: readonly string[]): void {
+    this.#roots = roots;
+    for (const [session, presented] of this.#sessions) {
+      if (!this.#verify(presented.leaf, earlier(presented.notAfter)).valid) cut(session);
+    }
+  }
+
   /** Makes a new session with the current certificate; flows of the old one go on to their end. */
   renew(): void {
     const old = this.#session;
@@ -107,7 +126,7 @@ export class Tunnel {
     this.#closed = true;
     clearTimeout(this.#timer);
     clearTimeout(this.#probing);
-    for (const session of this.#sessions) {
+    for (const session of this.#sessions.keys()) {
       session.close();
     }
     for (const wake of this.#waiting) {
@@ -120,7 +139,7 @@ export class Tunnel {
     this.#closed = true;
     clearTimeout(this.#timer);
     clearTimeout(this.#probing);
-    for (const session of this.#sessions) {
+    for (const session of this.#sessions.keys()) {
       session.destroy();
     }
     for (const wake of this.#waiting) {
@@ -128,7 +147,8 @@ export class Tunnel {
     }
   }
 
-  readonly #sessions = new Set<ClientHttp2Session>();
+  /** Those that there are, with what their other end presented. */
+  readonly #sessions = new Map<ClientHttp2Session, Presented>();
 
   #report(accepts: boolean, message: string, entry?: string): void {
     if (accepts !== this.#accepts || message !== this.#message || entry !== this.#entry) {
@@ -263,7 +283,7 @@ export class Tunnel {
     let reason: unknown = new Error(`datacenter ${peer.datacenter} has published no address for tunnels`);
     for (const address of peer.addresses) {
       try {
-        return this.#begin(await this.#connectTo(address));
+        return await this.#connectTo(address);
       } catch (error) {
         reason = error;
       }
@@ -271,8 +291,8 @@ export class Tunnel {
     throw reason;
   }
 
-  async #connectTo(address: string): Promise<TLSSocket> {
-    const { chainId, connection, leaves, logger, peer, source, verifier } = this.#options;
+  async #connectTo(address: string): Promise<ClientHttp2Session> {
+    const { chainId, connection, leaves, logger, peer, source } = this.#options;
     const leaf = await leaves.get(source);
     const { hostname, port } = new URL(`tcp://${address}`);
     const socket = connect({
@@ -282,7 +302,7 @@ export class Tunnel {
       servername: tunnelName(chainId, connection, peer.lease),
       cert: leaf.certificate,
       key: leaf.privateKey,
-      ca: [...peer.roots],
+      ca: [...this.#roots],
       // Who is trusted is decided below, against the roots and the identity of this one target.
       rejectUnauthorized: false,
       ALPNProtocols: ["h2"],
@@ -300,12 +320,9 @@ export class Tunnel {
         });
       });
       const presented = socket.getPeerX509Certificate();
-      const verdict = verifier.verify(presented?.raw, peer.roots.map(certificateDer), new Date(), {
-        chainId,
-        datacenter: peer.datacenter,
-        workload: { lease: peer.lease, name: peer.workload },
-      });
-      if (!verdict.valid) {
+      const verdict = this.#verify(presented?.raw, new Date());
+      if (!verdict.valid || presented === undefined) {
+        const reason = verdict.valid ? "no certificate was presented" : verdict.message;
         logger.warn(
           {
             address,
@@ -313,13 +330,13 @@ export class Tunnel {
             expected: workloadUri(chainId, peer),
             presented: presented?.subjectAltName ?? "no certificate",
             fingerprint: presented?.fingerprint256,
-            reason: verdict.message,
+            reason,
           },
           "a tunnel's other end was refused",
         );
-        throw new Error(`${address} is not ${peer.workload} of ${peer.datacenter}: ${verdict.message}`);
+        throw new Error(`${address} is not ${peer.workload} of ${peer.datacenter}: ${reason}`);
       }
-      return socket;
+      return this.#begin(socket, { leaf: presented.raw, notAfter: verdict.notAfter });
     } catch (error) {
       socket.on("error", () => undefined);
       socket.destroy();
@@ -327,11 +344,18 @@ export class Tunnel {
     }
   }
 
-  #begin(socket: TLSSocket): ClientHttp2Session {
+  #verify(leaf: Uint8Array | undefined, now: Date): PeerVerdict {
+    const { chainId, peer, verifier } = this.#options;
+    const workload = { lease: peer.lease, name: peer.workload };
+    const expected = { chainId, datacenter: peer.datacenter, workload };
+    return verifier.verify(leaf, this.#roots.map(certificateDer), now, expected);
+  }
+
+  #begin(socket: TLSSocket, presented: Presented): ClientHttp2Session {
     socket.setNoDelay(true);
     socket.setKeepAlive(true, 30_000);
     const session = connectHttp2("https://tunnel.dcx", { ...tunnelSettings, createConnection: () => socket });
-    this.#sessions.add(session);
+    this.#sessions.set(session, presented);
     session.on("error", () => undefined);
     const pings = setInterval(() => this.#ping(session), pingInterval);
     pings.unref();
@@ -355,8 +379,13 @@ export class Tunnel {
     if (session.destroyed) {
       return;
     }
-    const timer = setTimeout(() => session.destroy(), pingPatience);
+    const timer = setTimeout(() => cut(session), pingPatience);
     timer.unref();
     session.ping(() => clearTimeout(timer));
   }
+}
+
+/** Ends a session at once. Without an error its streams would seem to have come to their end. */
+function cut(session: ClientHttp2Session): void {
+  session.destroy(new Error("the tunnel was cut"));
 }
