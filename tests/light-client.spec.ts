@@ -11,7 +11,8 @@ import { headersFrom } from "../datacenter/src/chain/light-client/answers";
 import { headerHash } from "../datacenter/src/chain/light-client/hashes";
 import { LightClient } from "../datacenter/src/chain/light-client/light-client";
 import { ProvenReads } from "../datacenter/src/chain/proven-reads";
-import { buildCometbft, type Exchange, engines, freePorts } from "./support/exchanges";
+import { buildCometbft, type Exchange, engines } from "./support/exchanges";
+import { freePorts } from "./support/ports";
 import { eventually } from "./support/world";
 
 jest.setTimeout(120_000);

@@ -26,7 +26,8 @@ import {
 } from "@dcx/protocol";
 import pino from "pino";
 import { z } from "zod";
-import { buildCometbft, freePorts } from "./support/exchanges";
+import { buildCometbft } from "./support/exchanges";
+import { freePorts } from "./support/ports";
 import { eventually } from "./support/world";
 
 jest.setTimeout(300_000);

@@ -1,6 +1,5 @@
 import { type ChildProcess, execFile, type StdioOptions, spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { promisify } from "node:util";
 
 const run = promisify(execFile);
@@ -95,29 +94,6 @@ export function cpuSecondsIn(stat: string): number {
     throw new Error("this is no line of /proc/<pid>/stat");
   }
   return ticks / ticksPerSecond;
-}
-
-/** Ports that are free on the loopback interface now, below the range that connections take theirs from. */
-export async function freePorts(count: number): Promise<number[]> {
-  const found: number[] = [];
-  for (let attempt = 0; found.length < count; attempt++) {
-    if (attempt > 200) {
-      throw new Error("no free ports between 20000 and 32000");
-    }
-    const port = 20_000 + Math.floor(Math.random() * 12_000);
-    if (!found.includes(port) && (await isFree(port))) {
-      found.push(port);
-    }
-  }
-  return found;
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once("error", () => resolve(false));
-    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
-  });
 }
 
 /** Resolves with what `condition` finds. Rejects after `timeout` milliseconds, naming what was waited for. */

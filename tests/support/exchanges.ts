@@ -1,4 +1,3 @@
-import { createServer } from "node:net";
 import { join } from "node:path";
 import {
   type ClientUrls,
@@ -10,6 +9,7 @@ import {
 } from "@dcx/exchange";
 import type { Genesis } from "@dcx/protocol";
 import type { Logger } from "pino";
+import { freePorts } from "./ports";
 import { root } from "./root";
 
 const { findOrBuildCometbft } = require(join(root, "tools", "cometbft.cjs")) as {
@@ -109,22 +109,4 @@ async function startValidators(count: number, options: ExchangeOptions): Promise
       await Promise.all(nodes.map((node) => node.close()));
     },
   };
-}
-
-/** TCP ports of 127.0.0.1 that nobody listens on. All are held at once, so they differ. */
-export async function freePorts(count: number): Promise<readonly number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer();
-      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => {
-    const address = server.address();
-    if (address === null || typeof address === "string") throw new Error("a TCP server has a port");
-    return address.port;
-  });
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }

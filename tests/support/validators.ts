@@ -4,7 +4,8 @@ import { closeSync, openSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { z } from "zod";
-import { buildCometbft, freePorts } from "./exchanges";
+import { buildCometbft } from "./exchanges";
+import { freePorts } from "./ports";
 import { dcxCommand } from "./world";
 
 const run = promisify(execFile);

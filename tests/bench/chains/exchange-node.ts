@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { defaultGenesis } from "@dcx/exchange";
 import { createRegistry, Genesis, messages } from "@dcx/protocol";
 import { z } from "zod";
+import { freePorts } from "../../support/ports";
 import { root } from "../../support/root";
-import { freePorts, outputOf, Service } from "../processes";
+import { outputOf, Service } from "../processes";
 import { BenchAccount } from "./accounts";
 import { type Chain, Rpc } from "./chain";
 
