@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { request } from "node:http";
 import { connect as connectHttp2 } from "node:http2";
-import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import { type AddressInfo, connect, createServer, type Server, Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
@@ -333,6 +333,43 @@ it("sends new streams to the lease that replaces another, and lets those to the 
   await expect(exchange(dialDoor(west), "")).resolves.toBe("next");
   await expect(exchange(socket, "y")).resolves.toBe("y");
 }, 20_000);
+
+it("spreads over two leases of the target, and goes on with one when the other's datacenter is gone", async () => {
+  const west = await datacenter("west");
+  const [east, next] = [await datacenter("east"), await datacenter("next")];
+  for (const world of [east, next]) {
+    await serve(world, "api-0", 9000, (socket) => socket.end(world.name));
+    apply(world, { targets: [targetOf(west, world)] });
+  }
+  const targets = [east, next].map((world) => ({ ...identity(world, "api"), addresses: [world.overlay.address] }));
+  apply(west, { sources: [sourceOf(west, east, { targets })] });
+  const answers = async () => new Set(await Promise.all([1, 2, 3, 4].map(() => exchange(dialDoor(west), ""))));
+  await until(() => established(west, `source ${connection}`));
+  let seen = new Set<string>();
+  while (seen.size < 2) seen = await answers();
+  worlds.splice(worlds.indexOf(east), 1);
+  await east.overlay.close();
+  // What is asked meanwhile is answered too.
+  await expect(answers()).resolves.toEqual(new Set(["next"]));
+  expect(established(west, `source ${connection}`)).toBe(true);
+}, 60_000);
+
+it("serves each instance of the source, and cuts the flows of one that goes alone", async () => {
+  const { west, east } = await declaredPair();
+  apply(west, { sources: [sourceOf(west, east, { instances: ["web-0", "web-1"] })] });
+  await until(() => west.doors.has("web-1 127.77.0.1:9000"));
+  const sockets = ["web-0", "web-1"].map((instance) => dialDoor(west, `${instance} 127.77.0.1:9000`));
+  for (const socket of sockets) {
+    socket.on("error", () => undefined);
+    socket.write("x");
+    await once(socket, "data");
+  }
+  const [stays, goes] = sockets;
+  const closed = new Promise((resolve) => goes?.once("close", resolve));
+  apply(west, { sources: [sourceOf(west, east, { instances: ["web-0"] })] });
+  await closed;
+  await expect(exchange(stays ?? new Socket(), "y")).resolves.toBe("y");
+}, 60_000);
 
 it("cuts established flows at once when the target no longer lets the source in", async () => {
   const { west, east } = await declaredPair();
