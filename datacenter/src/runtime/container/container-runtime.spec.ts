@@ -65,6 +65,19 @@ for (const { name, socket = "" } of engines) {
 
     it("enforces every limit", () => expect(runtime.unenforced).toEqual([]));
 
+    it("refuses a workload more processes than the limit, and goes on", async () => {
+      const bomb = `const { spawn } = require("child_process"); let started = 0, refused = 0;
+        const next = () => { if (refused > 0 || started > 200) return console.log("forked " + started + " " + refused);
+          const child = spawn(process.execPath, ["-e", "setInterval(() => 0, 1000)"], { stdio: "ignore" });
+          child.once("spawn", () => { started++; next(); }).once("error", () => { refused++; next(); }); };
+        next(); setInterval(() => 0, 1000);`;
+      await runtime.start(specification("forks", { command: [...node, bomb] }));
+      const [, started, refused] = /^forked (\d+) (\d+)$/.exec(await untilLogged(runtime, "forks", /^forked /)) ?? [];
+      expect(Number(refused)).toBe(1);
+      expect(Number(started)).toBeLessThan(64);
+      expect(await runtime.list()).toMatchObject([{ state: { phase: "running", restarts: 0 } }]);
+    }, 120_000);
+
     it("starts instances again whose volumes the machine's last start left unmounted", async () => {
       const volumes = [{ volume: "lease/data", path: "/data", size: 4n << 20n }];
       const append = `const fs = require("fs"); fs.appendFileSync("/data/x", "x"); console.log("has " + fs.readFileSync("/data/x")); setInterval(() => 0, 1000)`;
