@@ -3,6 +3,7 @@ import {
   type CertificateWithKey,
   deploymentKey,
   LeaseState,
+  MAX_MANIFEST_BYTES,
   type ManifestDownload,
   parseManifest,
   type QueryDeploymentResponse,
@@ -15,6 +16,9 @@ import type { ManifestStore } from "./store";
 
 const firstRetry = 500;
 const longestRetry = 5_000;
+/** The largest manifest may have to come over a slow link, with stamps and JSON's escapes around it. */
+const transferTime = 60_000;
+const largestAnswer = 2 * MAX_MANIFEST_BYTES;
 
 export interface PeerFetcherOptions {
   readonly chainId: string;
@@ -112,6 +116,7 @@ export class PeerFetcher {
     const client = new AgentClient(
       { chainId, datacenter: peer, urls: record.agentUrls, roots },
       { kind: "peer", certificate },
+      { timeout: transferTime, maxResponseBytes: largestAnswer },
     );
     try {
       const found: ManifestDownload | undefined = await client.manifest(id, version, { signal });
