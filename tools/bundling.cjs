@@ -46,6 +46,22 @@ const namedExports = {
   },
 };
 
+/**
+ * Node's own modules by `require`, also where they are imported: an import evaluates all that a module exports, and of
+ * what `node:http` exports only when it is asked for, `WebSocket` alone loads more than the rest of the start.
+ */
+const builtinsRequired = {
+  name: "builtins-required",
+  setup(build) {
+    build.onResolve({ filter: /^[^./]/ }, ({ path: name, kind }) =>
+      kind === "import-statement" && isBuiltin(name) ? { path: name, namespace: "builtin" } : undefined,
+    );
+    build.onLoad({ filter: /.*/, namespace: "builtin" }, ({ path: name }) => ({
+      contents: `module.exports = require(${JSON.stringify(name)});`,
+    }));
+  },
+};
+
 /** What CommonJS code expects to find around it, in an ECMAScript module. */
 const commonJsNames = [
   'import { createRequire as __createRequire } from "node:module";',
@@ -63,7 +79,7 @@ const split = {
   splitting: true,
   outExtension: { ".js": ".mjs" },
   metafile: true,
-  plugins: [oneLanguage, namedExports],
+  plugins: [oneLanguage, namedExports, builtinsRequired],
   banner: { js: commonJsNames },
 };
 

@@ -18,8 +18,6 @@ import {
 import { Empty } from "google-protobuf/google/protobuf/empty_pb";
 import { Struct } from "google-protobuf/google/protobuf/struct_pb";
 import type { Component } from "../components/component";
-import { checkConfiguration, diffConfiguration } from "../configuration/check";
-import { isUndetermined, resolveConfiguration } from "../configuration/resolve";
 import type { Trace } from "../network/trace";
 import type { DiffResult } from "../resources/resource";
 import { decode, encode } from "../wire/codec";
@@ -42,7 +40,12 @@ export interface ProviderSettings {
   readonly trace?: Trace | undefined;
 }
 
-/** The requests about the provider itself: who it is, how it is configured, when it is to stop. */
+/**
+ * The requests about the provider itself: who it is, how it is configured, when it is to stop.
+ *
+ * An engine starts a process more for each time that it wants a schema; only what is configured loads what reads a
+ * configuration.
+ */
 export class ProviderCalls {
   #backend: Promise<Backend> | undefined;
   #reference = "";
@@ -105,7 +108,8 @@ export class ProviderCalls {
     return response;
   }
 
-  checkConfig(request: CheckRequest): CheckResponse {
+  async checkConfig(request: CheckRequest): Promise<CheckResponse> {
+    const { checkConfiguration } = await import("../configuration/check.js");
     const news = decode(request.getNews() ?? new Struct());
     const { inputs, failures } = checkConfiguration(news, this.settings.environment);
     const response = new CheckResponse();
@@ -114,7 +118,8 @@ export class ProviderCalls {
     return response;
   }
 
-  diffConfig(request: DiffRequest): DiffResponse {
+  async diffConfig(request: DiffRequest): Promise<DiffResponse> {
+    const { diffConfiguration } = await import("../configuration/check.js");
     const olds = decode(request.getOldInputs() ?? request.getOlds() ?? new Struct());
     const { changed, replacing } = diffConfiguration(olds, decode(request.getNews() ?? new Struct()));
     const detailed: DiffResult["detailed"] = Object.fromEntries([
@@ -124,9 +129,10 @@ export class ProviderCalls {
     return diffResponse({ detailed, deleteBeforeReplace: false, stables: [] });
   }
 
-  configure(request: ConfigureRequest): ConfigureResponse {
+  async configure(request: ConfigureRequest): Promise<ConfigureResponse> {
     const inputs: ValueMap = decode(request.getArgs() ?? new Struct());
     this.#backend = undefined;
+    const { isUndetermined, resolveConfiguration } = await import("../configuration/resolve.js");
     const [urn, id] = [request.getUrn() ?? "", request.getId() ?? ""];
     this.#reference = urn === "" || id === "" ? "" : `${urn}::${id}`;
     if (!isUndetermined(inputs)) {
