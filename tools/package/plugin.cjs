@@ -89,7 +89,9 @@ async function writeExecutables(stage, platform, node, work) {
     executable(path.join(stage, "lib", "node"), readFileSync(path.join(node, "bin", "node")));
     executable(
       path.join(stage, name),
-      script('exec "$here/lib/node" --max-semi-space-size=4 "$here/lib/provider/provider.cjs" "$@"'),
+      script(
+        'exec "$here/lib/node" --max-semi-space-size=4 --max-old-space-size=768 "$here/lib/provider/provider.cjs" "$@"',
+      ),
     );
     executable(path.join(stage, "dcx"), script('exec "$here/lib/node" "$here/lib/cli/bundle/main.mjs" "$@"'));
     return;

@@ -104,7 +104,10 @@ export class Session {
     if (known !== undefined && Date.now() - known.taken < SHARED) {
       return known.snapshot;
     }
+    this.#forgetOld();
     const snapshot = this.driver.snapshot(deployment, signal);
+    // Also what was there before goes to the end: they are kept in the order in which they were taken.
+    this.#snapshots.delete(key);
     this.#snapshots.set(key, { taken: Date.now(), snapshot });
     snapshot.catch(() => this.forget(deployment));
     return snapshot;
@@ -117,6 +120,17 @@ export class Session {
       if (glance.startsWith(`${key}/`)) {
         this.#glances.delete(glance);
       }
+    }
+  }
+
+  /** What serves nobody any more: with a thousand deployments it would be most of what the process holds. */
+  #forgetOld(): void {
+    const old = Date.now() - SHARED;
+    for (const [key, { taken }] of this.#snapshots) {
+      if (taken > old) {
+        return;
+      }
+      this.#snapshots.delete(key);
     }
   }
 
