@@ -72,6 +72,11 @@ export interface ApplicationOptions {
    * mempool to its block; an engine of its own sends them anew with each of some five requests.
    */
   readonly cachedTransactions?: number;
+  /**
+   * Most pending transactions that have no place of their own in a block. An engine's mempool is one for all: without a
+   * bound below its own a flood would fill it, and keep out the confirmations that a part of each block is kept for.
+   */
+  readonly mostPending?: number;
 }
 
 interface Chain {
@@ -96,6 +101,8 @@ export class Application {
   /** Of this process. */
   readonly executed = new ExecutionCounts();
   private checkState: Branch;
+  /** Transactions without a place of their own that were let in since the last commit, or rechecked after it. */
+  private pending = 0;
   private chain: Chain | undefined;
   private prepared: PreparedBlock | undefined;
   private proposal: { readonly height: bigint; readonly transactions: readonly Uint8Array[] } | undefined;
@@ -175,10 +182,16 @@ export class Application {
       return ResponseCheckTx.fromPartial({ code: error.code, codespace: error.codespace, log: error.message });
     }
     const gasWanted = transaction.fee?.gasLimit ?? 0n;
+    const { mostPending } = this.options;
+    const counts = mostPending !== undefined && !this.hasReservedPlace(request.tx);
     try {
       refuseFacilitatorTypes(transaction);
-      const check = request.type === CheckTxType.RECHECK ? "sequence" : "signature";
-      settleEnvelope(this.checkState, admit(this.checkState, transaction, around, check));
+      const isNew = request.type !== CheckTxType.RECHECK;
+      if (counts && isNew && this.pending >= mostPending) {
+        throw new EnvelopeError(EnvelopeErrorCode.MempoolFull, "mempool is full: send the transaction again later");
+      }
+      settleEnvelope(this.checkState, admit(this.checkState, transaction, around, isNew ? "signature" : "sequence"));
+      if (counts) this.pending += 1;
       return ResponseCheckTx.fromPartial({ gasWanted });
     } catch (error) {
       return ResponseCheckTx.fromPartial({ ...refusalOf(error, transaction, around), gasWanted });
@@ -385,6 +398,7 @@ export class Application {
 
   private resetCheckState(): void {
     this.checkState = new Branch(this.database);
+    this.pending = 0;
   }
 
   private surroundings(height: bigint): Surroundings {

@@ -52,6 +52,11 @@ export interface DistributedNode {
   readonly done: Promise<void>;
 }
 
+/** Transactions that wait for a block at most, where the operator says nothing else: CometBFT's own default. */
+const defaultMempoolSize = 5_000;
+/** The part of it that transactions may fill which have no place of their own in a block: as in the embedded node's. */
+const ordinaryPart = 0.75;
+
 const statusAnswer = z.object({
   result: z.object({
     sync_info: z.object({ latest_block_height: z.string().regex(/^\d+$/), latest_block_hash: z.string() }),
@@ -80,12 +85,14 @@ export async function startDistributedNode(options: DistributedNodeOptions): Pro
     const lock = await lockHome(home);
     opened.push(() => lock.release());
     const database = join(home, "state");
+    const mempoolSize = Number(options.settings?.["mempool.size"] ?? defaultMempoolSize);
     const application = new Application({
       path: database,
       machine: exchangeMachine,
       queries: exchangeQueries,
       log: logger,
       cachedTransactions: 10_000,
+      mostPending: Math.floor(mempoolSize * ordinaryPart),
     });
     opened.push(() => application.close());
 
@@ -123,6 +130,7 @@ export async function startDistributedNode(options: DistributedNodeOptions): Pro
       settings: {
         "consensus.timeout_commit": `${genesis.parameters?.blockInterval ?? 500n}ms`,
         "consensus.create_empty_blocks": "true",
+        "mempool.size": String(mempoolSize),
         ...options.settings,
         "rpc.laddr": `tcp://${rpc.host}:${rpc.port}`,
         "p2p.laddr": `tcp://${peers.host}:${peers.port}`,

@@ -13,7 +13,7 @@ import { BlockIDFlag } from "cosmjs-types/tendermint/types/validator";
 import { type Conduct, noConduct } from "../../state/begin-block";
 import { addressOf, chainId, initializeWorld, keyOf, type WorldOptions, worldGenesis } from "../../state/testing/world";
 import { sha256 } from "../../storage/sha256";
-import { Application } from "../application";
+import { Application, type ApplicationOptions } from "../application";
 import { exchangeMachine } from "../exchange-machine";
 import type { StateMachine } from "../state-machine";
 import type { EncodedMessage } from "../transaction";
@@ -29,9 +29,10 @@ export class SignedChain {
   constructor(
     private readonly path: string,
     world: WorldOptions,
+    private readonly options: Pick<ApplicationOptions, "mostPending"> = {},
   ) {
     this.machine = { ...exchangeMachine, initializeGenesis: (store) => initializeWorld(store, world) };
-    this.application = new Application({ path, machine: this.machine });
+    this.application = new Application({ path, machine: this.machine, ...options });
     const genesis = worldGenesis(world);
     this.application.initChain(
       RequestInitChain.fromPartial({
@@ -104,7 +105,7 @@ export class SignedChain {
   /** The same chain as a node that starts again sees it. */
   async reopen(): Promise<void> {
     await this.application.close();
-    this.application = new Application({ path: this.path, machine: this.machine });
+    this.application = new Application({ path: this.path, machine: this.machine, ...this.options });
   }
 
   private get info() {

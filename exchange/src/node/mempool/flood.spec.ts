@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Lease, LeaseConfirmation, LeaseState, MsgSubmitLeaseConfirmation, type OrderId } from "@dcx/protocol";
 import { MsgSend } from "cosmjs-types/cosmos/bank/v1beta1/tx";
+import { CheckTxType, RequestCheckTx } from "cosmjs-types/tendermint/abci/types";
 import { EnvelopeErrorCode } from "../../application/envelope-error";
 import { SignedChain } from "../../application/testing/signed-chain";
 import type { EncodedMessage } from "../../application/transaction";
@@ -122,5 +123,34 @@ describe("a full mempool", () => {
     expect(mempool.offer(chain.sign(transfer("alice"), 1_000_000n))).toMatchObject({ code: 0 });
     for (let left = 40; left > 0 && mempool.size > 0; left--) nextBlock();
     expect(mempool).toMatchObject({ size: 0, totalBytes: 0 });
+  });
+});
+
+describe("the mempool of an engine, one for all", () => {
+  const checked = (tx: Uint8Array, type = CheckTxType.NEW) =>
+    chain.application.checkTx(RequestCheckTx.fromPartial({ tx, type })).code;
+
+  test("has room for a lease's confirmation behind a flood, from block to block", async () => {
+    await chain.application.close();
+    rmSync(home, { recursive: true, force: true });
+    home = mkdtempSync(join(tmpdir(), "dcx-flood-"));
+    chain = new SignedChain(home, world, { mostPending: 10 });
+    mempool = new Mempool(chain.application, limits, () => {});
+    const order = lease();
+    const pending = flooders.map((name) => chain.sign(transfer(name), 1_000_000n));
+    const codes = pending.map((tx) => checked(tx));
+    expect(codes.slice(0, 10)).toEqual(Array(10).fill(0));
+    expect(codes.slice(10)).toEqual(Array(30).fill(EnvelopeErrorCode.MempoolFull));
+    const confirmed = chain.sign(confirmation("sierra", order), 100_000n);
+    expect(checked(confirmed)).toBe(0);
+    // A block takes the confirmation and three of the ten; the engine asks again about what is left.
+    const block = chain.propose([...pending.slice(0, 10), confirmed]);
+    expect(block).toContain(confirmed);
+    chain.commit(block);
+    const left = pending.slice(0, 10).filter((tx) => !block.includes(tx));
+    expect(left.map((tx) => checked(tx, CheckTxType.RECHECK))).toEqual(left.map(() => 0));
+    const more = pending.slice(10).map((tx) => checked(tx));
+    expect(more.filter((code) => code === 0)).toHaveLength(10 - left.length);
+    expect(checked(chain.sign(confirmation("sierra", order), 100_000n))).toBe(0);
   });
 });
