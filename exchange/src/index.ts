@@ -10,6 +10,7 @@ export {
 } from "./distributed/distributed-node";
 export {
   distributedGenesis,
+  evidenceBlocks,
   type GenesisValidator,
   initializeEngine,
   installGenesis,

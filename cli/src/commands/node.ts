@@ -24,6 +24,7 @@ interface StartOptions {
   readonly peerPort: string;
   readonly engineSetting: readonly string[];
   readonly snapshotInterval: string;
+  readonly keepBlocks: string;
   readonly stateSync: readonly string[];
   readonly trust?: string;
   readonly cometbft: string;
@@ -116,6 +117,7 @@ function startOptions(command: Command): Command {
       [],
     )
     .option("--snapshot-interval <blocks>", "under CometBFT: blocks between snapshots for new nodes; 0: none", "1000")
+    .option("--keep-blocks <blocks>", "under CometBFT: newest blocks to keep, 100000 at least; 0: all", "0")
     .option(
       "--state-sync <url>",
       "under CometBFT: begin a new node with a snapshot instead of all blocks, checked against the headers that this " +
@@ -169,7 +171,7 @@ async function startDistributed(options: StartOptions): Promise<Running> {
   if (options.genesis !== undefined) {
     throw new CommandFailure("A node under CometBFT gets its genesis by `dcx node init --genesis`.", 2);
   }
-  const { startDistributedNode } = await import("@dcx/exchange");
+  const { evidenceBlocks, startDistributedNode } = await import("@dcx/exchange");
   const { pino } = await import("pino");
   const node = await startDistributedNode({
     home: options.home,
@@ -178,6 +180,7 @@ async function startDistributed(options: StartOptions): Promise<Running> {
     clients: clientsOf(options),
     peers: { host: options.peerHost, port: Number(options.peerPort), persistent: options.peer },
     snapshotInterval: Number(options.snapshotInterval),
+    keptBlocks: keptBlocks(options.keepBlocks, evidenceBlocks),
     settings: { ...(await stateSyncSettings(options)), ...Object.fromEntries(options.engineSetting.map(settingOf)) },
     logger: pino({ name: "node", level: options.logLevel }),
   });
@@ -225,6 +228,19 @@ async function stateSyncSettings({ stateSync, trust }: StartOptions): Promise<Re
     "statesync.trust_hash": hash,
     "statesync.discovery_time": "5s",
   };
+}
+
+/** @param least those in which evidence of a validator's fault counts */
+function keptBlocks(text: string, least: bigint): bigint | undefined {
+  const count = /^\d{1,18}$/.test(text) ? BigInt(text) : undefined;
+  if (count === 0n) return undefined;
+  if (count === undefined || count < least) {
+    throw new CommandFailure(
+      `--keep-blocks ${text}: keep ${least} at least, for as long counts that a validator signed twice; 0 keeps all.`,
+      2,
+    );
+  }
+  return count;
 }
 
 function settingOf(text: string): readonly [key: string, value: string] {

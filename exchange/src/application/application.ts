@@ -77,6 +77,8 @@ export interface ApplicationOptions {
    * bound below its own a flood would fill it, and keep out the confirmations that a part of each block is kept for.
    */
   readonly mostPending?: number;
+  /** Newest blocks that the engine is to keep; it may forget what is before them. Absent: all. */
+  readonly keptBlocks?: bigint;
 }
 
 interface Chain {
@@ -271,7 +273,9 @@ export class Application {
     // A vote may have changed the parameters.
     this.chain = this.readChain();
     this.resetCheckState();
-    return { retainHeight: 0n };
+    const { keptBlocks } = this.options;
+    const first = keptBlocks === undefined ? 0n : this.height - keptBlocks + 1n;
+    return { retainHeight: first > 0n ? first : 0n };
   }
 
   /**

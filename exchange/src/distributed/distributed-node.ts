@@ -34,6 +34,8 @@ export interface DistributedNodeOptions {
   };
   /** Blocks between two snapshots that other nodes can begin from. Default 0: none are made. */
   readonly snapshotInterval?: number;
+  /** Newest blocks that are kept, at least `evidenceBlocks`. Absent: all. */
+  readonly keptBlocks?: bigint | undefined;
   /** In place of what config.toml says, by its keys. */
   readonly settings?: Readonly<Record<string, string>>;
   readonly logger: Logger;
@@ -92,6 +94,7 @@ export async function startDistributedNode(options: DistributedNodeOptions): Pro
       queries: exchangeQueries,
       log: logger,
       cachedTransactions: 10_000,
+      ...(options.keptBlocks === undefined ? {} : { keptBlocks: options.keptBlocks }),
       mostPending: Math.floor(mempoolSize * ordinaryPart),
     });
     opened.push(() => application.close());

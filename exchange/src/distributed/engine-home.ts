@@ -31,6 +31,9 @@ export interface NodeIdentity {
   readonly validatorKey: string;
 }
 
+/** For how many blocks it counts that a validator signed twice: so many a node has to keep. */
+export const evidenceBlocks = 100_000n;
+
 const keyFile = z.object({ pub_key: z.object({ type: z.literal("tendermint/PubKeyEd25519"), value: z.base64() }) });
 
 /** Where the engine of a node in `home` keeps its files. */
@@ -100,7 +103,11 @@ export function distributedGenesis(
     initial_height: "1",
     consensus_params: {
       block: { max_bytes: "-1", max_gas: "-1" },
-      evidence: { max_age_num_blocks: "100000", max_age_duration: "172800000000000", max_bytes: "1048576" },
+      evidence: {
+        max_age_num_blocks: evidenceBlocks.toString(),
+        max_age_duration: "172800000000000",
+        max_bytes: "1048576",
+      },
       validator: { pub_key_types: ["ed25519"] },
       version: { app: applicationVersion.toString() },
       abci: { vote_extensions_enable_height: "0" },

@@ -29,7 +29,7 @@ export class SignedChain {
   constructor(
     private readonly path: string,
     world: WorldOptions,
-    private readonly options: Pick<ApplicationOptions, "mostPending"> = {},
+    private readonly options: Pick<ApplicationOptions, "mostPending" | "keptBlocks"> = {},
   ) {
     this.machine = { ...exchangeMachine, initializeGenesis: (store) => initializeWorld(store, world) };
     this.application = new Application({ path, machine: this.machine, ...options });
