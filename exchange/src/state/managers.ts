@@ -1,4 +1,4 @@
-import { type Deployment, ExchangeErrorCode, type Infrastructure, type ManagerLimits } from "@dcx/protocol";
+import { type Deployment, ExchangeErrorCode, type Infrastructure, type Lease, type ManagerLimits } from "@dcx/protocol";
 import { ExchangeError } from "./errors";
 import { describeDeployment } from "./keys";
 import { totalRate } from "./quantities";
@@ -31,19 +31,31 @@ export function roleOf(deployment: Deployment, sender: string, height: bigint): 
   return { kind: "manager", limits };
 }
 
+/** Whether a manager may end a lease where it is. @throws ExchangeError ManagerLimit */
+export function checkLeaseLimits(role: Role, { datacenter, region }: Lease): void {
+  if (role.kind === "tenant" || role.limits === undefined) return;
+  const { datacenters, regions } = role.limits;
+  if (regions.length > 0 && !regions.includes(region))
+    throw limitRefusal(`the lease is in region "${region}", not in ${regions.join(", ")}`);
+  if (datacenters.length > 0 && !datacenters.includes(datacenter))
+    throw limitRefusal(`the lease is with ${datacenter}, which is not among the datacenters that the manager may use`);
+}
+
 export function limitRefusal(problem: string): ExchangeError {
   return new ExchangeError(ExchangeErrorCode.ManagerLimit, `the manager's limits: ${problem}`);
 }
 
 /**
  * Limits hold for the deployment as a whole, as the update leaves it: the highest rent and the number of units count
- * the infrastructures of everybody. Where they stand (region, datacenters) is checked for those that the update names.
+ * the infrastructures of everybody. Where they stand (region, datacenters) is checked for those that the update names, as
+ * they were and as they will be.
  * @throws ExchangeError ManagerLimit
  */
 export function checkLimits(
   limits: ManagerLimits | undefined,
   after: readonly Infrastructure[],
   named: readonly Infrastructure[],
+  before: readonly Infrastructure[],
 ): void {
   if (limits === undefined || named.length === 0) return;
   const rate = after.reduce((sum, terms) => sum + totalRate(terms.resources), 0n);
@@ -52,7 +64,7 @@ export function checkLimits(
   const count = after.reduce((sum, terms) => terms.resources.reduce((own, group) => own + group.count, sum), 0);
   if (limits.maxCount !== 0 && count > limits.maxCount)
     throw limitRefusal(`the deployment would have ${count} compute units, the most is ${limits.maxCount}`);
-  for (const terms of named) {
+  for (const terms of [...named, ...before]) {
     if (limits.regions.length > 0 && !limits.regions.includes(terms.region))
       throw limitRefusal(`region "${terms.region}" of ${terms.name} is not among ${limits.regions.join(", ")}`);
     const { allowedDatacenters } = terms;

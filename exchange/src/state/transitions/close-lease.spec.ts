@@ -1,4 +1,4 @@
-import { CloseReason, ExchangeErrorCode, LeaseState, OrderState } from "@dcx/protocol";
+import { CloseReason, ExchangeErrorCode, LeaseState, ManagerLimits, OrderState } from "@dcx/protocol";
 import { addressOf, nextGeneration, refusal, terms, World } from "../testing/world";
 
 function world(): World {
@@ -72,6 +72,23 @@ describe("CloseLease", () => {
       replacesGeneration: 1,
       terms: { deniedDatacenters: [addressOf("tidewater")] },
     });
+  });
+
+  test.each([
+    ["in another region", { regions: ["us-east"] }],
+    ["with another datacenter", { datacenters: [addressOf("tidewater")] }],
+  ])("refuses a manager the lease %s than its limits name", (_what, places) => {
+    const exchange = world();
+    const lease = exchange.lease("alice", "sierra");
+    const manage = (limits: Partial<ManagerLimits>) =>
+      exchange.update("alice", lease, {
+        managers: { managers: [{ address: addressOf("mia"), limits: ManagerLimits.fromPartial(limits) }] },
+      });
+    manage(places);
+    expect(refusal(() => exchange.closeLease("mia", lease))).toBe(ExchangeErrorCode.ManagerLimit);
+    manage({ regions: ["us-west"], datacenters: [addressOf("sierra")] });
+    exchange.closeLease("mia", lease);
+    expect(exchange.leaseOf(lease)).toMatchObject({ state: LeaseState.CLOSED, closedBy: addressOf("mia") });
   });
 
   test("refuses strangers, and what has ended", () => {

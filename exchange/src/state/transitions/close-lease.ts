@@ -10,7 +10,7 @@ import { findActiveDeployment } from "../deployments";
 import { ExchangeError } from "../errors";
 import { describeOrder } from "../keys";
 import { closeLease as endLease } from "../leases";
-import { roleOf } from "../managers";
+import { checkLeaseLimits, roleOf } from "../managers";
 import { closeOrder, openOrder } from "../orders";
 import { findLease, infrastructureOf, orders, slots, withGeneration } from "../records";
 import type { KeyValueStore } from "../store";
@@ -41,7 +41,8 @@ export function closeLease(
       `lease ${describeOrder(id)} ended at block ${lease.closedHeight}`,
     );
   const infrastructure = infrastructureOf(id);
-  roleOf(findActiveDeployment(state, infrastructure.deployment), message.sender, context.height);
+  const deployment = findActiveDeployment(state, infrastructure.deployment);
+  checkLeaseLimits(roleOf(deployment, message.sender, context.height), lease);
 
   endLease(state, context, id, CloseReason.TENANT, message.sender);
   const slot = slots.need(state, infrastructure);

@@ -249,11 +249,26 @@ describe("UpdateDeployment", () => {
     test.each([
       ["another region", { regions: ["us-east"] }, { infrastructures: [terms("east", { region: "us-west" })] }],
       ["any datacenter", { datacenters: [addressOf("sierra")] }, { infrastructures: [terms("east")] }],
+      [
+        "one of another region, moved into its own",
+        { regions: ["us-east"] },
+        { infrastructures: [terms("west", { count: 2, region: "us-east" })] },
+      ],
       ["the version", {}, { manifest: { version: bytesOf("v2"), entries: 1 } }],
       ["removing the tenant's", {}, { removedInfrastructures: ["west"] }],
     ])("may not have %s", (_what, limits, patch) => {
       const { exchange, id } = managed(limits);
       expect(refusal(() => exchange.update("mia", id, patch))).toBe(ExchangeErrorCode.ManagerLimit);
+    });
+
+    test("does not come to declare what it changes, so it can't remove it by a second update either", () => {
+      const { exchange, id } = managed({});
+      const persist = terms("west", { count: 2, persist: true });
+      exchange.update("mia", id, { infrastructures: [persist] });
+      expect(exchange.deployment(id).infrastructures.map((one) => one.declaredBy)).toEqual([addressOf("alice")]);
+      expect(refusal(() => exchange.update("mia", id, { removedInfrastructures: ["west"] }))).toBe(
+        ExchangeErrorCode.ManagerLimit,
+      );
     });
 
     test("ends with its time; and never sets managers", () => {

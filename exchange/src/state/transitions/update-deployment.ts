@@ -127,7 +127,10 @@ function applyPatch(
   const declared = patch.map((terms): InfrastructureRecord => {
     const before = deployment.infrastructures.find((record) => record.terms?.name === terms.name);
     const unchanged = before?.terms !== undefined && sameTerms(before.terms, terms);
-    return { terms, declaredBy: unchanged ? before.declaredBy : message.sender, generation: before?.generation ?? 0 };
+    // What a manager changes stays whose it was: else a second update could remove it.
+    const declaredBy =
+      before !== undefined && (unchanged || role.kind === "manager") ? before.declaredBy : message.sender;
+    return { terms, declaredBy, generation: before?.generation ?? 0 };
   });
   const infrastructures = [...kept, ...declared].toSorted((left, right) =>
     compareText(left.terms?.name ?? "", right.terms?.name ?? ""),
@@ -138,6 +141,7 @@ function applyPatch(
       role.limits,
       infrastructures.flatMap((record) => record.terms ?? []),
       patch,
+      deployment.infrastructures.flatMap(({ terms }) => (terms !== undefined && named.has(terms.name) ? [terms] : [])),
     );
   return {
     ...deployment,
