@@ -53,6 +53,9 @@ import { encodeFacilitatorTransaction, type Transaction } from "./transaction";
 /** Version of the rules: part of every block's header, and changed with them. */
 export const applicationVersion = 3n;
 
+/** Pending transactions of one sender that are let in because they have a place of their own: one confirms many leases. */
+const mostReserved = 16;
+
 /** What the application tells its operator. A pino logger is one. */
 export interface ApplicationLog {
   error(details: object, message: string): void;
@@ -105,6 +108,8 @@ export class Application {
   private checkState: Branch;
   /** Transactions without a place of their own that were let in since the last commit, or rechecked after it. */
   private pending = 0;
+  /** Those that have one, by sender. */
+  private readonly reserved = new Map<string, number>();
   private chain: Chain | undefined;
   private prepared: PreparedBlock | undefined;
   private proposal: { readonly height: bigint; readonly transactions: readonly Uint8Array[] } | undefined;
@@ -185,7 +190,8 @@ export class Application {
     }
     const gasWanted = transaction.fee?.gasLimit ?? 0n;
     const { mostPending } = this.options;
-    const counts = mostPending !== undefined && !this.hasReservedPlace(request.tx);
+    const holder = mostPending === undefined ? undefined : this.reservedFor(request.tx);
+    const counts = mostPending !== undefined && holder === undefined;
     try {
       refuseFacilitatorTypes(transaction);
       const isNew = request.type !== CheckTxType.RECHECK;
@@ -194,6 +200,7 @@ export class Application {
       }
       settleEnvelope(this.checkState, admit(this.checkState, transaction, around, isNew ? "signature" : "sequence"));
       if (counts) this.pending += 1;
+      if (holder !== undefined) this.reserved.set(holder, (this.reserved.get(holder) ?? 0) + 1);
       return ResponseCheckTx.fromPartial({ gasWanted });
     } catch (error) {
       return ResponseCheckTx.fromPartial({ ...refusalOf(error, transaction, around), gasWanted });
@@ -373,6 +380,16 @@ export class Application {
     return undefined;
   }
 
+  /**
+   * Who has a part of every block kept for all that the transaction holds. Absent: nobody, or somebody of whom as many
+   * as one needs wait already.
+   */
+  private reservedFor(bytes: Uint8Array): string | undefined {
+    const [candidate] = this.candidate(bytes);
+    if (candidate?.confirmation !== true) return undefined;
+    return (this.reserved.get(candidate.sender) ?? 0) < mostReserved ? candidate.sender : undefined;
+  }
+
   private candidate(bytes: Uint8Array): Candidate[] {
     try {
       const transaction = this.transactions.of(bytes);
@@ -403,6 +420,7 @@ export class Application {
   private resetCheckState(): void {
     this.checkState = new Branch(this.database);
     this.pending = 0;
+    this.reserved.clear();
   }
 
   private surroundings(height: bigint): Surroundings {

@@ -23,6 +23,14 @@ describe("the choice for a block", () => {
     expect(chosen).toContain(other.bytes);
   });
 
+  test("takes the confirmations of each datacenter in turn, so that one that floods keeps no other out", () => {
+    const flood = Array.from({ length: 50 }, () => candidate("flooder", 98, "confirmation"));
+    const honest = candidate("datacenter", 98, "confirmation");
+    const others = Array.from({ length: 50 }, (_, n) => candidate(`tenant ${n}`, 98, "other"));
+    const chosen = chooseTransactions([...flood, ...others, honest], { bytes: 1_000, gas: 1_000n }, parameters);
+    expect(chosen[1]).toBe(honest.bytes);
+  });
+
   test("takes along what a datacenter sent before its confirmation, in its order", () => {
     const first = candidate("datacenter", 50, "other");
     const second = candidate("datacenter", 50, "confirmation");

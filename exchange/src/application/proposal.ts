@@ -32,8 +32,9 @@ export function bytesInBlock(transaction: Uint8Array): number {
 
 /**
  * Chooses what goes into a block, the confirmations first: up to the reserve they compete only with one another, so
- * that however much is sent no lease goes stale for want of room; what is left is for all in order of arrival. A
- * confirmation takes along what its sender sent before it, for sequences have no gaps.
+ * that however much is sent no lease goes stale for want of room; what is left is for all in order of arrival. Of those
+ * each sender's first comes before anybody's second: one lease confirmed over and over keeps no other out. A confirmation
+ * takes along what its sender sent before it, for sequences have no gaps.
  */
 export function chooseTransactions(
   candidates: readonly Candidate[],
@@ -63,8 +64,8 @@ export function chooseTransactions(
     if (own === undefined) bySender.set(one.sender, [one]);
     else own.push(one);
   }
-  for (const confirmation of candidates) {
-    if (!confirmation.confirmation || stopped.has(confirmation.sender)) continue;
+  for (const confirmation of inTurn(candidates.filter((one) => one.confirmation))) {
+    if (stopped.has(confirmation.sender)) continue;
     for (const own of bySender.get(confirmation.sender) ?? []) {
       if (!taken.has(own) && !take(own, reserve)) {
         stopped.add(confirmation.sender);
@@ -81,4 +82,15 @@ export function chooseTransactions(
     if (!take(candidate, room)) stopped.add(candidate.sender);
   }
   return chosen;
+}
+
+/** Every sender's first in order of arrival, then every sender's second, and so on. */
+function inTurn(candidates: readonly Candidate[]): Candidate[] {
+  const counts = new Map<string, number>();
+  const rounds = candidates.map((candidate) => {
+    const round = counts.get(candidate.sender) ?? 0;
+    counts.set(candidate.sender, round + 1);
+    return { candidate, round };
+  });
+  return rounds.sort((one, other) => one.round - other.round).map(({ candidate }) => candidate);
 }

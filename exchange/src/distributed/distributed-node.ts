@@ -135,6 +135,8 @@ export async function startDistributedNode(options: DistributedNodeOptions): Pro
         "consensus.create_empty_blocks": "true",
         "mempool.size": String(mempoolSize),
         ...options.settings,
+        // The application counts what waits by what it is asked again.
+        "mempool.recheck": "true",
         "rpc.laddr": `tcp://${rpc.host}:${rpc.port}`,
         "p2p.laddr": `tcp://${peers.host}:${peers.port}`,
         "p2p.persistent_peers": peers.persistent.join(","),

@@ -152,5 +152,8 @@ describe("the mempool of an engine, one for all", () => {
     const more = pending.slice(10).map((tx) => checked(tx));
     expect(more.filter((code) => code === 0)).toHaveLength(10 - left.length);
     expect(checked(chain.sign(confirmation("sierra", order), 100_000n))).toBe(0);
+    // Who confirms over and over is let in no further than that.
+    const again = Array.from({ length: 20 }, () => checked(chain.sign(confirmation("sierra", order), 100_000n)));
+    expect(again.filter((code) => code === 0)).toHaveLength(15);
   });
 });
