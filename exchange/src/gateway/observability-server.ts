@@ -1,7 +1,7 @@
 import { createServer, type ServerResponse } from "node:http";
 import { millisecondsOf } from "../node/consensus/time";
 import { refusalOfAccess } from "../node/rpc/access";
-import { boundClients, type HttpListen, listenOn, urlOf } from "../node/rpc/http";
+import { boundClients, type HttpListen, listenOn, targetOf, urlOf } from "../node/rpc/http";
 import type { ChainAccess } from "./chain-access";
 import { statusSchema } from "./comet-json";
 import { type MetricsSource, NodeMetrics } from "./node-metrics";
@@ -65,7 +65,7 @@ export async function serveObservability(
       response.writeHead(403, { "content-type": "text/plain" }).end(`${refusal}\n`);
       return;
     }
-    const { pathname } = new URL(request.url ?? "/", "http://node");
+    const { pathname } = targetOf(request);
     answer(pathname, response).catch((error: unknown) => {
       onError(error, pathname);
       if (!response.headersSent) response.writeHead(503, { "content-type": "text/plain" });

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { JsonValue } from "@bufbuild/protobuf";
 import { refusalOfAccess } from "../node/rpc/access";
-import { allowOrigin, boundClients, type HttpListen, listenOn, readBody, urlOf } from "../node/rpc/http";
+import { allowOrigin, boundClients, type HttpListen, listenOn, readBody, targetOf, urlOf } from "../node/rpc/http";
 import { answerCall } from "./answer-call";
 import type { ChainAccess } from "./chain-access";
 import { pathOf } from "./definitions";
@@ -50,7 +50,7 @@ async function serve(
   response: ServerResponse,
   onError: (error: unknown, path: string) => void,
 ): Promise<void> {
-  const { pathname, searchParams } = new URL(request.url ?? "/", "http://node");
+  const { pathname, searchParams } = targetOf(request);
   try {
     const refusal = refusalOfAccess(request, rules);
     if (refusal !== undefined) throw new CallRefused(Status.PermissionDenied, refusal);

@@ -22,6 +22,14 @@ export function urlOf({ address, family, port }: AddressInfo): string {
   return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
 }
 
+/** What a request asks for. Of any target: a stranger writes it, and an exception here would end the node. */
+export function targetOf(request: Pick<IncomingMessage, "url">): Pick<URL, "pathname" | "searchParams"> {
+  const target = request.url ?? "/";
+  // A path may begin with two slashes: read against a base, what follows would be the name of a host.
+  if (!target.startsWith("/") && URL.canParse(target)) return new URL(target);
+  return new URL(`http://node${target.startsWith("/") ? "" : "/"}${target}`);
+}
+
 /** Reads a body, then calls one of the two, once: `done`, or `failed` with the status to refuse it with. */
 export function readBody(
   request: IncomingMessage,

@@ -4,7 +4,7 @@ import { WebSocketServer } from "ws";
 import { type AccessRules, refusalOfAccess } from "./access";
 import { CallParameters } from "./call-parameters";
 import { answer, call, failure, type OnInternalError, parseRequest, type RpcResponse } from "./dispatch";
-import { allowOrigin, boundClients, type HttpListen, listenOn, readBody, urlOf } from "./http";
+import { allowOrigin, boundClients, type HttpListen, listenOn, readBody, targetOf, urlOf } from "./http";
 import { methods, type NodeView } from "./methods";
 import { RpcError, RpcErrorCode } from "./rpc-error";
 import { parseJson, serveSocket } from "./subscriptions";
@@ -160,7 +160,7 @@ async function serveBatch(view: NodeView, requests: readonly unknown[], onError:
 }
 
 async function serveGet(view: NodeView, request: IncomingMessage, onError: OnInternalError): Promise<Reply> {
-  const url = new URL(request.url ?? "/", "http://node");
+  const url = targetOf(request);
   const name = url.pathname.slice(1);
   if (name === "") return { status: 200, body: { methods: Object.keys(methods).sort() } };
   try {
@@ -185,7 +185,7 @@ function reply(body: RpcResponse): Reply {
 }
 
 function refusalOfUpgrade(request: IncomingMessage, sockets: WebSocketServer, rules: AccessRules): string | undefined {
-  const path = new URL(request.url ?? "/", "http://node").pathname;
+  const path = targetOf(request).pathname;
   if (path !== "/websocket") return "404 Not Found";
   if (refusalOfAccess(request, rules) !== undefined) return "403 Forbidden";
   return sockets.clients.size >= mostSockets ? "503 Service Unavailable" : undefined;
