@@ -484,9 +484,13 @@ for (const { name, isolation, maker, socket, describe } of offered) {
           stop.abort();
         }
       }
-      const first = Number(lines[0]);
-      expect(lines.slice(0, 6)).toEqual([0, 1, 2, 3, 4, 5].map((n) => String(first + n)));
+      const numbers = lines.slice(0, 6).map(Number);
+      const [first = 0] = numbers;
       expect(first).toBeGreaterThanOrEqual(4);
+      // Podman may leave one out where what follows begins (docs/datacenter.md).
+      const spare = name === "container (Podman)" ? 1 : 0;
+      expect(numbers).toEqual([...new Set(numbers)].sort((one, other) => one - other));
+      expect((numbers.at(-1) ?? 0) - first).toBeLessThanOrEqual(5 + spare);
       await runtime.remove("counts");
     }, 30_000);
 

@@ -53,7 +53,10 @@ export class Plugin {
         resolve(typeof bound === "object" && bound !== null ? bound.port : 0);
       });
     });
-    const client = new ResourceProviderClient(`127.0.0.1:${port}`, credentials.createInsecure());
+    // With a pool of its own: an earlier plugin that was killed may have had this port, and its connection wait to be tried
+    // again.
+    const options = { "grpc.use_local_subchannel_pool": 1 };
+    const client = new ResourceProviderClient(`127.0.0.1:${port}`, credentials.createInsecure(), options);
     const plugin = new Plugin(engine, provider, client, listener);
     await plugin.handshake();
     return plugin;
