@@ -134,7 +134,12 @@ export class Soak {
     const plugin = /dist\/bundle\/provider/;
     for (const { pid, command } of this.world.processes()) {
       if ((victim !== "plugin" && engine.test(command)) || (victim !== "engine" && plugin.test(command))) {
-        this.world.kill(pid);
+        try {
+          this.world.kill(pid);
+        } catch (error) {
+          // It may have ended by itself since it was listed.
+          if (this.world.processes().some((one) => one.pid === pid)) throw error;
+        }
       }
     }
   }
