@@ -33,6 +33,11 @@ export class Doorways {
     return this.#doorways.size;
   }
 
+  /** Whether one of these instances has one that is open. */
+  isOpenInOneOf(instances: readonly string[]): boolean {
+    return instances.some((instance) => this.#doorways.get(instance)?.listener !== undefined);
+  }
+
   /** Why one of them is not open. Undefined: all are. */
   get problem(): string | undefined {
     return [...this.#doorways.values()].find(({ listener }) => listener === undefined)?.message;

@@ -300,6 +300,17 @@ it("spreads over the target's instances and passes over one that does not accept
   expect(new Set(answers)).toEqual(new Set(["api-0", "api-1"]));
 }, 20_000);
 
+it("is established once an instance runs that was started with the connection: an older one does not know the name", async () => {
+  const [west, east] = [await datacenter("west"), await datacenter("east")];
+  await serve(east, "api-0", 9000, echo);
+  apply(east, { targets: [targetOf(west, east)] });
+  apply(west, { sources: [sourceOf(west, east, { instances: ["web-old"], current: [] })] });
+  const status = () => west.overlay.status().get(`source ${connection}`);
+  await until(() => /no instance of the source has started with this connection/.test(status()?.message ?? ""));
+  apply(west, { sources: [sourceOf(west, east, { instances: ["web-old", "web-new"], current: ["web-new"] })] });
+  await until(() => established(west, `source ${connection}`));
+}, 20_000);
+
 it("is established only while the target's current entry is what accepts", async () => {
   const { west, east } = await declaredPair();
   const socket = dialDoor(west);

@@ -31,6 +31,8 @@ export interface WantedSource {
   readonly source: { readonly lease: string; readonly workload: string };
   /** Ids of its local instances: in each one the overlay listens on `address`:`port`. */
   readonly instances: readonly string[];
+  /** Those of them that were started with this connection, and so know the target's name. Absent: all. */
+  readonly current?: readonly string[];
   /** Loopback address inside the instance that the target's name resolves to (see `connectionAddress`). */
   readonly address: string;
   /** The port that the workload sees: the connection's. */

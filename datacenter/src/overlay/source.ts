@@ -93,6 +93,12 @@ export class Source {
     return entry !== undefined && accepting.length > 0 && !accepting.some((tunnel) => tunnel.entry === entry);
   }
 
+  /** Whether an instance runs that was started with the connection: an older one does not know the target's name. */
+  get #isKnownInside(): boolean {
+    const { current } = this.#wanted;
+    return current === undefined || this.#doorways.isOpenInOneOf(current);
+  }
+
   /** The certificate of this end is a new one. */
   renew(): void {
     for (const tunnel of this.#tunnels.values()) {
@@ -110,7 +116,11 @@ export class Source {
           : this.#doorways.size === 0
             ? "no instance of the source runs yet"
             : (this.#doorways.problem ??
-              (this.#staleEntries ? "the target does not run its newest version yet" : undefined));
+              (this.#staleEntries
+                ? "the target does not run its newest version yet"
+                : this.#isKnownInside
+                  ? undefined
+                  : "no instance of the source has started with this connection yet"));
     return { role: "source", established: message === undefined, ...(message === undefined ? {} : { message }) };
   }
 

@@ -339,6 +339,12 @@ export class Reconciler {
         return target === undefined ? undefined : runningEntry(target, workload, observed);
       },
       running: (lease, workload) => of(lease, workload).map(({ id }) => id),
+      current: (lease, workload) => {
+        const target = targets.find(({ placement }) => placement.lease === lease);
+        const wanted = target?.workloads.flatMap((each) => (each.workload === workload ? each.instances : [])) ?? [];
+        const ids = new Set(wanted.map(({ id }) => id));
+        return of(lease, workload).flatMap(({ id }) => (ids.has(id) ? [id] : []));
+      },
       ready: (lease, workload) => {
         const serving = of(lease, workload).filter(({ id }) => this.health.of(id)?.serving === "yes");
         const accepting = serving.filter(({ id }) => this.accepts(id));

@@ -81,6 +81,7 @@ function targetOf(infrastructure: string, datacenter: string): LeaseTarget {
 
 const instances: LocalInstances = {
   present: (_lease, workload) => [`${workload}-0`, `${workload}-1`, `${workload}-leaving`],
+  current: (_lease, workload) => [`${workload}-1`],
   entry: () => undefined,
   running: (_lease, workload) => [`${workload}-0`, `${workload}-1`],
   ready: (_lease, workload) => (workload === "web" ? ["web-1"] : []),

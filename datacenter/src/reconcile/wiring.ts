@@ -20,6 +20,8 @@ export interface LocalInstances {
   present(lease: string, workload: string): readonly string[];
   /** All that run and stay. */
   running(lease: string, workload: string): readonly string[];
+  /** Those of them that run as they are wanted now: with all of their connections. */
+  current(lease: string, workload: string): readonly string[];
   /** Those that serve. */
   ready(lease: string, workload: string): readonly string[];
   /** Digest of the workload's entry as it runs; absent while it rolls. */
@@ -61,6 +63,7 @@ export function wireConnections(
           connection,
           source: { lease: placement.lease, workload },
           instances: instances.present(placement.lease, workload),
+          current: instances.current(placement.lease, workload),
           address: connectionHost(placement, workload, to),
           port,
           targets: peers.of(manifest, to),
