@@ -17,6 +17,7 @@ export function renderReport(report: PlanReport): string {
   const second = Math.max(0, ...infrastructures.map((one) => changesText(one).length));
   const lines = infrastructures.flatMap((one) => [
     `${one.name.padEnd(first)}   ${changesText(one).padEnd(second)}   ${one.text}`.trimEnd(),
+    ...(one.offers === null ? [] : [`${" ".repeat(first)}   ${one.offers.text}`]),
     ...(one.volumesLost.length === 0
       ? []
       : [`${" ".repeat(first)}   ends with the old lease: volume ${one.volumesLost.join(", ")}`]),

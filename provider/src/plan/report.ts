@@ -11,6 +11,7 @@ import type { NetworkIdentity, NetworkParameters } from "../network/driver";
 import type { ActualDeployment } from "../network/snapshot";
 import type { EntryChange } from "./describe-entries";
 import { describeManagers, describeTerms, shortened } from "./describe-terms";
+import { offerText, type Quotes } from "./offers";
 import type { Consequence, Plan } from "./plan";
 
 /**
@@ -57,6 +58,20 @@ export interface InfrastructureReport {
   /** A lease that was about to replace it, and ends. */
   readonly successorCloses: boolean;
   readonly volumesLost: readonly string[];
+  /** Of an order that opens: who would serve it at this moment. Absent: nobody was asked. */
+  readonly offers: OffersReport | null;
+}
+
+export interface OffersReport {
+  readonly text: string;
+  /** The cheapest first. */
+  readonly bids: readonly { readonly datacenter: string; readonly name: string; readonly cost: CostReport }[];
+  readonly refusals: readonly {
+    readonly datacenter: string;
+    readonly name: string;
+    readonly reason: string;
+    readonly message: string;
+  }[];
 }
 
 export interface EntryReport {
@@ -87,6 +102,8 @@ export interface ReportContext {
   readonly name?: ((datacenter: string) => string) | undefined;
   readonly entries?: readonly EntryChange[] | undefined;
   readonly digests?: ReadonlyMap<string, string> | undefined;
+  /** By infrastructure. */
+  readonly offers?: Readonly<Record<string, Quotes>> | undefined;
   readonly changes?: PlanReport["changes"] | undefined;
   readonly version?: PlanReport["version"] | undefined;
   readonly notes?: readonly string[] | undefined;
@@ -197,6 +214,31 @@ function infrastructureReport(consequence: Consequence, context: ReportContext):
           },
     successorCloses: successor !== undefined,
     volumesLost: volumes,
+    offers: offersReport(consequence, context),
+  };
+}
+
+function offersReport(
+  { infrastructure, after }: Consequence,
+  { offers = {}, parameters, name = shortened }: ReportContext,
+): OffersReport | null {
+  const quotes = Object.hasOwn(offers, infrastructure) ? offers[infrastructure] : undefined;
+  if (quotes === undefined || after === undefined) {
+    return null;
+  }
+  return {
+    text: offerText(quotes, after, name, parameters.blockInterval),
+    bids: quotes.bids.map(({ datacenter, rate }) => ({
+      datacenter,
+      name: name(datacenter),
+      cost: costReport(rate, parameters),
+    })),
+    refusals: quotes.refusals.map(({ datacenter, reason, message }) => ({
+      datacenter,
+      name: name(datacenter),
+      reason,
+      message,
+    })),
   };
 }
 

@@ -2,29 +2,9 @@ import type { Quote } from "@dcx/protocol";
 import { within } from "../await/within";
 import { type DatacenterRecord, type NetworkDriver, NetworkError } from "../network/driver";
 import type { Terms } from "../network/snapshot";
+import type { Bid, Quotes, Refused } from "../plan/offers";
 
-export interface Bid {
-  readonly datacenter: string;
-  /** For the whole infrastructure. */
-  readonly rate: bigint;
-}
-
-export interface Refused {
-  readonly datacenter: string;
-  /** A `RefusalReason` of the agents, or `unreachable`. */
-  readonly reason: string;
-  readonly message: string;
-  /** Where the price is the reason: what it would ask. */
-  readonly rate: bigint | undefined;
-}
-
-/** Both in the order of the chain's own choice: the cheapest first. */
-export interface Quotes {
-  readonly bids: readonly Bid[];
-  readonly refusals: readonly Refused[];
-}
-
-/** Milliseconds that an agent has for an answer. */
+/** Milliseconds that an agent has for an answer where the caller does not say. */
 const PATIENCE = 5000;
 /** Agents that are asked at a time. */
 const AT_ONCE = 16;
@@ -33,12 +13,14 @@ const AT_ONCE = 16;
  * Asks every datacenter what it would ask for each of these infrastructures. Those that the chain's own records rule out
  * are not asked: their answer is known. Each is quoted by itself: whether one datacenter has room for two of them at once
  * is not told.
+ * @param patience milliseconds that an agent has for an answer
  */
 export async function askQuotes(
   driver: NetworkDriver,
   infrastructures: Readonly<Record<string, Terms>>,
   datacenters: readonly DatacenterRecord[],
   signal: AbortSignal,
+  patience = PATIENCE,
 ): Promise<Readonly<Record<string, Quotes>>> {
   const questions = Object.entries(infrastructures).flatMap(([name, terms]) =>
     datacenters.map((datacenter) => ({ name, terms, datacenter })),
@@ -48,7 +30,7 @@ export async function askQuotes(
   const worker = async (): Promise<void> => {
     for (let question = questions[next++]; question !== undefined; question = questions[next++]) {
       const { name, terms, datacenter } = question;
-      answers.push({ name, answer: await askOne(driver, terms, datacenter, signal) });
+      answers.push({ name, answer: await askOne(driver, terms, datacenter, signal, patience) });
     }
   };
   await Promise.all(Array.from({ length: Math.min(AT_ONCE, questions.length) }, worker));
@@ -71,6 +53,7 @@ async function askOne(
   terms: Terms,
   record: DatacenterRecord,
   signal: AbortSignal,
+  patience: number,
 ): Promise<Bid | Refused> {
   const datacenter = record.address;
   const known = ruledOut(terms, record);
@@ -78,7 +61,7 @@ async function askOne(
     return { datacenter, rate: undefined, ...known };
   }
   try {
-    const quote = await within(PATIENCE, signal, (bounded) => driver.quoteTerms(terms, datacenter, bounded));
+    const quote = await within(patience, signal, (bounded) => driver.quoteTerms(terms, datacenter, bounded));
     return quote.willBid ? { datacenter, rate: BigInt(quote.rate) } : refused(datacenter, quote);
   } catch (error) {
     signal.throwIfAborted();
@@ -98,7 +81,7 @@ function refused(datacenter: string, quote: Extract<Quote, { willBid: false }>):
 }
 
 /** Why a datacenter's record on the chain rules it out, in the words of its agent. */
-function ruledOut(
+export function ruledOut(
   terms: Terms,
   { address, region, attributes }: DatacenterRecord,
 ): { readonly reason: string; readonly message: string } | undefined {

@@ -2,6 +2,7 @@ import { within } from "../await/within";
 import type { IsolationClass, Timeouts } from "../configuration/configuration";
 import type { TagResolver } from "../images/tag-resolver";
 import type {
+  DatacenterRecord,
   DeploymentKey,
   DeploymentStatus,
   NetworkDriver,
@@ -51,6 +52,8 @@ export class Session {
   readonly activity = new Activity(LONELY);
   /** Questions to holders for a manifest that are under way, by its version. */
   readonly manifestQuestions = new Shared<FoundManifest>();
+  #questions = QUESTIONS;
+  #datacenters: { readonly taken: number; readonly records: Promise<readonly DatacenterRecord[]> } | undefined;
   readonly #commits = new Map<string, GroupCommit>();
   readonly #snapshots = new Map<string, { readonly taken: number; readonly snapshot: Promise<Snapshot> }>();
   readonly #glances = new Map<
@@ -81,6 +84,27 @@ export class Session {
   /** As the driver's, or those of an embedded network that is not there yet. */
   async parameters(signal: AbortSignal): Promise<NetworkParameters> {
     return (await this.driver.identify(signal)) === undefined ? newNetwork : this.driver.parameters(signal);
+  }
+
+  /** Whether previews may put so many more questions for quotes to datacenters; they count then. */
+  spendQuestions(count: number): boolean {
+    const allowed = count <= this.#questions;
+    this.#questions -= allowed ? count : 0;
+    return allowed;
+  }
+
+  /** As the driver's, for all that ask at about the same time. */
+  datacenters(signal: AbortSignal): Promise<readonly DatacenterRecord[]> {
+    const known = this.#datacenters;
+    if (known !== undefined && Date.now() - known.taken < SHARED) {
+      return known.records;
+    }
+    const records = this.driver.datacenters(signal);
+    this.#datacenters = { taken: Date.now(), records };
+    records.catch(() => {
+      this.#datacenters = undefined;
+    });
+    return records;
   }
 
   identify(signal: AbortSignal): Promise<NetworkIdentity | undefined> {
@@ -282,6 +306,8 @@ const SHARED = 2000;
 const LONELY = 30_000;
 /** Milliseconds for which a read or a diff waits for a holder that may be down. */
 const GLANCE = 3000;
+/** Questions for quotes that previews put to datacenters in all. */
+const QUESTIONS = 64;
 /** Manifests that are kept. */
 const REMEMBERED = 32;
 

@@ -12,6 +12,7 @@ import type { ValueMap } from "../../wire/value";
 import { containsUnknown } from "../inputs/shape";
 import type { Session } from "../session";
 import { desiredState } from "./desired-state";
+import { foreseeOffers } from "./foresee-offers";
 import { inlineManifest, isInline, type SealedManifest } from "./inline-manifest";
 
 /** What would happen, found out without changing anything. */
@@ -62,15 +63,19 @@ export async function foreseeCreation(
   const birth = { clientToken: random(), nonce: random(), emptyVersion: random() };
   const plan = planCreation(desiredState(inputs, sealed, parameters), birth);
   const entries = sealed === undefined ? [] : describeEntries(undefined, sealed.content);
-  const [{ fees, notes }, digests] = await Promise.all([
+  const datacenters = identity === undefined ? [] : await session.datacenters(signal);
+  const [{ fees, notes }, digests, offers] = await Promise.all([
     feesOf(session, plan.steps, identity, signal),
     digestsOf(session, sealed, entries, signal),
+    foreseeOffers(session, plan.consequences, datacenters, signal),
   ]);
   const report = reportPlan(plan, {
     identity,
     parameters,
     fees,
     digests,
+    offers,
+    name: naming(parameters, datacenters).name,
     entries: sealed === undefined ? [] : describeEntries(undefined, sealed.content, digests),
     notes: [
       ...(foresight.notes ?? []),
@@ -97,10 +102,11 @@ export async function foreseeUpdate(
   const plan: Plan = { ...update, steps: [...(foresight.first ?? []), ...update.steps] };
   const entries = sealed === undefined ? [] : describeEntries(foresight.before, sealed.content);
   const sends = plan.steps.some(({ kind }) => kind === "transaction");
-  const [{ fees, notes }, digests, datacenters] = await Promise.all([
+  const datacenters = sends ? await session.datacenters(signal) : [];
+  const [{ fees, notes }, digests, offers] = await Promise.all([
     feesOf(session, plan.steps, identity, signal),
     digestsOf(session, sealed, entries, signal),
-    sends ? session.driver.datacenters(signal) : [],
+    foreseeOffers(session, plan.consequences, datacenters, signal),
   ]);
   const report = reportPlan(plan, {
     identity,
@@ -108,6 +114,7 @@ export async function foreseeUpdate(
     fees,
     deployment,
     digests,
+    offers,
     name: naming(parameters, datacenters).name,
     entries: sealed === undefined ? [] : describeEntries(foresight.before, sealed.content, digests),
     changes: foresight.changes,

@@ -17,12 +17,13 @@ const connections = {
 };
 
 let network: ModelNetwork;
+let sierra: ReturnType<ModelNetwork["addDatacenter"]>;
 let engine: ModelEngine;
 let asked: WantedImage[];
 
 beforeEach(async () => {
   network = new ModelNetwork();
-  network.addDatacenter("sierra", "us-west");
+  sierra = network.addDatacenter("sierra", "us-west");
   asked = [];
   engine = await ModelEngine.start(network, {
     images: {
@@ -105,4 +106,40 @@ test("of several leases only those that move are unknown", async () => {
     west: (kept.state["leases"] as ValueMap | undefined)?.["west"],
     east: Unknown.instance,
   });
+});
+
+test("a preview tells who would serve what it opens, or why nobody would", async () => {
+  network.addDatacenter("tide", "us-east", 50n * 10n ** 18n);
+  const both = {
+    infrastructures: {
+      ...infrastructures,
+      east: { region: "us-east", resources: [group] },
+      north: { region: "eu-north", resources: [group] },
+    },
+  };
+  await engine.previewCreate("Deployment", "two", await engine.check("Deployment", "two", both));
+  const said = engine.said();
+  expect(said).toMatch(/opens an order\n +sierra would serve it now for [\d.]+\/h\n/);
+  expect(said).toMatch(/\n +nobody would serve it now: tide: asks [\d.]+\/h, your maximum is [\d.]+\/h\n/);
+  expect(said).toMatch(/\n +nobody would serve it now: no datacenter in region eu-north is one that it allows\n/);
+});
+
+test("what moves is offered anew, what stays is not, and a datacenter that is down holds no preview up", async () => {
+  const kept = await engine.create("Deployment", "shop", await inline("1.4"));
+  engine.said();
+  await engine.previewUpdate(kept, await inline("1.5"));
+  expect(engine.said()).not.toContain("would serve");
+  sierra.up = false;
+  const larger = { west: { ...infrastructures.west, resources: [{ ...group, cpu: "1" }] } };
+  const inputs: ValueMap = { ...(await inline("1.4")), infrastructures: larger };
+  await engine.previewUpdate(kept, await engine.check("Deployment", "shop", inputs));
+  expect(engine.said()).toContain("nobody would serve it now: sierra: does not answer");
+});
+
+test("of many deployments the first are offered: a preview asks no datacenter without end", async () => {
+  const inputs = await engine.check("Deployment", "many", { infrastructures });
+  for (let number = 0; number < 80; number++) {
+    await engine.previewCreate("Deployment", `many-${number}`, inputs);
+  }
+  expect(engine.said().match(/would serve it now/g)).toHaveLength(64);
 });

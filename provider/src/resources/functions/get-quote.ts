@@ -1,9 +1,10 @@
 import { naming } from "../../await/conditions";
 import type { DatacenterRecord, NetworkParameters } from "../../network/driver";
 import type { Terms } from "../../network/snapshot";
+import type { Quotes } from "../../plan/offers";
 import { highestRate } from "../../plan/plan-deployment";
 import type { ValueMap } from "../../wire/value";
-import { askQuotes, type Quotes } from "../ask-quotes";
+import { askQuotes } from "../ask-quotes";
 import { deploymentFields } from "../inputs/deployment-shapes";
 import { desiredInfrastructures } from "../inputs/desired";
 import { isMap } from "../inputs/shape";
