@@ -169,7 +169,8 @@ describe.each(Object.entries(engines))("on %s", (_name, start) => {
       ]);
       expect(result.events.map(({ type }) => type)).toEqual(expect.arrayContaining(["deployment", "order"]));
       expect(await query.blockEvents(result.height)).toEqual(expect.arrayContaining([...result.events]));
-      expect(await query.transaction(result.hash)).toMatchObject({
+      // CometBFT writes its index after it has told of the block.
+      expect(await eventually(() => query.transaction(result.hash), "abciCode")).toMatchObject({
         hash: result.hash,
         height: result.height,
         abciCode: 0,

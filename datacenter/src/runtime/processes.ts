@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { z } from "zod";
 
 /** A process that is really the one that was meant: pids are used again. */
@@ -29,6 +29,26 @@ export function isRunning(mark: ProcessMark | undefined): boolean {
     return canSignal(mark.pid);
   }
   return startTimeOf(mark.pid) === mark.startTime;
+}
+
+/** All processes that descend from one, as far as their parents still live (Linux only; elsewhere none). */
+export function descendantsOf(pid: number): readonly ProcessMark[] {
+  return childrenOf(pid).flatMap((child) => {
+    const startTime = startTimeOf(child);
+    return startTime === undefined ? [] : [{ pid: child, startTime }, ...descendantsOf(child)];
+  });
+}
+
+function childrenOf(pid: number): readonly number[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`).flatMap((thread) => {
+      const children = readFileSync(`/proc/${pid}/task/${thread}/children`, "utf8").match(/\d+/g);
+      return (children ?? []).map(Number);
+    });
+  } catch {
+    // It has ended meanwhile.
+    return [];
+  }
 }
 
 /** Sends a signal if the process is still the one that was meant. */

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { isRunning, signalProcess } from "../processes";
+import { descendantsOf, isRunning, type ProcessMark, signalProcess } from "../processes";
 import { readState, type Secrets } from "./instance-files";
 
 const startPatience = 20_000;
@@ -36,22 +36,50 @@ export async function startSupervisor(command: readonly string[], folder: string
   }
 }
 
+/** Milliseconds until a process that can't refuse is gone: it may have to write pages to a slow disk first. */
+const killPatience = 20_000;
+
 /**
- * Ends all processes of an instance that its state names, whatever state they are in.
+ * Ends all processes of an instance that its state names, and those that they have begun, whatever state they are in.
+ * Resolves once none of them is left: until then they hold ports and mounts.
  * @param grace milliseconds that the supervisor gives the workload
+ * @throws where one can't be killed
  */
 export async function endSupervised(folder: string, grace: number): Promise<void> {
   const state = await readState(folder);
-  signalProcess(state?.supervisor, "SIGTERM");
+  const { supervisor } = state ?? {};
+  const begun = new Map<string, ProcessMark>();
+  const meet = (marks: readonly (ProcessMark | undefined)[]): void => {
+    for (const mark of marks) {
+      if (mark !== undefined) begun.set(`${mark.pid} ${mark.startTime}`, mark);
+    }
+  };
+  // With it goes the knowledge of what it has begun.
+  const look = (): void =>
+    meet(supervisor === undefined || !isRunning(supervisor) ? [] : descendantsOf(supervisor.pid));
+  look();
+  signalProcess(supervisor, "SIGTERM");
   const graceful = Date.now() + grace + 5000;
-  while (isRunning(state?.supervisor)) {
+  while (isRunning(supervisor)) {
+    look();
     if (Date.now() > graceful) {
-      signalProcess(state?.supervisor, "SIGKILL");
+      signalProcess(supervisor, "SIGKILL");
     }
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
   const last = await readState(folder);
-  for (const mark of [last?.process, state?.process, last?.holder, state?.holder]) {
+  const named = [last?.process, state?.process, last?.holder, state?.holder].filter(isRunning);
+  meet(named.flatMap((mark) => (mark === undefined ? [] : [mark, ...descendantsOf(mark.pid)])));
+  for (const mark of begun.values()) {
     signalProcess(mark, "SIGKILL");
+  }
+  const deadline = Date.now() + killPatience;
+  for (const mark of begun.values()) {
+    while (isRunning(mark)) {
+      if (Date.now() > deadline) {
+        throw new Error(`process ${mark.pid} does not end, though it was killed`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
   }
 }
