@@ -153,6 +153,7 @@ export class Agent {
     this.#peers = new PeerFetcher({
       chainId,
       datacenter,
+      home,
       store: this.#store,
       certificate: () => leaf.current,
       view,

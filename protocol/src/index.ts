@@ -5,6 +5,7 @@ export type { RemoteExecution } from "./agent/agent-exec";
 export type { AgentCaller, AgentDeployment, AgentTarget } from "./agent/agent-session";
 export * from "./agent/api";
 export * from "./agent/exec";
+export { MAX_MANIFEST_PART_BYTES, type ManifestPart } from "./agent/manifest-part";
 export * from "./agent/peer-authentication";
 export * from "./agent/statement";
 export { createAminoTypes } from "./amino/amino-types";

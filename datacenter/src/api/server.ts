@@ -7,8 +7,6 @@ import {
   type Identity,
   MAX_MANIFEST_BYTES,
   MAX_QUOTE_BYTES,
-  ManifestUpload,
-  parseManifest,
   type Quote,
   QuoteRequest,
   type QuoteTerms,
@@ -18,10 +16,12 @@ import type { Logger } from "pino";
 import { z } from "zod";
 import type { ManifestStore } from "../manifest/store";
 import type { BidDecision } from "../market/decide-bid";
-import type { Authorization, Authorized } from "./authorization";
+import type { Authorization } from "./authorization";
 import { type ExecApiOptions, serveExec } from "./exec";
+import { type DeploymentParams, deploymentPath, serveManifests } from "./manifests";
 import { RateLimit } from "./rate-limit";
 import { Refusal } from "./refusal";
+import { mustHold, parse } from "./requests";
 import type { StatusBoard } from "./status-board";
 import type { WorkloadEvents } from "./workload-events";
 import { readWorkloadLogs, type WorkloadLogs } from "./workload-logs";
@@ -55,14 +55,8 @@ export interface AgentApiOptions {
   readonly logger: Logger;
 }
 
-interface DeploymentParams {
-  readonly tenant: string;
-  readonly sequence: string;
-}
-type VersionParams = DeploymentParams & { readonly version: string };
 type WorkloadParams = DeploymentParams & { readonly name: string };
 
-const Version = z.string().regex(/^[0-9a-f]{64}$/);
 const StatusQuery = z.object({ after: z.string().optional(), wait: z.coerce.number().int().min(0).default(0) });
 const Flag = z.enum(["", "0", "1", "false", "true"]).optional();
 const EventsQuery = z.object({ follow: Flag });
@@ -131,43 +125,9 @@ function quoteOf(decision: BidDecision): Quote {
   return { willBid: false, reason, message, ...(rate === undefined ? {} : { rate: rate.toString() }) };
 }
 
-function serveManifests(server: FastifyInstance<Server>, options: AgentApiOptions): void {
-  const { activeVersion, authorization, logger, parameters, store } = options;
-  const base = "/v1/deployments/:tenant/:sequence";
-  server.get<{ Params: DeploymentParams }>(`${base}/manifests`, async (request) => {
-    const { deployment } = mustHold(await authorization.authorize(request, "manage", ["account", "peer"]));
-    const active = activeVersion(deployment);
-    const staged = store.versions(deployment).filter((version) => version !== active);
-    return { ...(active === undefined ? {} : { active }), staged };
-  });
-  server.put<{ Params: VersionParams }>(`${base}/manifests/:version`, async (request, reply) => {
-    const { caller, deployment } = mustHold(await authorization.authorize(request, "manage", ["account"]));
-    const version = parse(Version, request.params.version, "the version");
-    const upload = parse(ManifestUpload, request.body, "the request");
-    try {
-      parseManifest(upload.manifest);
-      store.put(deployment, version, upload);
-    } catch (error) {
-      throw new Refusal(422, "bad-manifest", error instanceof Error ? error.message : "the manifest can't be read");
-    }
-    logger.info({ deployment, version, by: caller }, "manifest staged");
-    return reply.code(204).send();
-  });
-  server.get<{ Params: VersionParams }>(`${base}/manifests/:version`, async (request) => {
-    const { deployment } = mustHold(await authorization.authorize(request, "manage", ["account", "peer"]));
-    const envelope = store.get(deployment, request.params.version);
-    if (envelope === undefined) throw new Refusal(404, "no-such-version", "this datacenter does not hold that version");
-    return envelope;
-  });
-  server.get<{ Params: DeploymentParams }>(`${base}/parameters`, async (request) => {
-    const { deployment } = mustHold(await authorization.authorize(request, "manage", ["peer"]));
-    return await parameters(deployment);
-  });
-}
-
 function serveWorkloads(server: FastifyInstance<Server>, options: AgentApiOptions): void {
   const { authorization, events, knowsWorkload, logs, recentlyHeld, signal, status } = options;
-  const base = "/v1/deployments/:tenant/:sequence";
+  const base = deploymentPath;
   server.get<{ Params: DeploymentParams }>(`${base}/status`, async (request, reply) => {
     const authorized = await authorization.authorize(request, "observe", ["account"]);
     if (!recentlyHeld(authorized.deployment)) mustHold(authorized);
@@ -209,24 +169,11 @@ async function* ndjson(lines: AsyncIterable<object>): AsyncIterable<string> {
   for await (const line of lines) yield `${JSON.stringify(line)}\n`;
 }
 
-function mustHold(authorized: Authorized): Authorized {
-  if (authorized.held) return authorized;
-  throw new Refusal(403, "no-lease", `this datacenter has no active lease of deployment ${authorized.deployment}`);
-}
-
 /** Aborts when the caller goes away or the agent stops. */
 function closedBy(reply: FastifyReply, signal: AbortSignal): AbortSignal {
   const gone = new AbortController();
   reply.raw.once("close", () => gone.abort());
   return AbortSignal.any([gone.signal, signal]);
-}
-
-function parse<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  // Only where it is wrong and how: what was sent may be secret.
-  const problems = parsed.error.issues.map(({ path, message }) => `${path.join(".") || what}: ${message}`);
-  throw new Refusal(400, "malformed", `${what} can't be understood: ${problems.join("; ")}`);
 }
 
 function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply, logger: Logger): FastifyReply {

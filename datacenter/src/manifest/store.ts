@@ -6,6 +6,9 @@ import type { Home } from "../home/home";
 /** Envelopes that one deployment may have here at a time; the oldest that nothing runs gives way. */
 const maxHeld = 8;
 
+/** Characters of manifests that are in memory at a time, those that are needed most lately: others lie on disk only. */
+const maxRemembered = 16 * 2 ** 20;
+
 const Stored = z.object({ order: z.number().int(), envelope: ManifestUpload });
 type Stored = z.infer<typeof Stored>;
 
@@ -17,6 +20,7 @@ export interface ManifestStore {
    */
   put(deployment: string, version: string, envelope: ManifestEnvelope): void;
   get(deployment: string, version: string): ManifestEnvelope | undefined;
+  has(deployment: string, version: string): boolean;
   /** Versions held, in the order in which they came. */
   versions(deployment: string): readonly string[];
   deployments(): readonly string[];
@@ -31,23 +35,30 @@ export interface ManifestStore {
 
 /** A manifest store in the agent's folder, sealed there. design: "Changing it" (staged, then activated by the chain). */
 export function openManifestStore(home: Pick<Home, "records" | "seal">): ManifestStore {
-  const held = new Map<string, Map<string, Stored>>();
+  /** In which order they came. */
+  const held = new Map<string, Map<string, number>>();
+  const remembered = new Remembered();
   const pinned = new Map<string, ReadonlySet<string>>();
   const listeners = new Set<(deployment: string) => void>();
   let lastOrder = 0;
-  for (const name of home.records.names(prefix)) {
+  const read = (name: string): Stored | undefined => {
     const sealed = home.records.get(name);
-    if (sealed === undefined) continue;
-    const stored = Stored.parse(JSON.parse(home.seal.open(name, sealed).toString("utf8")));
+    if (sealed === undefined) return undefined;
+    return Stored.parse(JSON.parse(home.seal.open(name, sealed).toString("utf8")));
+  };
+  for (const name of home.records.names(prefix)) {
+    const stored = read(name);
+    if (stored === undefined) continue;
     const [deployment, version] = split(name);
-    entriesOf(held, deployment).set(version, stored);
+    entriesOf(held, deployment).set(version, stored.order);
     lastOrder = Math.max(lastOrder, stored.order);
   }
 
   const ordered = (deployment: string): readonly string[] =>
-    [...(held.get(deployment) ?? [])].sort(([, a], [, b]) => a.order - b.order).map(([version]) => version);
+    [...(held.get(deployment) ?? [])].sort(([, a], [, b]) => a - b).map(([version]) => version);
   const drop = (deployment: string, version: string): void => {
     home.records.remove(nameOf(deployment, version));
+    remembered.forget(nameOf(deployment, version));
     const entries = held.get(deployment);
     entries?.delete(version);
     if (entries?.size === 0) held.delete(deployment);
@@ -69,20 +80,28 @@ export function openManifestStore(home: Pick<Home, "records" | "seal">): Manifes
       };
       const name = nameOf(deployment, version);
       home.records.put(name, home.seal.close(name, Buffer.from(JSON.stringify(stored))));
-      entriesOf(held, deployment).set(version, stored);
+      entriesOf(held, deployment).set(version, lastOrder);
+      remembered.put(name, stored.envelope);
       const loose = ordered(deployment).filter((each) => each !== version && !pinned.get(deployment)?.has(each));
       for (const old of loose.slice(0, Math.max(0, loose.length + 1 - maxHeld))) drop(deployment, old);
       changed(deployment);
     },
-    get: (deployment, version) => held.get(deployment)?.get(version)?.envelope,
+    get(deployment, version) {
+      if (!held.get(deployment)?.has(version)) return undefined;
+      const name = nameOf(deployment, version);
+      const envelope = remembered.get(name) ?? read(name)?.envelope;
+      if (envelope !== undefined) remembered.put(name, envelope);
+      return envelope;
+    },
+    has: (deployment, version) => held.get(deployment)?.has(version) ?? false,
     versions: ordered,
     deployments: () => [...held.keys()],
     pin: (deployment, versions) => void pinned.set(deployment, versions),
     forgetBefore(deployment, version) {
-      const order = held.get(deployment)?.get(version)?.order;
+      const order = held.get(deployment)?.get(version);
       if (order === undefined) return;
-      for (const [each, stored] of [...(held.get(deployment) ?? [])]) {
-        if (stored.order < order && !pinned.get(deployment)?.has(each)) drop(deployment, each);
+      for (const [each, came] of [...(held.get(deployment) ?? [])]) {
+        if (came < order && !pinned.get(deployment)?.has(each)) drop(deployment, each);
       }
     },
     forget(deployment) {
@@ -109,8 +128,33 @@ function split(name: string): [string, string] {
   return [name.slice(prefix.length, at), name.slice(at + 1)];
 }
 
-function entriesOf(held: Map<string, Map<string, Stored>>, deployment: string): Map<string, Stored> {
-  const entries = held.get(deployment) ?? new Map<string, Stored>();
+function entriesOf(held: Map<string, Map<string, number>>, deployment: string): Map<string, number> {
+  const entries = held.get(deployment) ?? new Map<string, number>();
   held.set(deployment, entries);
   return entries;
+}
+
+/** Envelopes in clear, so many that memory stays bounded whatever tenants stage. */
+class Remembered {
+  readonly #envelopes = new Map<string, ManifestEnvelope>();
+  #size = 0;
+
+  get(name: string): ManifestEnvelope | undefined {
+    return this.#envelopes.get(name);
+  }
+
+  put(name: string, envelope: ManifestEnvelope): void {
+    this.forget(name);
+    this.#envelopes.set(name, envelope);
+    this.#size += envelope.manifest.length;
+    for (const each of this.#envelopes.keys()) {
+      if (this.#size <= maxRemembered || each === name) return;
+      this.forget(each);
+    }
+  }
+
+  forget(name: string): void {
+    this.#size -= this.#envelopes.get(name)?.manifest.length ?? 0;
+    this.#envelopes.delete(name);
+  }
 }

@@ -72,7 +72,11 @@ export class LeaseTargets {
 
   /** A manifest that is held. Undefined: it is not here, or can't be read. */
   manifest(deployment: string, version: string): Manifest | undefined {
-    const envelope = this.#options.store.get(deployment, version);
+    const { store } = this.#options;
+    if (!store.has(deployment, version)) return undefined;
+    const known = this.#parsed.get(version);
+    if (known !== undefined) return known;
+    const envelope = store.get(deployment, version);
     return envelope === undefined ? undefined : this.#read(version, envelope);
   }
 
@@ -162,8 +166,6 @@ export class LeaseTargets {
   }
 
   #read(version: string, envelope: ManifestEnvelope): Manifest | undefined {
-    const known = this.#parsed.get(version);
-    if (known !== undefined) return known;
     const manifest = parseManifest(envelope.manifest);
     this.#parsed.set(version, manifest);
     return manifest;

@@ -1,7 +1,7 @@
 import { types } from "node:util";
 import type { Dispatcher } from "undici";
 import { z } from "zod";
-import type { ManifestEnvelope } from "../manifest/types";
+import type { ManifestEnvelope, Stamps } from "../manifest/types";
 import { AgentAnswerInvalid, AgentError, AgentNotTrusted, AgentRefused, AgentUnreachable } from "./agent-errors";
 import type { RemoteExecution } from "./agent-exec";
 import { type AgentCaller, type AgentDeployment, AgentSession, type AgentTarget } from "./agent-session";
@@ -13,11 +13,13 @@ import {
   LogLine,
   ManifestDownload,
   ManifestList,
+  ManifestStamps,
   Quote,
   type QuoteTerms,
   WorkloadEvent,
 } from "./api";
 import type { ExecStart } from "./exec";
+import { type ManifestPart, partOf } from "./manifest-part";
 import { NO_DEPLOYMENT } from "./statement";
 
 export interface AgentClientOptions {
@@ -39,6 +41,8 @@ interface AgentRequest {
   readonly path: string;
   readonly query?: Readonly<Record<string, string | undefined>>;
   readonly body?: unknown;
+  /** First byte of the answer that is asked for. */
+  readonly from?: number;
   readonly deployment?: AgentDeployment;
   readonly signal: AbortSignal | undefined;
   /** Milliseconds that the agent itself may wait before it answers. */
@@ -123,6 +127,37 @@ export class AgentClient implements AsyncDisposable {
     }
   }
 
+  /**
+   * The manifest's text from a byte on, as much as one answer carries; undefined: the agent holds no such version. The
+   * hash is NOT checked here. Nothing limits how long it takes but `signal`.
+   */
+  async manifestPart(
+    deployment: AgentDeployment,
+    version: string,
+    from: number,
+    signal: AbortSignal,
+  ): Promise<ManifestPart | undefined> {
+    const path = `${pathOf(deployment)}/manifests/${version}/text`;
+    const request = { method: "GET", path, from, deployment, signal } as const;
+    try {
+      const { headers, body } = await this.open(request, signal);
+      const part = partOf(headers["content-range"], from, body);
+      if (typeof part !== "string") return part;
+      body.on("error", () => undefined).destroy();
+      throw this.invalid(request, part);
+    } catch (error) {
+      if (error instanceof AgentRefused && error.status === 404) return undefined;
+      signal.throwIfAborted();
+      throw error instanceof AgentError ? error : this.unreachable([error]);
+    }
+  }
+
+  /** The stamps of a version's entries; a holder that lacks the version refuses. */
+  manifestStamps(deployment: AgentDeployment, version: string, { signal }: AgentCallOptions = {}): Promise<Stamps> {
+    const path = `${pathOf(deployment)}/manifests/${version}/stamps`;
+    return this.json(ManifestStamps, { method: "GET", path, deployment, signal });
+  }
+
   /** With `after` (a cursor) the agent waits up to `wait` ms for a newer one, then answers what there is. */
   status(
     deployment: AgentDeployment,
@@ -168,7 +203,7 @@ export class AgentClient implements AsyncDisposable {
     const { signal } = request;
     const leaving = new AbortController();
     const ended = signal === undefined ? leaving.signal : AbortSignal.any([signal, leaving.signal]);
-    const body = await this.open(request, ended);
+    const { body } = await this.open(request, ended);
     try {
       for await (const line of this.lines(body, request)) {
         yield this.parse(schema, line, request);
@@ -227,15 +262,15 @@ export class AgentClient implements AsyncDisposable {
     const timeout = AbortSignal.timeout(this.timeout + (request.wait ?? 0));
     const ended = request.signal === undefined ? timeout : AbortSignal.any([request.signal, timeout]);
     try {
-      return await this.readAll(await this.open(request, ended), request);
+      return await this.readAll((await this.open(request, ended)).body, request);
     } catch (error) {
       request.signal?.throwIfAborted();
       throw error instanceof AgentError ? error : this.unreachable([error]);
     }
   }
 
-  /** The body of an answer that is no refusal, from the first URL that answers. */
-  private open(request: AgentRequest, ended: AbortSignal): Promise<Dispatcher.ResponseData["body"]> {
+  /** An answer that is no refusal, from the first URL that answers. */
+  private open(request: AgentRequest, ended: AbortSignal): Promise<Dispatcher.ResponseData> {
     return this.atFirst(request.signal, (url) => this.openAt(url, request, ended), ended);
   }
 
@@ -260,22 +295,26 @@ export class AgentClient implements AsyncDisposable {
     throw failures.find((failure) => failure instanceof AgentNotTrusted) ?? this.unreachable(failures);
   }
 
-  private async openAt(url: URL, request: AgentRequest, ended: AbortSignal): Promise<Dispatcher.ResponseData["body"]> {
+  private async openAt(url: URL, request: AgentRequest, ended: AbortSignal): Promise<Dispatcher.ResponseData> {
     const session = await this.currentSession();
     const query = new URLSearchParams();
     for (const [name, value] of Object.entries(request.query ?? {})) {
       if (value !== undefined) query.set(name, value);
     }
     const search = query.size === 0 ? "" : `?${query}`;
-    const headers = await session.headers(request.deployment);
-    const { statusCode, body } = await session.pool(url).request({
+    const answer = await session.pool(url).request({
       method: request.method,
       path: `${url.pathname.replace(/\/$/, "")}${request.path}${search}`,
-      headers: request.body === undefined ? headers : { ...headers, "content-type": "application/json" },
+      headers: {
+        ...(await session.headers(request.deployment)),
+        ...(request.body === undefined ? {} : { "content-type": "application/json" }),
+        ...(request.from === undefined ? {} : { range: `bytes=${request.from}-` }),
+      },
       ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
       signal: ended,
     });
-    if (statusCode >= 200 && statusCode < 300) return body;
+    const { statusCode, body } = answer;
+    if (statusCode >= 200 && statusCode < 300) return answer;
     const refusal = ApiError.safeParse(parseJson(await this.readAll(body, request)));
     throw new AgentRefused(
       this.target.datacenter,

@@ -15,6 +15,8 @@ import { z } from "zod";
  * | GET  /v1/deployments/:tenant/:sequence/manifests | tenant, peer | ManifestList |
  * | PUT  /v1/deployments/:tenant/:sequence/manifests/:version (ManifestUpload) | tenant | 204: staged, or active where the chain already names it |
  * | GET  /v1/deployments/:tenant/:sequence/manifests/:version | tenant, peer | ManifestDownload |
+ * | GET  /v1/deployments/:tenant/:sequence/manifests/:version/text, Range | peer | 206: the text's UTF-8 from a byte on, at most MAX_MANIFEST_PART_BYTES; 503 `busy` while others fetch it |
+ * | GET  /v1/deployments/:tenant/:sequence/manifests/:version/stamps | peer | ManifestStamps |
  * | GET  /v1/deployments/:tenant/:sequence/status?after=&wait= | tenant | DeploymentStatus; waits up to `wait` ms for one newer than `after` |
  * | GET  /v1/deployments/:tenant/:sequence/workloads/:name/logs?follow=&tail=&instance= | tenant | LogLine a line (application/x-ndjson) |
  * | GET  /v1/deployments/:tenant/:sequence/events?follow= | tenant | WorkloadEvent a line (application/x-ndjson) |
@@ -127,10 +129,12 @@ export type Quote = z.infer<typeof Quote>;
 
 export const StampSchema = z.object({ owner: z.string(), nonce: z.string() });
 
+export const ManifestStamps = z.record(z.string(), StampSchema);
+
 export const ManifestUpload = z.object({
   /** Canonical JSON text. */
   manifest: z.string(),
-  stamps: z.record(z.string(), StampSchema),
+  stamps: ManifestStamps,
 });
 export type ManifestUpload = z.infer<typeof ManifestUpload>;
 
