@@ -1,180 +1,47 @@
-import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
 import { request } from "node:http";
-import { connect as connectHttp2 } from "node:http2";
-import { type AddressInfo, connect, createServer, type Server, Socket } from "node:net";
-import { tmpdir } from "node:os";
+import { type AddressInfo, connect, createServer, Socket } from "node:net";
 import { join } from "node:path";
-import type { Duplex } from "node:stream";
-import { connect as connectTls } from "node:tls";
-import { type CertificateWithKey, createDatacenterRoot, createLeaf, parseIdentityUri } from "@dcx/protocol";
-import type { InstanceNetwork } from "../runtime/runtime";
-import type { ConnectionKey, Overlay, PeerIdentity, WantedConnections, WantedSource, WantedTarget } from "./overlay";
-import { startOverlay } from "./start";
-import { tunnelName } from "./tunnel-name";
+import {
+  apply,
+  connection,
+  datacenter,
+  declaredPair,
+  dialDoor,
+  echo,
+  established,
+  exchange,
+  folder,
+  identity,
+  leaseOf,
+  notAfterOf,
+  serve,
+  servers,
+  sourceOf,
+  targetOf,
+  until,
+  type World,
+  worlds,
+} from "./testing/worlds";
 
-const chainId = "test-1";
-const folder = mkdtempSync(join(tmpdir(), "dcx-overlay-"));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-const hour = 3_600_000;
-const around = () => ({ notBefore: new Date(Date.now() - hour), notAfter: new Date(Date.now() + hour) });
-
-interface World {
-  readonly name: string;
-  readonly root: CertificateWithKey;
-  readonly overlay: Overlay;
-  /** Ports of this machine by instance and port inside. */
-  readonly services: Map<string, number>;
-  readonly doors: Map<string, number>;
-  readonly refusals: { readonly message: string; readonly details: Record<string, unknown> }[];
-}
-
-const worlds: World[] = [];
-const servers: Server[] = [];
-afterEach(async () => {
-  await Promise.all(worlds.splice(0).map(({ overlay }) => overlay.close()));
-  for (const server of servers.splice(0)) {
-    server.close();
-  }
-});
-
-/** A datacenter whose instances are on this machine's loopback. */
-async function datacenter(name: string, changes: { leafLifetime?: number; home?: string } = {}): Promise<World> {
-  const root = await createDatacenterRoot({ chainId, datacenter: name }, around());
-  const services = new Map<string, number>();
-  const doors = new Map<string, number>();
-  const refusals: World["refusals"] = [];
-  const network = (instance: string): InstanceNetwork => ({
-    listen: async (address, port, onStream) => {
-      const server = createServer({ allowHalfOpen: true }, onStream);
-      server.listen(0, "127.0.0.1");
-      await once(server, "listening");
-      servers.push(server);
-      doors.set(`${instance} ${address}:${port}`, (server.address() as AddressInfo).port);
-      return { address, port, close: async () => void server.close() };
-    },
-    dial: async (port) => {
-      const at = services.get(`${instance}:${port}`);
-      if (at === undefined) {
-        throw new Error("connection refused");
-      }
-      const socket = connect({ port: at, host: "127.0.0.1", allowHalfOpen: true });
-      await once(socket, "connect");
-      return socket;
-    },
+/** A way to an address on which everything takes so many milliseconds longer, each direction. */
+async function delayedBy(delay: number, address: string): Promise<{ readonly address: string }> {
+  const { hostname, port } = new URL(`tcp://${address}`);
+  const server = createServer({ allowHalfOpen: true }, (here) => {
+    const there = connect({ host: hostname, port: Number(port), allowHalfOpen: true });
+    for (const [from, to] of [
+      [here, there],
+      [there, here],
+    ] as const) {
+      from.on("error", () => to.destroy());
+      from.on("data", (data) => setTimeout(() => to.write(data), delay));
+      from.on("end", () => setTimeout(() => to.end(), delay));
+    }
   });
-  const networks = new Map<string, InstanceNetwork>();
-  const overlay = await startOverlay({
-    listen: { host: "127.0.0.1", port: 0 },
-    ingress: { listen: "127.0.0.1" },
-    egress: { exchange: [], limits: { deny: [], denyPorts: [] } },
-    home: changes.home ?? join(folder, `${name}-${worlds.length}`),
-    chainId,
-    datacenter: name,
-    ...(changes.leafLifetime === undefined ? {} : { leafLifetime: changes.leafLifetime }),
-    issue: async ({ uri, notBefore, notAfter }) => {
-      const identity = parseIdentityUri(uri);
-      if (identity === undefined) {
-        throw new Error(uri);
-      }
-      const { certificate, key } = await createLeaf(root, identity, { notBefore, notAfter });
-      return { certificate, privateKey: key };
-    },
-    network: async (instance) => {
-      const found = networks.get(instance) ?? network(instance);
-      networks.set(instance, found);
-      return found;
-    },
-    logger: {
-      debug: () => undefined,
-      info: () => undefined,
-      warn: (details, message) => refusals.push({ message, details: { ...details } }),
-    },
-  });
-  const world = { name, root, overlay, services, doors, refusals };
-  worlds.push(world);
-  return world;
-}
-
-async function serve(world: World, instance: string, port: number, onSocket: (socket: Socket) => void): Promise<void> {
-  const server = createServer({ allowHalfOpen: true }, (socket) => {
-    socket.on("error", () => undefined);
-    onSocket(socket);
-  });
+  servers.push(server);
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
-  servers.push(server);
-  world.services.set(`${instance}:${port}`, (server.address() as AddressInfo).port);
-}
-
-const echo = (socket: Socket) => void socket.pipe(socket);
-const leaseOf = (world: World) => `tenant/1/${world.name}/1`;
-const identity = (world: World, workload: string): PeerIdentity => ({
-  datacenter: world.name,
-  lease: leaseOf(world),
-  workload,
-  roots: [world.root.certificate],
-});
-const connection = "tenant/1/connections/web-to-api";
-
-function sourceOf(west: World, east: World, changes: Partial<WantedSource> = {}): WantedSource {
-  return {
-    connection,
-    source: { lease: leaseOf(west), workload: "web" },
-    instances: ["web-0"],
-    address: "127.77.0.1",
-    port: 9000,
-    targets: [{ ...identity(east, "api"), addresses: [east.overlay.address] }],
-    ...changes,
-  };
-}
-
-function targetOf(west: World, east: World, changes: Partial<WantedTarget> = {}): WantedTarget {
-  return {
-    connection,
-    target: { lease: leaseOf(east), workload: "api" },
-    instances: ["api-0"],
-    port: 9000,
-    sources: [identity(west, "web")],
-    ...changes,
-  };
-}
-
-function apply(world: World, wanted: Partial<WantedConnections>): void {
-  world.overlay.apply({ sources: [], targets: [], ingresses: [], egresses: [], ...wanted });
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) {
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
-
-const established = (world: World, key: ConnectionKey) => world.overlay.status().get(key)?.established === true;
-
-async function declaredPair(changes: { leafLifetime?: number } = {}) {
-  const west = await datacenter("west", changes);
-  const east = await datacenter("east", changes);
-  await serve(east, "api-0", 9000, echo);
-  apply(west, { sources: [sourceOf(west, east)] });
-  apply(east, { targets: [targetOf(west, east)] });
-  await until(() => established(west, `source ${connection}`));
-  return { west, east };
-}
-
-function dialDoor(world: World, door = "web-0 127.77.0.1:9000"): Socket {
-  return connect({ port: world.doors.get(door) ?? 0, host: "127.0.0.1", allowHalfOpen: true });
-}
-
-async function exchange(socket: Duplex, text: string): Promise<string> {
-  socket.end(text);
-  let answer = "";
-  for await (const data of socket) {
-    answer += data;
-  }
-  return answer;
+  return { address: `127.0.0.1:${(server.address() as AddressInfo).port}` };
 }
 
 it("carries a declared pair, across datacenters", async () => {
@@ -257,6 +124,23 @@ it("moves a lot while the reader is slow, without keeping it in memory", async (
     received += data.length;
   }
   expect(received).toBe(size);
+}, 60_000);
+
+it("is not held to a small window in each round trip, however many flows share the tunnel", async () => {
+  const [west, east] = [await datacenter("west"), await datacenter("east")];
+  const size = 1 << 20;
+  await serve(east, "api-0", 9000, (socket) => socket.end(Buffer.alloc(size, 7)));
+  const roundTrip = 200;
+  const { address } = await delayedBy(roundTrip / 2, east.overlay.address);
+  const targets = [{ ...identity(east, "api"), addresses: [address] }];
+  apply(west, { sources: [sourceOf(west, east, { targets })] });
+  apply(east, { targets: [targetOf(west, east)] });
+  await until(() => established(west, `source ${connection}`));
+  const began = performance.now();
+  const all = await Promise.all(Array.from({ length: 8 }, () => exchange(dialDoor(west), "")));
+  expect(all.map((text) => text.length)).toEqual(Array.from({ length: 8 }, () => size));
+  // With HTTP/2's own 64 KiB for all of them it would take 128 round trips.
+  expect(performance.now() - began).toBeLessThan(60 * roundTrip);
 }, 60_000);
 
 it("shows an abort as an abort, not as an end", async () => {
@@ -423,65 +307,6 @@ it("keeps flows when the same is applied again, and while certificates are renew
   socket.destroy();
 }, 20_000);
 
-describe("while a datacenter's root is replaced", () => {
-  /** An open flow of the declared pair, and what is sent through it comes back. */
-  async function openFlow(west: World) {
-    const socket = dialDoor(west);
-    socket.on("error", () => undefined);
-    const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
-    const answers = async (text: string) => {
-      socket.write(text);
-      return String((await once(socket, "data"))[0]);
-    };
-    await answers("begin");
-    return { answers, closed };
-  }
-
-  const rootOf = async (world: World) =>
-    (await createDatacenterRoot({ chainId, datacenter: world.name }, around())).certificate;
-
-  /** Both ends know these roots of both. */
-  function trust(west: World, east: World, roots: { west?: string[]; east?: string[] }): void {
-    const targets = [
-      {
-        ...identity(east, "api"),
-        addresses: [east.overlay.address],
-        ...(roots.east === undefined ? {} : { roots: roots.east }),
-      },
-    ];
-    const sources = [{ ...identity(west, "web"), ...(roots.west === undefined ? {} : { roots: roots.west }) }];
-    apply(west, { sources: [sourceOf(west, east, { targets })] });
-    apply(east, { targets: [targetOf(west, east, { sources })] });
-  }
-
-  it.each(["west", "east"] as const)(
-    "flows go on while there are two of %s",
-    async (whose) => {
-      const { west, east } = await declaredPair();
-      const flow = await openFlow(west);
-      const world = whose === "west" ? west : east;
-      trust(west, east, { [whose]: [world.root.certificate, await rootOf(world)] });
-      await expect(flow.answers("both")).resolves.toBe("both");
-      trust(west, east, { [whose]: [world.root.certificate] });
-      await expect(flow.answers("one")).resolves.toBe("one");
-      await expect(exchange(dialDoor(west), "new")).resolves.toBe("new");
-    },
-    60_000,
-  );
-
-  it.each(["west", "east"] as const)(
-    "flows under a root of %s that goes are cut at once",
-    async (whose) => {
-      const { west, east } = await declaredPair();
-      const flow = await openFlow(west);
-      trust(west, east, { [whose]: [await rootOf(whose === "west" ? west : east)] });
-      await flow.closed;
-      await until(() => !established(west, `source ${connection}`));
-    },
-    60_000,
-  );
-});
-
 it("connects again when the target's agent comes back at its address", async () => {
   const { west, east } = await declaredPair();
   await east.overlay.close();
@@ -496,191 +321,6 @@ it("connects again when the target's agent comes back at its address", async () 
   await until(() => established(west, `source ${connection}`));
   await expect(exchange(dialDoor(west), "hello")).resolves.toBe("hello");
 }, 20_000);
-
-describe("a tunnel is refused", () => {
-  /** What servers have given to callers to resume a session by. */
-  const given: Buffer[] = [];
-
-  /** What a caller with these credentials gets: "accepted", or why it ended. */
-  async function attempt(
-    east: World,
-    credentials: Partial<CertificateWithKey>,
-    name: string | undefined,
-    session?: Buffer,
-  ): Promise<string> {
-    const { hostname, port } = new URL(`tcp://${east.overlay.address}`);
-    const socket = connectTls({
-      host: hostname,
-      port: Number(port),
-      ...(name === undefined ? {} : { servername: name }),
-      ...(credentials.certificate === undefined ? {} : { cert: credentials.certificate, key: credentials.key }),
-      ...(session === undefined ? {} : { session }),
-      rejectUnauthorized: false,
-      ALPNProtocols: ["h2"],
-    });
-    socket.on("session", (session) => given.push(session));
-    try {
-      await once(socket, "secureConnect");
-      const session = connectHttp2("https://x", { createConnection: () => socket });
-      session.on("error", () => undefined);
-      const stream = session.request({ ":method": "CONNECT", ":authority": "x" }, { endStream: false });
-      stream.on("error", () => undefined);
-      const outcome = await Promise.race([
-        once(stream, "response").then(([headers]) => `accepted ${headers[":status"]}`),
-        once(stream, "close").then(() => "refused"),
-      ]);
-      session.destroy();
-      return outcome;
-    } catch (error) {
-      return `refused: ${error instanceof Error ? error.message : error}`;
-    }
-  }
-
-  /** The line about a caller with these credentials. */
-  function logged(connection: string, { certificate }: Partial<CertificateWithKey>) {
-    const shown = certificate === undefined ? undefined : new X509Certificate(certificate);
-    return expect.objectContaining({
-      message: "a tunnel was refused",
-      details: expect.objectContaining({
-        connection,
-        presented: shown?.subjectAltName ?? "no certificate",
-        fingerprint: shown?.fingerprint256,
-        reason: expect.any(String),
-      }),
-    });
-  }
-
-  const workload = (world: World, name: string) => ({
-    chainId,
-    datacenter: world.name,
-    workload: { lease: leaseOf(world), name },
-  });
-
-  it("but not for the declared source (control)", async () => {
-    const { west, east } = await declaredPair();
-    const leaf = await createLeaf(west.root, workload(west, "web"), around());
-    await expect(attempt(east, leaf, tunnelName(chainId, connection, leaseOf(east)))).resolves.toBe("accepted 200");
-  }, 20_000);
-
-  it.each<[string, (west: World, east: World) => Promise<Partial<CertificateWithKey>>]>([
-    ["without a certificate", async () => ({})],
-    ["for another workload of the same lease", (west) => createLeaf(west.root, workload(west, "evil"), around())],
-    [
-      "for the same workload of another deployment",
-      (west) =>
-        createLeaf(
-          west.root,
-          { chainId, datacenter: west.name, workload: { lease: "tenant/2/west/1", name: "web" } },
-          around(),
-        ),
-    ],
-    [
-      "for the same workload of another datacenter, under that one's root",
-      async () =>
-        createLeaf(
-          await createDatacenterRoot({ chainId, datacenter: "other" }, around()),
-          { chainId, datacenter: "other", workload: { lease: "tenant/1/west/1", name: "web" } },
-          around(),
-        ),
-    ],
-    ["for the datacenter's agent", (west) => createLeaf(west.root, { chainId, datacenter: west.name }, around())],
-    ["for a source under the target's root", (west, east) => createLeaf(east.root, workload(west, "web"), around())],
-    [
-      "under a look-alike root with the same subject",
-      async (west) => {
-        const root = await createDatacenterRoot({ chainId, datacenter: west.name }, around());
-        expect(new X509Certificate(root.certificate).subject).toBe(new X509Certificate(west.root.certificate).subject);
-        return createLeaf(root, workload(west, "web"), around());
-      },
-    ],
-    [
-      "under a root that was removed",
-      async (west, east) => {
-        const successor = await createDatacenterRoot({ chainId, datacenter: west.name }, around());
-        const source = { ...identity(west, "web"), roots: [successor.certificate] };
-        apply(east, { targets: [targetOf(west, east, { sources: [source] })] });
-        return createLeaf(west.root, workload(west, "web"), around());
-      },
-    ],
-    [
-      "that has expired",
-      (west) =>
-        createLeaf(west.root, workload(west, "web"), {
-          notBefore: new Date(Date.now() - 1000_000),
-          notAfter: new Date(Date.now() - 1000),
-        }),
-    ],
-  ])(
-    "%s",
-    async (_, credentials) => {
-      const { west, east } = await declaredPair();
-      const name = tunnelName(chainId, connection, leaseOf(east));
-      const presented = await credentials(west, east);
-      await expect(attempt(east, presented, name)).resolves.toMatch(/^refused/);
-      expect(east.refusals).toContainEqual(logged(connection, presented));
-    },
-    20_000,
-  );
-
-  it.each([
-    ["for a connection that is not declared", tunnelName(chainId, "tenant/1/connections/other", "tenant/1/east/1")],
-    ["without the name of a connection", undefined],
-  ])(
-    "%s",
-    async (_, name) => {
-      const { west, east } = await declaredPair();
-      const leaf = await createLeaf(west.root, workload(west, "web"), around());
-      await expect(attempt(east, leaf, name)).resolves.toMatch(/^refused/);
-      const presented = name === undefined ? "no tunnel name" : `the tunnel name ${name}`;
-      await until(() => east.refusals.some(({ details }) => details["presented"] === presented));
-    },
-    20_000,
-  );
-
-  it("with the certificate of another connection's source", async () => {
-    const { west, east } = await declaredPair();
-    const other: WantedTarget = targetOf(west, east, {
-      connection: "tenant/1/connections/admin-to-api",
-      sources: [identity(west, "admin")],
-    });
-    apply(east, { targets: [targetOf(west, east), other] });
-    const leaf = await createLeaf(west.root, workload(west, "web"), around());
-    const name = tunnelName(chainId, other.connection, leaseOf(east));
-    await expect(attempt(east, leaf, name)).resolves.toMatch(/^refused/);
-    expect(east.refusals).toContainEqual(logged(other.connection, leaf));
-  }, 20_000);
-
-  it("with a certificate that has expired since, by resuming the session that it was admitted with", async () => {
-    const { west, east } = await declaredPair();
-    const name = tunnelName(chainId, connection, leaseOf(east));
-    const notAfter = new Date(Date.now() + 8_000);
-    const leaf = await createLeaf(west.root, workload(west, "web"), { ...around(), notAfter });
-    given.length = 0;
-    await expect(attempt(east, leaf, name)).resolves.toBe("accepted 200");
-    expect(east.refusals).toEqual([]);
-    // What TLS 1.3 hands out is an identifier that the server keeps nothing under.
-    await until(() => given.length > 0);
-    const [begun] = given;
-    await until(() => new Date() > notAfterOf(leaf.certificate));
-    await expect(attempt(east, leaf, name, begun)).resolves.toMatch(/^refused/);
-    expect(east.refusals).toContainEqual(logged(connection, leaf));
-  }, 60_000);
-
-  it("by the source when the target is somebody else", async () => {
-    const west = await datacenter("west");
-    const east = await datacenter("east");
-    const other = await datacenter("other");
-    await serve(east, "api-0", 9000, echo);
-    apply(east, { targets: [targetOf(west, east)] });
-    const peer = { ...identity(east, "api"), roots: [other.root.certificate], addresses: [east.overlay.address] };
-    apply(west, { sources: [sourceOf(west, east, { targets: [peer] })] });
-    await until(() => west.refusals.some(({ message }) => message === "a tunnel's other end was refused"));
-    expect(west.overlay.status().get(`source ${connection}`)).toMatchObject({
-      established: false,
-      message: expect.stringContaining("is not api of east"),
-    });
-  }, 20_000);
-});
 
 describe("a global connection", () => {
   const global = "tenant/1/connections/public";
@@ -733,7 +373,3 @@ describe("a global connection", () => {
     expect(again.overlay.status().get(`ingress ${global}`)).toMatchObject({ address, established: false });
   }, 20_000);
 });
-
-function notAfterOf(pem: string): Date {
-  return new Date(new X509Certificate(pem).validTo);
-}

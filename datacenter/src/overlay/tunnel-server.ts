@@ -37,6 +37,12 @@ export const tunnelSettings = {
   streamResetRate: 100_000,
 } as const;
 
+/**
+ * Bytes that may be on their way in a whole tunnel, each direction. HTTP/2's own beginning, 64 KiB, would hold all
+ * streams of a tunnel together to that much in each round trip; what waits for a slow reader is bounded for each stream.
+ */
+export const tunnelWindow = 64 << 20;
+
 /** Digest of the entry that the target's datacenter runs now. */
 export const entryHeader = "dcx-entry";
 
@@ -183,6 +189,7 @@ export class TunnelServer {
     socket.setNoDelay(true);
     socket.setKeepAlive(true, 30_000);
     const session = performServerHandshake(socket, tunnelSettings);
+    session.setLocalWindowSize(tunnelWindow);
     const admitted: Admitted = { socket, session, name, leaf: presented.raw, notAfter: verdict.notAfter };
     this.#admitted.add(admitted);
     session.on("error", () => undefined);

@@ -4,7 +4,7 @@ import { certificateDer, type PeerVerdict, type PeerVerifier } from "@dcx/protoc
 import type { Leaves } from "./leaves";
 import type { OverlayLogger, TargetPeer } from "./overlay";
 import { tunnelName, workloadUri } from "./tunnel-name";
-import { earlier, entryHeader, tlsOptions, tunnelSettings } from "./tunnel-server";
+import { earlier, entryHeader, tlsOptions, tunnelSettings, tunnelWindow } from "./tunnel-server";
 
 export interface TunnelOptions {
   readonly chainId: string;
@@ -355,6 +355,7 @@ export class Tunnel {
     socket.setNoDelay(true);
     socket.setKeepAlive(true, 30_000);
     const session = connectHttp2("https://tunnel.dcx", { ...tunnelSettings, createConnection: () => socket });
+    session.once("connect", () => session.setLocalWindowSize(tunnelWindow));
     this.#sessions.set(session, presented);
     session.on("error", () => undefined);
     const pings = setInterval(() => this.#ping(session), pingInterval);

@@ -1,0 +1,271 @@
+import { X509Certificate } from "node:crypto";
+import { once } from "node:events";
+import { connect as connectHttp2 } from "node:http2";
+import { connect as connectTls } from "node:tls";
+import { type CertificateWithKey, createDatacenterRoot, createLeaf } from "@dcx/protocol";
+import type { WantedTarget } from "./overlay";
+import {
+  apply,
+  around,
+  chainId,
+  connection,
+  datacenter,
+  declaredPair,
+  dialDoor,
+  echo,
+  established,
+  exchange,
+  identity,
+  leaseOf,
+  notAfterOf,
+  serve,
+  sourceOf,
+  targetOf,
+  until,
+  type World,
+} from "./testing/worlds";
+import { tunnelName } from "./tunnel-name";
+
+describe("while a datacenter's root is replaced", () => {
+  /** An open flow of the declared pair, and what is sent through it comes back. */
+  async function openFlow(west: World) {
+    const socket = dialDoor(west);
+    socket.on("error", () => undefined);
+    const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
+    const answers = async (text: string) => {
+      socket.write(text);
+      return String((await once(socket, "data"))[0]);
+    };
+    await answers("begin");
+    return { answers, closed };
+  }
+
+  const rootOf = async (world: World) =>
+    (await createDatacenterRoot({ chainId, datacenter: world.name }, around())).certificate;
+
+  /** Both ends know these roots of both. */
+  function trust(west: World, east: World, roots: { west?: string[]; east?: string[] }): void {
+    const targets = [
+      {
+        ...identity(east, "api"),
+        addresses: [east.overlay.address],
+        ...(roots.east === undefined ? {} : { roots: roots.east }),
+      },
+    ];
+    const sources = [{ ...identity(west, "web"), ...(roots.west === undefined ? {} : { roots: roots.west }) }];
+    apply(west, { sources: [sourceOf(west, east, { targets })] });
+    apply(east, { targets: [targetOf(west, east, { sources })] });
+  }
+
+  it.each(["west", "east"] as const)(
+    "flows go on while there are two of %s",
+    async (whose) => {
+      const { west, east } = await declaredPair();
+      const flow = await openFlow(west);
+      const world = whose === "west" ? west : east;
+      trust(west, east, { [whose]: [world.root.certificate, await rootOf(world)] });
+      await expect(flow.answers("both")).resolves.toBe("both");
+      trust(west, east, { [whose]: [world.root.certificate] });
+      await expect(flow.answers("one")).resolves.toBe("one");
+      await expect(exchange(dialDoor(west), "new")).resolves.toBe("new");
+    },
+    60_000,
+  );
+
+  it.each(["west", "east"] as const)(
+    "flows under a root of %s that goes are cut at once",
+    async (whose) => {
+      const { west, east } = await declaredPair();
+      const flow = await openFlow(west);
+      trust(west, east, { [whose]: [await rootOf(whose === "west" ? west : east)] });
+      await flow.closed;
+      await until(() => !established(west, `source ${connection}`));
+    },
+    60_000,
+  );
+});
+
+describe("a tunnel is refused", () => {
+  /** What servers have given to callers to resume a session by. */
+  const given: Buffer[] = [];
+
+  /** What a caller with these credentials gets: "accepted", or why it ended. */
+  async function attempt(
+    east: World,
+    credentials: Partial<CertificateWithKey>,
+    name: string | undefined,
+    session?: Buffer,
+  ): Promise<string> {
+    const { hostname, port } = new URL(`tcp://${east.overlay.address}`);
+    const socket = connectTls({
+      host: hostname,
+      port: Number(port),
+      ...(name === undefined ? {} : { servername: name }),
+      ...(credentials.certificate === undefined ? {} : { cert: credentials.certificate, key: credentials.key }),
+      ...(session === undefined ? {} : { session }),
+      rejectUnauthorized: false,
+      ALPNProtocols: ["h2"],
+    });
+    socket.on("session", (session) => given.push(session));
+    try {
+      await once(socket, "secureConnect");
+      const session = connectHttp2("https://x", { createConnection: () => socket });
+      session.on("error", () => undefined);
+      const stream = session.request({ ":method": "CONNECT", ":authority": "x" }, { endStream: false });
+      stream.on("error", () => undefined);
+      const outcome = await Promise.race([
+        once(stream, "response").then(([headers]) => `accepted ${headers[":status"]}`),
+        once(stream, "close").then(() => "refused"),
+      ]);
+      session.destroy();
+      return outcome;
+    } catch (error) {
+      return `refused: ${error instanceof Error ? error.message : error}`;
+    }
+  }
+
+  /** The line about a caller with these credentials. */
+  function logged(connection: string, { certificate }: Partial<CertificateWithKey>) {
+    const shown = certificate === undefined ? undefined : new X509Certificate(certificate);
+    return expect.objectContaining({
+      message: "a tunnel was refused",
+      details: expect.objectContaining({
+        connection,
+        presented: shown?.subjectAltName ?? "no certificate",
+        fingerprint: shown?.fingerprint256,
+        reason: expect.any(String),
+      }),
+    });
+  }
+
+  const workload = (world: World, name: string) => ({
+    chainId,
+    datacenter: world.name,
+    workload: { lease: leaseOf(world), name },
+  });
+
+  it("but not for the declared source (control)", async () => {
+    const { west, east } = await declaredPair();
+    const leaf = await createLeaf(west.root, workload(west, "web"), around());
+    await expect(attempt(east, leaf, tunnelName(chainId, connection, leaseOf(east)))).resolves.toBe("accepted 200");
+  }, 20_000);
+
+  it.each<[string, (west: World, east: World) => Promise<Partial<CertificateWithKey>>]>([
+    ["without a certificate", async () => ({})],
+    ["for another workload of the same lease", (west) => createLeaf(west.root, workload(west, "evil"), around())],
+    [
+      "for the same workload of another deployment",
+      (west) =>
+        createLeaf(
+          west.root,
+          { chainId, datacenter: west.name, workload: { lease: "tenant/2/west/1", name: "web" } },
+          around(),
+        ),
+    ],
+    [
+      "for the same workload of another datacenter, under that one's root",
+      async () =>
+        createLeaf(
+          await createDatacenterRoot({ chainId, datacenter: "other" }, around()),
+          { chainId, datacenter: "other", workload: { lease: "tenant/1/west/1", name: "web" } },
+          around(),
+        ),
+    ],
+    ["for the datacenter's agent", (west) => createLeaf(west.root, { chainId, datacenter: west.name }, around())],
+    ["for a source under the target's root", (west, east) => createLeaf(east.root, workload(west, "web"), around())],
+    [
+      "under a look-alike root with the same subject",
+      async (west) => {
+        const root = await createDatacenterRoot({ chainId, datacenter: west.name }, around());
+        expect(new X509Certificate(root.certificate).subject).toBe(new X509Certificate(west.root.certificate).subject);
+        return createLeaf(root, workload(west, "web"), around());
+      },
+    ],
+    [
+      "under a root that was removed",
+      async (west, east) => {
+        const successor = await createDatacenterRoot({ chainId, datacenter: west.name }, around());
+        const source = { ...identity(west, "web"), roots: [successor.certificate] };
+        apply(east, { targets: [targetOf(west, east, { sources: [source] })] });
+        return createLeaf(west.root, workload(west, "web"), around());
+      },
+    ],
+    [
+      "that has expired",
+      (west) =>
+        createLeaf(west.root, workload(west, "web"), {
+          notBefore: new Date(Date.now() - 1000_000),
+          notAfter: new Date(Date.now() - 1000),
+        }),
+    ],
+  ])(
+    "%s",
+    async (_, credentials) => {
+      const { west, east } = await declaredPair();
+      const name = tunnelName(chainId, connection, leaseOf(east));
+      const presented = await credentials(west, east);
+      await expect(attempt(east, presented, name)).resolves.toMatch(/^refused/);
+      expect(east.refusals).toContainEqual(logged(connection, presented));
+    },
+    20_000,
+  );
+
+  it.each([
+    ["for a connection that is not declared", tunnelName(chainId, "tenant/1/connections/other", "tenant/1/east/1")],
+    ["without the name of a connection", undefined],
+  ])(
+    "%s",
+    async (_, name) => {
+      const { west, east } = await declaredPair();
+      const leaf = await createLeaf(west.root, workload(west, "web"), around());
+      await expect(attempt(east, leaf, name)).resolves.toMatch(/^refused/);
+      const presented = name === undefined ? "no tunnel name" : `the tunnel name ${name}`;
+      await until(() => east.refusals.some(({ details }) => details["presented"] === presented));
+    },
+    20_000,
+  );
+
+  it("with the certificate of another connection's source", async () => {
+    const { west, east } = await declaredPair();
+    const other: WantedTarget = targetOf(west, east, {
+      connection: "tenant/1/connections/admin-to-api",
+      sources: [identity(west, "admin")],
+    });
+    apply(east, { targets: [targetOf(west, east), other] });
+    const leaf = await createLeaf(west.root, workload(west, "web"), around());
+    const name = tunnelName(chainId, other.connection, leaseOf(east));
+    await expect(attempt(east, leaf, name)).resolves.toMatch(/^refused/);
+    expect(east.refusals).toContainEqual(logged(other.connection, leaf));
+  }, 20_000);
+
+  it("with a certificate that has expired since, by resuming the session that it was admitted with", async () => {
+    const { west, east } = await declaredPair();
+    const name = tunnelName(chainId, connection, leaseOf(east));
+    const notAfter = new Date(Date.now() + 8_000);
+    const leaf = await createLeaf(west.root, workload(west, "web"), { ...around(), notAfter });
+    given.length = 0;
+    await expect(attempt(east, leaf, name)).resolves.toBe("accepted 200");
+    expect(east.refusals).toEqual([]);
+    // What TLS 1.3 hands out is an identifier that the server keeps nothing under.
+    await until(() => given.length > 0);
+    const [begun] = given;
+    await until(() => new Date() > notAfterOf(leaf.certificate));
+    await expect(attempt(east, leaf, name, begun)).resolves.toMatch(/^refused/);
+    expect(east.refusals).toContainEqual(logged(connection, leaf));
+  }, 60_000);
+
+  it("by the source when the target is somebody else", async () => {
+    const west = await datacenter("west");
+    const east = await datacenter("east");
+    const other = await datacenter("other");
+    await serve(east, "api-0", 9000, echo);
+    apply(east, { targets: [targetOf(west, east)] });
+    const peer = { ...identity(east, "api"), roots: [other.root.certificate], addresses: [east.overlay.address] };
+    apply(west, { sources: [sourceOf(west, east, { targets: [peer] })] });
+    await until(() => west.refusals.some(({ message }) => message === "a tunnel's other end was refused"));
+    expect(west.overlay.status().get(`source ${connection}`)).toMatchObject({
+      established: false,
+      message: expect.stringContaining("is not api of east"),
+    });
+  }, 20_000);
+});
