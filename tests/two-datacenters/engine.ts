@@ -59,8 +59,12 @@ export class OwnEngine {
     }
   }
 
+  /** Ends all that it runs, too: Podman's containers would go on without it. */
   async stop(): Promise<void> {
     await this.namespace.close();
+    for (const { Id } of await this.docker.listContainers({ all: true })) {
+      await this.docker.getContainer(Id).remove({ force: true });
+    }
     execFileSync(tool, ["stop", this.folder], { stdio: "ignore" });
   }
 }
