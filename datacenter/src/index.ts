@@ -10,5 +10,10 @@ export {
 export { ControlClient, NoAgent } from "./control/client";
 export type { ControlStatus } from "./control/protocol";
 export { type Datacenter, type DatacenterOptions, startDatacenter } from "./datacenter";
+export type { Overlay, OverlayLogger, WantedConnections } from "./overlay/overlay";
+export { startOverlay } from "./overlay/start";
 export { purgeDatacenter } from "./purge";
+export { NamespaceNetwork } from "./runtime/namespace-network";
 export { openRuntime, type RuntimeOptions } from "./runtime/open";
+export { programCommand } from "./runtime/programs";
+export { redirect } from "./runtime/redirect";

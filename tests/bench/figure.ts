@@ -5,7 +5,7 @@ import type { Goal, Sample } from "./measure";
 export interface Subject {
   readonly name: string;
   /** Of value and reference. */
-  readonly unit: "ms" | "blocks" | "MB" | "transactions/CPU-s";
+  readonly unit: "ms" | "blocks" | "MB" | "MiB/s" | "1/s" | "transactions/CPU-s";
   /** What the reference is. */
   readonly against: string;
   readonly goal: Goal;

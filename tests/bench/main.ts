@@ -9,6 +9,7 @@ import { pluginMemory } from "./rows/plugin-memory";
 import { pluginStart } from "./rows/plugin-start";
 import { submitToLease } from "./rows/submit-to-lease";
 import { transactionsPerCpu } from "./rows/transactions-per-cpu";
+import { tunnels } from "./rows/tunnels";
 
 const benches: readonly Bench[] = [
   pluginStart,
@@ -18,6 +19,7 @@ const benches: readonly Bench[] = [
   submitToLease,
   transactionsPerCpu,
   blockAmongOrders,
+  tunnels,
 ];
 
 async function main(argv: readonly string[]): Promise<number> {

@@ -34,7 +34,7 @@ export class Service {
     const stdio: StdioOptions = ["ignore", log, log, ...(options.messages === undefined ? [] : [options.messages])];
     const child = spawn(command, [...args], { stdio, env: options.environment ?? process.env });
     closeSync(log);
-    // An error without a listener would end this process; `ended` and `firstMessage` tell of it.
+    // An error without a listener would end this process; `ended` and `nextMessage` tell of it.
     child.on("error", () => {});
     if (child.pid === undefined) {
       throw new Error(`${command} could not be started`);
@@ -51,14 +51,24 @@ export class Service {
     return readFileSync(this.logFile, "utf8").trimEnd().split("\n").slice(-3).join(" | ").slice(-600);
   }
 
-  /** The first message that it sends over its channel. */
-  firstMessage(): Promise<unknown> {
+  /** The next message that it sends over its channel. */
+  nextMessage(): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      this.child.once("message", resolve);
-      this.child.once("exit", (code, signal) =>
-        reject(new Error(`it ended with ${signal ?? code} while starting: ${this.lastWords}`)),
-      );
+      const ended = (code: number | null, signal: string | null): void =>
+        reject(new Error(`it ended with ${signal ?? code}: ${this.lastWords}`));
+      this.child.once("exit", ended);
+      this.child.once("message", (message) => {
+        this.child.off("exit", ended);
+        resolve(message);
+      });
     });
+  }
+
+  /** Sends a question over its channel, and resolves with the message that comes back. */
+  ask(question: object): Promise<unknown> {
+    const answer = this.nextMessage();
+    this.child.send(question);
+    return answer;
   }
 
   /**

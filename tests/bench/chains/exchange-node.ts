@@ -69,7 +69,7 @@ async function startChain(home: string, options: readonly string[], accounts: re
     messages: "ipc",
   });
   try {
-    const { rpcUrl } = z.object({ rpcUrl: z.string() }).parse(await node.firstMessage());
+    const { rpcUrl } = z.object({ rpcUrl: z.string() }).parse(await node.nextMessage());
     const rpc = new Rpc(rpcUrl);
     for (const account of accounts) {
       await rpc.prepare(account);
