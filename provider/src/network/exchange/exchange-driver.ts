@@ -1,10 +1,7 @@
 import {
   clientToken,
   DeploymentState,
-  ExchangeErrorCode,
-  ExchangeQueryClient,
   FeeRefused,
-  InsufficientFunds,
   type Message,
   manifestSalt,
   messages,
@@ -12,15 +9,9 @@ import {
   ownerStamp,
   PageRequest,
   pages,
-  QueryFailed,
   type Quote,
   SignerFailed,
-  type SigningClientOptions,
-  SigningExchangeClient,
   type SubmitResult,
-  TransactionFailed,
-  TransactionOutcomeUnknown,
-  TransactionRejected,
   WrongChain,
 } from "@dcx/protocol";
 import type { FeeSettings } from "../../configuration/configuration";
@@ -37,25 +28,18 @@ import {
   type OrderKey,
   type OrderRecord,
   type RecordsOf,
-  RevisionConflict,
   type StatusCursor,
   type Transaction,
   type TransactionResult,
 } from "../driver";
 import type { Envelope, Snapshot, Terms } from "../snapshot";
-import { Agents } from "./agents";
-import type { EndpointSource, ExchangeEndpoint, TenantAccount } from "./endpoint";
+import { type Connection, connect, identityOf } from "./connection";
+import type { EndpointSource } from "./endpoint";
 import { bytes, datacenterOf, snapshotOf, submitMessage, updateMessage } from "./translate";
+import { asked, translateError } from "./translate-error";
 
-interface Connection {
-  readonly endpoint: ExchangeEndpoint;
-  readonly account: TenantAccount;
-  readonly query: ExchangeQueryClient;
-  readonly agents: Agents;
-  readonly parameters: NetworkParameters;
-  /** Made when something is to be signed: previews never load what signs. */
-  readonly signing: () => Promise<SigningExchangeClient>;
-}
+/** Milliseconds for which it is remembered that it is stopped: a preview asks once for each resource. */
+const STOPPED_MEMORY = 5000;
 
 /** The driver of an exchange, one's own or somebody's. It connects when it is first asked something. */
 export class ExchangeDriver implements NetworkDriver {
@@ -299,99 +283,6 @@ export class ExchangeDriver implements NetworkDriver {
   }
 }
 
-async function connect(endpoint: ExchangeEndpoint, signal: AbortSignal): Promise<Connection> {
-  try {
-    return await connectTo(endpoint, signal);
-  } catch (error) {
-    if (endpoint.network === "embedded" && error instanceof NetworkError && error.code === "unreachable") {
-      throw new NetworkError(
-        "unreachable",
-        `The embedded network ${endpoint.chainId ?? ""} of this machine does not answer. \`dcx network start\` starts it again, with all that is on it; \`dcx network status\` says how it is.`,
-        { cause: error },
-      );
-    }
-    throw error;
-  }
-}
-
-/**
- * Transactions of different deployments on their way at once: of one deployment never two are (see GroupCommit and the
- * session's turns), so none depends on another that is not committed.
- */
-const MOST_IN_FLIGHT = 64;
-
-/** Milliseconds for which it is remembered that it is stopped: a preview asks once for each resource. */
-const STOPPED_MEMORY = 5000;
-
-/** Milliseconds until a node of this machine counts as stopped. */
-const EMBEDDED_PATIENCE = 3000;
-
-async function connectTo(endpoint: ExchangeEndpoint, signal: AbortSignal): Promise<Connection> {
-  return asked(signal, async () => {
-    const options = {
-      ...(endpoint.chainId === undefined ? {} : { chainId: endpoint.chainId }),
-      ...(endpoint.patience === undefined ? {} : { patience: endpoint.patience }),
-    };
-    if (endpoint.network === "embedded") {
-      // Whether it runs is soon known; once it does, it is as patiently followed as any other.
-      (await ExchangeQueryClient.connect(endpoint.endpoints, { ...options, patience: EMBEDDED_PATIENCE })).close();
-    }
-    const query = await ExchangeQueryClient.connect(endpoint.endpoints, options);
-    const answer = await query.parameters({ signal });
-    const { parameters } = answer;
-    if (parameters === undefined) {
-      throw new NetworkError("refused", `${endpoint.endpoints.join(", ")} does not say the parameters of its chain.`);
-    }
-    const account = await endpoint.account(answer.addressPrefix);
-    let signing: Promise<SigningExchangeClient> | undefined;
-    return {
-      endpoint,
-      account,
-      query,
-      agents: new Agents(query, account.signer, endpoint.agentProxy),
-      parameters: {
-        blockInterval: Number(parameters.blockInterval),
-        denomination: answer.denomination,
-        addressPrefix: answer.addressPrefix,
-        maxWaitDuration: parameters.maxWaitDuration,
-        maxInfrastructures: parameters.maxInfrastructures,
-        maxGroups: parameters.maxGroups,
-        maxAttributes: parameters.maxAttributes,
-        maxCount: parameters.maxCount,
-        maxManagers: parameters.maxManagers,
-      },
-      signing: () => {
-        signing ??= SigningExchangeClient.connect(
-          query,
-          account.signer,
-          signingOptions(endpoint, Number(parameters.blockInterval)),
-        );
-        return signing;
-      },
-    };
-  });
-}
-
-function identityOf({ endpoint, account, query }: Connection): NetworkIdentity {
-  return { network: endpoint.network, chain: query.chainId, tenant: account.signer.address };
-}
-
-/** @param blockInterval milliseconds */
-function signingOptions({ fees, signingTime }: ExchangeEndpoint, blockInterval: number): SigningClientOptions {
-  const { gasAdjustment, gasPrice, maxFee } = fees;
-  return {
-    // What takes long to be signed must still count afterwards.
-    timeoutBlocks: TIMEOUT_BLOCKS + Math.ceil((signingTime ?? 0) / blockInterval),
-    inFlight: MOST_IN_FLIGHT,
-    ...(gasAdjustment === undefined ? {} : { gasFactor: gasAdjustment }),
-    ...(gasPrice === undefined ? {} : { gasPrice }),
-    ...(maxFee === undefined ? {} : { maxFee }),
-  };
-}
-
-/** Blocks in which a transaction can count, once it is signed. */
-const TIMEOUT_BLOCKS = 60;
-
 function feeOptions({ feeGranter, gasLimit }: FeeSettings): { readonly feeGranter?: string; readonly gas?: bigint } {
   return {
     ...(feeGranter === undefined ? {} : { feeGranter }),
@@ -412,42 +303,4 @@ function messageOf(sender: string, transaction: Transaction): Message {
         incarnation: transaction.incarnation,
       });
   }
-}
-
-async function asked<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-  signal.throwIfAborted();
-  try {
-    return await work();
-  } catch (error) {
-    throw translateError(error, signal);
-  }
-}
-
-function translateError(error: unknown, signal: AbortSignal): unknown {
-  if (signal.aborted) {
-    return signal.reason;
-  }
-  if (error instanceof TransactionFailed || error instanceof TransactionRejected) {
-    if (error.exchangeCode === ExchangeErrorCode.RevisionMismatch) {
-      return new RevisionConflict(error.message, { cause: error });
-    }
-    return new NetworkError("refused", error.message, { cause: error });
-  }
-  if (error instanceof FeeRefused) {
-    return new NetworkError("limit", error.message, { cause: error });
-  }
-  if (error instanceof SignerFailed) {
-    return new NetworkError("refused", error.message, { cause: error });
-  }
-  if (error instanceof InsufficientFunds) {
-    return new NetworkError("funds", error.message, { cause: error });
-  }
-  if (
-    error instanceof NetworkUnreachable ||
-    error instanceof TransactionOutcomeUnknown ||
-    error instanceof WrongChain
-  ) {
-    return new NetworkError("unreachable", error.message, { cause: error });
-  }
-  return error instanceof QueryFailed ? new NetworkError("refused", error.message, { cause: error }) : error;
 }
