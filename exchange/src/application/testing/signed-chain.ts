@@ -15,6 +15,7 @@ import { addressOf, chainId, initializeWorld, keyOf, type WorldOptions, worldGen
 import { sha256 } from "../../storage/sha256";
 import { Application, type ApplicationOptions } from "../application";
 import { exchangeMachine } from "../exchange-machine";
+import { exchangeQueries } from "../exchange-queries";
 import type { StateMachine } from "../state-machine";
 import type { EncodedMessage } from "../transaction";
 
@@ -32,7 +33,7 @@ export class SignedChain {
     private readonly options: Pick<ApplicationOptions, "mostPending" | "keptBlocks"> = {},
   ) {
     this.machine = { ...exchangeMachine, initializeGenesis: (store) => initializeWorld(store, world) };
-    this.application = new Application({ path, machine: this.machine, ...options });
+    this.application = new Application({ path, machine: this.machine, queries: exchangeQueries, ...options });
     const genesis = worldGenesis(world);
     this.application.initChain(
       RequestInitChain.fromPartial({
@@ -55,8 +56,11 @@ export class SignedChain {
     return Buffer.from(this.info.lastBlockAppHash).toString("hex");
   }
 
-  /** Signs a message under the next sequence of whoever must sign it. The fee is nothing. */
-  sign(message: EncodedMessage, gasLimit = 5_000_000n): Uint8Array {
+  /**
+   * Signs a message under the next sequence of whoever must sign it.
+   * @param fee micro-units
+   */
+  sign(message: EncodedMessage, gasLimit = 5_000_000n, fee = 0n): Uint8Array {
     const address = this.machine.requiredSigners(message)[0] ?? "";
     const key = keyOf(this.#names.get(address) ?? "");
     const sequence = this.#sequences.get(address) ?? 0n;
@@ -72,13 +76,19 @@ export class SignedChain {
             sequence,
           },
         ],
-        fee: { amount: [], gasLimit },
+        fee: { amount: fee === 0n ? [] : [{ denom: "udcx", amount: fee.toString() }], gasLimit },
       }),
     ).finish();
     const accountNumber = this.#numbers.get(address) ?? 0n;
     const digest = sha256(SignDoc.encode({ bodyBytes, authInfoBytes, chainId, accountNumber }).finish());
     const signature = secp256k1.sign(digest, key, { prehash: false, lowS: true });
     return TxRaw.encode({ bodyBytes, authInfoBytes, signatures: [signature] }).finish();
+  }
+
+  /** What was signed last by whoever must sign the message was refused: its sequence is the next again. */
+  takeBack(message: EncodedMessage): void {
+    const address = this.machine.requiredSigners(message)[0] ?? "";
+    this.#sequences.set(address, (this.#sequences.get(address) ?? 1n) - 1n);
   }
 
   /** The facilitator's part of the next block and these transactions, chosen from as a block has room. */
@@ -105,7 +115,12 @@ export class SignedChain {
   /** The same chain as a node that starts again sees it. */
   async reopen(): Promise<void> {
     await this.application.close();
-    this.application = new Application({ path: this.path, machine: this.machine, ...this.options });
+    this.application = new Application({
+      path: this.path,
+      machine: this.machine,
+      queries: exchangeQueries,
+      ...this.options,
+    });
   }
 
   private get info() {
