@@ -1,11 +1,14 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { toBech32 } from "@cosmjs/encoding";
 import { DirectSecp256k1Wallet, makeAuthInfoBytes, makeSignDoc, Registry } from "@cosmjs/proto-signing";
 import { defaultRegistryTypes } from "@cosmjs/stargate";
 import { Genesis, MsgSubmitLease } from "@dcx/protocol";
 import { QueryBalanceRequest, QueryBalanceResponse } from "cosmjs-types/cosmos/bank/v1beta1/query";
+import { MsgSend } from "cosmjs-types/cosmos/bank/v1beta1/tx";
 import { PubKey } from "cosmjs-types/cosmos/crypto/secp256k1/keys";
+import { SimulateRequest } from "cosmjs-types/cosmos/tx/v1beta1/service";
 import { TxBody, TxRaw } from "cosmjs-types/cosmos/tx/v1beta1/tx";
 import {
   CheckTxType,
@@ -133,6 +136,32 @@ describe("the application", () => {
     }
     const option = await sign([send("1")], 0, (body) => ({ ...body, nonCriticalExtensionOptions: [send("1")] }));
     expect(application.checkTx({ tx: option, type: CheckTxType.NEW })).toMatchObject({ code: 31 });
+  });
+
+  test("refuses a transaction that more accounts are to sign than a limit, wherever it comes from", async () => {
+    const { application, sign } = await startWorld();
+    const signed = (count: number) =>
+      sign(
+        Array.from({ length: count }, (_, index) => {
+          const fromAddress = toBech32("dcx", new Uint8Array(20).fill(index));
+          const amount = [{ denom: "udcx", amount: "1" }];
+          const value = MsgSend.encode({ fromAddress, toAddress: fromAddress, amount }).finish();
+          return { typeUrl: "/cosmos.bank.v1beta1.MsgSend", value };
+        }),
+        0,
+      );
+    const [most, tooMany] = [await signed(7), await signed(8)];
+    const check = (tx: Uint8Array) => application.checkTx({ tx, type: CheckTxType.NEW });
+    expect(check(most).log).toContain("expected 7, got 1");
+    expect(check(tooMany)).toMatchObject({ code: 14, codespace: "sdk", log: expect.stringContaining("limit: 7") });
+    const data = SimulateRequest.encode(SimulateRequest.fromPartial({ txBytes: tooMany })).finish();
+    const path = "/cosmos.tx.v1beta1.Service/Simulate";
+    application.finalizeBlock(finalize([]));
+    application.commit();
+    expect(application.query({ path, data, height: 0n, prove: false }).code).toBe(14);
+    const proposed = RequestProcessProposal.fromPartial({ txs: [tooMany], height: 2n });
+    expect(application.processProposal(proposed).status).toBe(Status.REJECT);
+    expect(application.finalizeBlock(finalize([most, tooMany], 2n)).txResults.map(({ code }) => code)).toEqual([4, 14]);
   });
 
   test("refuses a transaction after its timeout height", async () => {

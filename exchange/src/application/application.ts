@@ -56,9 +56,16 @@ export const applicationVersion = 3n;
 /** Pending transactions of one sender that are let in because they have a place of their own: one confirms many leases. */
 const mostReserved = 16;
 
+const nothingPending = { transactions: 0, bytes: 0 };
+
 /** What the application tells its operator. A pino logger is one. */
 export interface ApplicationLog {
   error(details: object, message: string): void;
+}
+
+export interface PendingBounds {
+  readonly transactions: number;
+  readonly bytes: number;
 }
 
 export interface ApplicationOptions {
@@ -79,7 +86,7 @@ export interface ApplicationOptions {
    * Most pending transactions that have no place of their own in a block. An engine's mempool is one for all: without a
    * bound below its own a flood would fill it, and keep out the confirmations that a part of each block is kept for.
    */
-  readonly mostPending?: number;
+  readonly mostPending?: PendingBounds;
   /** Newest blocks that the engine is to keep; it may forget what is before them. Absent: all. */
   readonly keptBlocks?: bigint;
 }
@@ -107,7 +114,7 @@ export class Application {
   readonly executed = new ExecutionCounts();
   private checkState: Branch;
   /** Transactions without a place of their own that were let in since the last commit, or rechecked after it. */
-  private pending = 0;
+  private pending: PendingBounds = nothingPending;
   /** Those that have one, by sender. */
   private readonly reserved = new Map<string, number>();
   private chain: Chain | undefined;
@@ -195,11 +202,12 @@ export class Application {
     try {
       refuseFacilitatorTypes(transaction);
       const isNew = request.type !== CheckTxType.RECHECK;
-      if (counts && isNew && this.pending >= mostPending) {
+      const pending = { transactions: this.pending.transactions + 1, bytes: this.pending.bytes + request.tx.length };
+      if (counts && isNew && (pending.transactions > mostPending.transactions || pending.bytes > mostPending.bytes)) {
         throw new EnvelopeError(EnvelopeErrorCode.MempoolFull, "mempool is full: send the transaction again later");
       }
       settleEnvelope(this.checkState, admit(this.checkState, transaction, around, isNew ? "signature" : "sequence"));
-      if (counts) this.pending += 1;
+      if (counts) this.pending = pending;
       if (holder !== undefined) this.reserved.set(holder, (this.reserved.get(holder) ?? 0) + 1);
       return ResponseCheckTx.fromPartial({ gasWanted });
     } catch (error) {
@@ -419,7 +427,7 @@ export class Application {
 
   private resetCheckState(): void {
     this.checkState = new Branch(this.database);
-    this.pending = 0;
+    this.pending = nothingPending;
     this.reserved.clear();
   }
 

@@ -17,6 +17,7 @@ export enum EnvelopeErrorCode {
   OutOfGas = 11,
   MemoTooLarge = 12,
   InsufficientFee = 13,
+  TooManySignatures = 14,
   NoSignatures = 15,
   InvalidRequest = 18,
   MempoolDuplicate = 19,

@@ -41,6 +41,8 @@ export interface Surroundings {
 export const mostMemoBytes = 512;
 /** The most messages of a transaction. */
 export const mostMessages = 100;
+/** The most accounts that sign a transaction: the SDK's figure. Each signature is checked before anybody has paid. */
+export const mostSigners = 7;
 
 interface Refusal {
   readonly code: number;
@@ -220,7 +222,10 @@ export function simulate(
 // A transaction is looked at when it arrives, when it is rechecked, chosen and executed: its signers are the same.
 const knownSigners = new WeakMap<readonly EncodedMessage[], readonly string[]>();
 
-/** The addresses that must sign, each once, in the order of the messages that name them. */
+/**
+ * The addresses that must sign, each once, in the order of the messages that name them.
+ * @throws EnvelopeError where they are none, or too many
+ */
 export function signersOf(machine: StateMachine, messages: readonly EncodedMessage[]): readonly string[] {
   const known = knownSigners.get(messages);
   if (known !== undefined) return known;
@@ -228,6 +233,12 @@ export function signersOf(machine: StateMachine, messages: readonly EncodedMessa
   for (const message of messages) for (const address of machine.requiredSigners(message)) addresses.add(address);
   if (addresses.size === 0) {
     throw new EnvelopeError(EnvelopeErrorCode.NoSignatures, "nobody signs these messages: facilitators make them");
+  }
+  if (addresses.size > mostSigners) {
+    throw new EnvelopeError(
+      EnvelopeErrorCode.TooManySignatures,
+      `signatures: ${addresses.size}, limit: ${mostSigners}: maximum number of signatures exceeded`,
+    );
   }
   const signers = [...addresses];
   knownSigners.set(messages, signers);

@@ -56,6 +56,11 @@ export interface DistributedNode {
 
 /** Transactions that wait for a block at most, where the operator says nothing else: CometBFT's own default. */
 const defaultMempoolSize = 5_000;
+/**
+ * And their bytes: as many as in the embedded node. CometBFT would take 1 GiB, and hands all of it to PrepareProposal in
+ * one frame.
+ */
+const defaultMempoolBytes = 32 * 1024 * 1024;
 /** The part of it that transactions may fill which have no place of their own in a block: as in the embedded node's. */
 const ordinaryPart = 0.75;
 
@@ -88,6 +93,7 @@ export async function startDistributedNode(options: DistributedNodeOptions): Pro
     opened.push(() => lock.release());
     const database = join(home, "state");
     const mempoolSize = Number(options.settings?.["mempool.size"] ?? defaultMempoolSize);
+    const mempoolBytes = Number(options.settings?.["mempool.max_txs_bytes"] ?? defaultMempoolBytes);
     const application = new Application({
       path: database,
       machine: exchangeMachine,
@@ -95,7 +101,10 @@ export async function startDistributedNode(options: DistributedNodeOptions): Pro
       log: logger,
       cachedTransactions: 10_000,
       ...(options.keptBlocks === undefined ? {} : { keptBlocks: options.keptBlocks }),
-      mostPending: Math.floor(mempoolSize * ordinaryPart),
+      mostPending: {
+        transactions: Math.floor(mempoolSize * ordinaryPart),
+        bytes: Math.floor(mempoolBytes * ordinaryPart),
+      },
     });
     opened.push(() => application.close());
 
@@ -134,6 +143,7 @@ export async function startDistributedNode(options: DistributedNodeOptions): Pro
         "consensus.timeout_commit": `${genesis.parameters?.blockInterval ?? 500n}ms`,
         "consensus.create_empty_blocks": "true",
         "mempool.size": String(mempoolSize),
+        "mempool.max_txs_bytes": String(mempoolBytes),
         ...options.settings,
         // The application counts what waits by what it is asked again.
         "mempool.recheck": "true",

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { Lease, LeaseConfirmation, LeaseState, MsgSubmitLeaseConfirmation, type OrderId } from "@dcx/protocol";
 import { MsgSend } from "cosmjs-types/cosmos/bank/v1beta1/tx";
 import { CheckTxType, RequestCheckTx } from "cosmjs-types/tendermint/abci/types";
+import type { PendingBounds } from "../../application/application";
 import { EnvelopeErrorCode } from "../../application/envelope-error";
 import { SignedChain } from "../../application/testing/signed-chain";
 import type { EncodedMessage } from "../../application/transaction";
@@ -130,12 +131,44 @@ describe("the mempool of an engine, one for all", () => {
   const checked = (tx: Uint8Array, type = CheckTxType.NEW) =>
     chain.application.checkTx(RequestCheckTx.fromPartial({ tx, type })).code;
 
-  test("has room for a lease's confirmation behind a flood, from block to block", async () => {
+  /** The chain again, of which no more may wait than that. */
+  async function bounded(mostPending: PendingBounds): Promise<void> {
     await chain.application.close();
     rmSync(home, { recursive: true, force: true });
     home = mkdtempSync(join(tmpdir(), "dcx-flood-"));
-    chain = new SignedChain(home, world, { mostPending: 10 });
+    chain = new SignedChain(home, world, { mostPending });
     mempool = new Mempool(chain.application, limits, () => {});
+  }
+
+  test("has room for a lease's confirmation behind a flood of few but large transactions", async () => {
+    await bounded({ transactions: 1_000, bytes: 3_000 });
+    const order = lease();
+    const pending = flooders.map((name) => chain.sign(transfer(name), 1_000_000n));
+    const codes = pending.map((tx) => checked(tx));
+    const taken = codes.lastIndexOf(0) + 1;
+    const bytes = (count: number) => pending.slice(0, count).reduce((sum, tx) => sum + tx.length, 0);
+    expect(bytes(taken)).toBeLessThanOrEqual(3_000);
+    expect(bytes(taken + 1)).toBeGreaterThan(3_000);
+    expect(codes.slice(taken)).toEqual(Array(40 - taken).fill(EnvelopeErrorCode.MempoolFull));
+    expect(checked(chain.sign(confirmation("sierra", order), 100_000n))).toBe(0);
+  });
+
+  test("has no room behind it for a confirmation that is large by what is no lease's name", async () => {
+    await bounded({ transactions: 1_000, bytes: 3_000 });
+    const order = lease();
+    const padded = [{ lease: order }, { lease: { ...order, tenant: "x".repeat(5_000) } }];
+    const value = MsgSubmitLeaseConfirmation.encode({
+      datacenter: addressOf("sierra"),
+      confirmations: padded.map((one) => LeaseConfirmation.fromPartial(one)),
+    }).finish();
+    const message = { typeUrl: "/dcx.exchange.v1.MsgSubmitLeaseConfirmation", value };
+    expect(checked(chain.sign(message, 100_000n))).toBe(EnvelopeErrorCode.MempoolFull);
+    chain.takeBack(message);
+    expect(checked(chain.sign(confirmation("sierra", order), 100_000n))).toBe(0);
+  });
+
+  test("has room for a lease's confirmation behind a flood, from block to block", async () => {
+    await bounded({ transactions: 10, bytes: 1_000_000 });
     const order = lease();
     const pending = flooders.map((name) => chain.sign(transfer(name), 1_000_000n));
     const codes = pending.map((tx) => checked(tx));

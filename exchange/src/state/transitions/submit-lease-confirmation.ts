@@ -56,13 +56,18 @@ export function submitLeaseConfirmation(
 }
 
 /**
- * Whether at least one of the leases that a confirmation names is active and the sender's own: for such ones a part of
- * every block is kept, which would be anybody's if the type alone counted. PERF: a read for each lease named.
+ * Whether at least one of the leases that a confirmation names is active and the sender's own, and all are named as
+ * leases are: for such ones a part of every block is kept, which would be anybody's if the type alone counted, and filled
+ * by a few if it could be of any size. PERF: a read for each lease named.
  */
 export function confirmsOwnLease(store: KeyValueReader, message: MsgSubmitLeaseConfirmation): boolean {
-  if (message.confirmations.length > getParameters(store).maxConfirmations) return false;
+  const { confirmations } = message;
+  if (confirmations.length > getParameters(store).maxConfirmations) return false;
+  const isNamed = ({ lease, version }: LeaseConfirmation) =>
+    lease !== undefined && isOrderId(lease) && (version.length === 0 || version.length === 32);
+  if (!confirmations.every(isNamed)) return false;
   return message.confirmations.some(({ lease: id }) => {
-    const lease = id === undefined || !isOrderId(id) ? undefined : leases.get(store, id);
+    const lease = id === undefined ? undefined : leases.get(store, id);
     return lease?.state === LeaseState.ACTIVE && lease.datacenter === message.datacenter;
   });
 }
