@@ -164,6 +164,19 @@ describe("the application", () => {
     expect(application.finalizeBlock(finalize([most, tooMany], 2n)).txResults.map(({ code }) => code)).toEqual([4, 14]);
   });
 
+  test("refuses what is sent in a name that is longer than any key, and is asked for one", async () => {
+    const { application, sign } = await startWorld();
+    const fromAddress = "a".repeat(20_000);
+    const value = MsgSend.encode(MsgSend.fromPartial({ fromAddress })).finish();
+    const tx = await sign([{ typeUrl: "/cosmos.bank.v1beta1.MsgSend", value }], 0);
+    expect(application.checkTx({ tx, type: CheckTxType.NEW })).toMatchObject({ code: 9, codespace: "sdk" });
+    expect(application.finalizeBlock(finalize([tx])).txResults).toMatchObject([{ code: 9 }]);
+    application.commit();
+    const data = Buffer.from(fromAddress);
+    const entry = application.query({ path: "/store/dcx/key", data, height: 0n, prove: true });
+    expect(entry).toMatchObject({ code: 0, value: new Uint8Array() });
+  });
+
   test("refuses a transaction after its timeout height", async () => {
     const { application, sign, send } = await startWorld();
     const late = await sign([send("1")], 0, (body) => ({ ...body, timeoutHeight: 1n }));

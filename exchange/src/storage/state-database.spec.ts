@@ -51,6 +51,28 @@ afterEach(async () => {
   for (const home of homes.splice(0)) rmSync(home, { recursive: true, force: true });
 });
 
+test("nothing is under a key that is longer than any can be, and a range may begin or end at one", () => {
+  const database = openDatabase();
+  const keys = ["a", "b", `b${"b".repeat(1_977)}`, "c"];
+  database.commit(
+    database.prepare(
+      1n,
+      keys.map((key) => [key, Uint8Array.of(1)]),
+    ),
+  );
+  for (const length of [1_979, 3_000, 5_000, 100_000]) {
+    const long = "b".repeat(length);
+    const found = (start: string, end: string, reverse: boolean) =>
+      [...database.range(start, end, { reverse })].map(([key]) => keys.indexOf(key));
+    expect(database.get(long)).toBeUndefined();
+    expect(found(long, "z", false)).toEqual([3]);
+    expect(found("a", long, false)).toEqual([0, 1, 2]);
+    expect(found(long, "z", true)).toEqual([3]);
+    expect(found("a", long, true)).toEqual([2, 1, 0]);
+    expect(database.prove(long).nonexist).toBeDefined();
+  }
+});
+
 type Changes = [key: string, value: Uint8Array | undefined][];
 const changes = fc.array(
   fc.tuple(

@@ -78,6 +78,7 @@ export class StateDatabase implements KeyValueReader {
   }
 
   get(key: string): Uint8Array | undefined {
+    if (key.length > longestKey) return undefined;
     const cached = this.valueCache.get(key);
     if (cached !== undefined) return cached === absent ? undefined : cached;
     const value = reading(() => this.entries.get(keyBytes(key)));
@@ -88,10 +89,7 @@ export class StateDatabase implements KeyValueReader {
   *range(start: string, end: string, options: RangeOptions = {}): Iterable<readonly [string, Uint8Array]> {
     if (start >= end || options.limit === 0) return;
     const limit = options.limit === undefined ? {} : { limit: options.limit };
-    const bounds =
-      options.reverse === true
-        ? { start: keyBytes(end), exclusiveStart: true, end: keyBytes(start), inclusiveEnd: true, reverse: true }
-        : { start: keyBytes(start), end: keyBytes(end) };
+    const bounds = boundsOf(start, end, options.reverse === true);
     const entries = reading(() => this.entries.getRange({ ...bounds, ...limit })[Symbol.iterator]());
     try {
       for (;;) {
@@ -207,6 +205,23 @@ export class StateDatabase implements KeyValueReader {
 // ics23 knows no empty values, and a zero byte is the beginning of no protobuf message: it stands for them.
 function provable(value: Uint8Array): Uint8Array {
   return value.length === 0 ? Uint8Array.of(0) : value;
+}
+
+/**
+ * Bytes of the longest key that lmdb keeps. Of what strangers ask for some is longer: nothing is there, and lmdb throws
+ * where it looks for it, which must not end the node.
+ */
+const longestKey = 1_978;
+
+/** Of a range from `start` on and before `end`. What is cut off a bound lies behind every key that begins like it. */
+function boundsOf(start: string, end: string, reverse: boolean) {
+  const first = keyBytes(start.slice(0, longestKey));
+  const last = keyBytes(end.slice(0, longestKey));
+  const withFirst = start.length <= longestKey;
+  const withLast = end.length > longestKey;
+  return reverse
+    ? { start: last, exclusiveStart: !withLast, end: first, inclusiveEnd: withFirst, reverse }
+    : { start: first, exclusiveStart: !withFirst, end: last, inclusiveEnd: withLast };
 }
 
 function reading<T>(read: () => T): T {
