@@ -1,5 +1,4 @@
 import { Genesis } from "@dcx/protocol";
-import { secp256k1 } from "@noble/curves/secp256k1.js";
 import { PubKey } from "cosmjs-types/cosmos/crypto/secp256k1/keys";
 import { SignMode } from "cosmjs-types/cosmos/tx/signing/v1beta1/signing";
 import { AuthInfo, SignDoc, TxBody, TxRaw } from "cosmjs-types/cosmos/tx/v1beta1/tx";
@@ -10,8 +9,17 @@ import {
   type ResponseFinalizeBlock,
 } from "cosmjs-types/tendermint/abci/types";
 import { BlockIDFlag } from "cosmjs-types/tendermint/types/validator";
+import { ecdsaSign } from "secp256k1";
 import { type Conduct, noConduct } from "../../state/begin-block";
-import { addressOf, chainId, initializeWorld, keyOf, type WorldOptions, worldGenesis } from "../../state/testing/world";
+import {
+  addressOf,
+  chainId,
+  initializeWorld,
+  keyOf,
+  publicKeyOf,
+  type WorldOptions,
+  worldGenesis,
+} from "../../state/testing/world";
 import { sha256 } from "../../storage/sha256";
 import { Application, type ApplicationOptions } from "../application";
 import { exchangeMachine } from "../exchange-machine";
@@ -62,10 +70,10 @@ export class SignedChain {
    */
   sign(message: EncodedMessage, gasLimit = 5_000_000n, fee = 0n): Uint8Array {
     const address = this.machine.requiredSigners(message)[0] ?? "";
-    const key = keyOf(this.#names.get(address) ?? "");
-    const sequence = this.#sequences.get(address) ?? 0n;
+    const name = this.#names.get(address) ?? "";
+    const sequence = this.sequenceOf(address);
     this.#sequences.set(address, sequence + 1n);
-    const publicKey = PubKey.encode({ key: secp256k1.getPublicKey(key, true) }).finish();
+    const publicKey = PubKey.encode({ key: publicKeyOf(name) }).finish();
     const bodyBytes = TxBody.encode(TxBody.fromPartial({ messages: [message] })).finish();
     const authInfoBytes = AuthInfo.encode(
       AuthInfo.fromPartial({
@@ -79,10 +87,19 @@ export class SignedChain {
         fee: { amount: fee === 0n ? [] : [{ denom: "udcx", amount: fee.toString() }], gasLimit },
       }),
     ).finish();
-    const accountNumber = this.#numbers.get(address) ?? 0n;
+    const accountNumber = this.numberOf(address);
     const digest = sha256(SignDoc.encode({ bodyBytes, authInfoBytes, chainId, accountNumber }).finish());
-    const signature = secp256k1.sign(digest, key, { prehash: false, lowS: true });
+    const { signature } = ecdsaSign(digest, keyOf(name));
     return TxRaw.encode({ bodyBytes, authInfoBytes, signatures: [signature] }).finish();
+  }
+
+  /** The next sequence of an account. */
+  sequenceOf(address: string): bigint {
+    return this.#sequences.get(address) ?? 0n;
+  }
+
+  numberOf(address: string): bigint {
+    return this.#numbers.get(address) ?? 0n;
   }
 
   /** What was signed last by whoever must sign the message was refused: its sequence is the next again. */

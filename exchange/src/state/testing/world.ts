@@ -104,15 +104,21 @@ export function keyOf(name: string): Uint8Array {
   return bytesOf(name);
 }
 
+const publicKeys = new Map<string, Uint8Array>();
+
+export function publicKeyOf(name: string): Uint8Array {
+  const publicKey = publicKeys.get(name) ?? secp256k1.getPublicKey(keyOf(name), true);
+  publicKeys.set(name, publicKey);
+  return publicKey;
+}
+
 const addresses = new Map<string, string>();
 
 export function addressOf(name: string): string {
   const known = addresses.get(name);
   if (known !== undefined) return known;
-  const publicKey = createHash("sha256")
-    .update(secp256k1.getPublicKey(keyOf(name), true))
-    .digest();
-  const address = toBech32("dcx", createHash("ripemd160").update(publicKey).digest());
+  const hash = createHash("sha256").update(publicKeyOf(name)).digest();
+  const address = toBech32("dcx", createHash("ripemd160").update(hash).digest());
   addresses.set(name, address);
   return address;
 }
