@@ -1,6 +1,7 @@
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createDatacenterRoot, createHostLeaf } from "@dcx/protocol";
 import { checkDatacenter } from "./check";
 import { parseConfiguration } from "./configuration";
 
@@ -30,6 +31,28 @@ test("a check says what was found, and what is not as one may expect", async () 
     isolation: "warning: none, workloads are not kept apart: it serves nobody, for `trustedTenants` is empty",
     addresses: "warning: 127.0.0.1:0: reached from this machine only",
   });
+});
+
+test("a check looks at the certificates of host names", async () => {
+  const ingress = async (certificates: object[]) =>
+    (await check({ ingress: { domain: "apps.example", certificates } }))["host names"];
+  const now = Date.now();
+  const written = async (host: string, from: number, to: number) => {
+    const validity = { notBefore: new Date(now - 3_600_000_000), notAfter: new Date(now + 3_600_000_000) };
+    const root = await createDatacenterRoot({ chainId: "an authority", datacenter: "of its own" }, validity);
+    const leaf = await createHostLeaf(root, [host], { notBefore: new Date(now + from), notAfter: new Date(now + to) });
+    const files = { certificateFile: join(folder, `${host}.crt`), keyFile: join(folder, `${host}.key`) };
+    writeFileSync(files.certificateFile, leaf.certificate);
+    writeFileSync(files.keyFile, leaf.key);
+    return files;
+  };
+  expect(await ingress([])).toMatch(/^warning: \*\.apps\.example: none of ingress.certificates is for them/);
+  expect(await ingress([await written("*.other.example", -60_000, 60_000)])).toMatch(/^warning: /);
+  expect(await ingress([await written("*.apps.example", -60_000, 60_000)])).toMatch(/^good: .*valid until/);
+  expect(await ingress([await written("*.apps.example", -120_000, -60_000)])).toMatch(/^bad: .*it expired/);
+  expect(await ingress([{ certificateFile: "/no/such", keyFile: "/no/such" }])).toBe(
+    "bad: /no/such can't be read (ENOENT)",
+  );
 });
 
 test("a check says what keeps a datacenter from running", async () => {

@@ -2,8 +2,10 @@ import { accessSync, constants, mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, isAbsolute, join } from "node:path";
 import { ExchangeQueryClient, formatTokens } from "@dcx/protocol";
-import { type DatacenterConfiguration, readAccountKey } from "./configuration";
+import { readAccountKey } from "./account-key";
+import type { DatacenterConfiguration } from "./configuration";
 import { openSigner } from "./datacenter";
+import { readCertificate } from "./overlay/ingress/certificates";
 import { openRuntime } from "./runtime/open";
 
 /** One thing that was looked at. */
@@ -26,6 +28,9 @@ export async function checkDatacenter(
     ["home", () => homeOf(configuration)],
     ["isolation", () => isolationOf(configuration)],
     ["addresses", () => addressesOf(configuration)],
+    ...[configuration.ingress].flatMap((ingress) =>
+      ingress === undefined ? [] : [["host names", () => namesOf(ingress)] as const],
+    ),
     ...configuration.imageLayouts.map((folder) => [`images in ${folder}`, () => layoutOf(folder)] as const),
     ...(configuration.pricing.strategy === "script"
       ? [["pricing", scriptOf(configuration.pricing.command)] as const]
@@ -100,6 +105,19 @@ function addressesOf({ advertise, listen }: DatacenterConfiguration): Found {
   const local = advertise.agentUrls === undefined && /^(127\.|localhost$|::1$)/.test(listen.agent.host);
   const message = advertise.agentUrls?.join(", ") ?? `${listen.agent.host}:${listen.agent.port}`;
   return local ? { state: "warning", message: `${message}: reached from this machine only` } : message;
+}
+
+function namesOf({ certificates, domain }: NonNullable<DatacenterConfiguration["ingress"]>): Found {
+  const names = `*.${domain}`;
+  const read = certificates.map((files) => ({ ...files, ...readCertificate(files) }));
+  const found = read.find(({ certificate }) => certificate.checkHost(`any.${domain}`) !== undefined);
+  if (found === undefined) {
+    const message = `${names}: none of ingress.certificates is for them; clients have to trust this datacenter's root`;
+    return { state: "warning", message };
+  }
+  const { validTo } = found.certificate;
+  if (Date.parse(validTo) < Date.now()) throw new Error(`${found.certificateFile}: it expired, ${validTo}: renew it`);
+  return `${names}, by a certificate that is valid until ${validTo}`;
 }
 
 function layoutOf(folder: string): string {

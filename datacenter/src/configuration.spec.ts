@@ -1,12 +1,12 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { homedir, tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { readAccountKey } from "./account-key";
 import {
   ConfigurationError,
   DatacenterConfiguration,
   datacenterConfigurationSchema,
   parseConfiguration,
-  readAccountKey,
   readDatacenterConfiguration,
 } from "./configuration";
 
@@ -91,6 +91,29 @@ describe("the key file", () => {
         expect(String(error)).not.toContain("abandon");
       }
     }
+  });
+});
+
+describe("host names", () => {
+  const withNames = `${minimal}ingress: { domain: apps.sierra.example, certificates: [{ certificateFile: ~/a.crt, keyFile: ./a.key }] }`;
+
+  it("have limits, and files that count from where relative paths do", () => {
+    expect(readDatacenterConfiguration(withNames).ingress).toMatchObject({
+      domain: "apps.sierra.example",
+      certificates: [{ certificateFile: join(homedir(), "a.crt"), keyFile: resolve("a.key") }],
+      connections: 10_000,
+      handshakeTimeout: 10_000,
+    });
+    expect(readDatacenterConfiguration(minimal).ingress).toBeUndefined();
+  });
+
+  it.each([
+    ["ingress: { domain: Apps.example }", "ingress.domain: write a host name in lower case"],
+    [`ingress: { domain: ${"a".repeat(60)}.${"b".repeat(60)}.${"c".repeat(60)}.example }`, "leaves no room"],
+    ['listen: { ingress: { tls: "0.0.0.0:443" } }', "listen.ingress.tls: has no effect without ingress.domain"],
+    ["advertise: { ingressPort: 443 }", "advertise.ingressPort: has no effect without ingress.domain"],
+  ])("%s is refused", (more, reason) => {
+    expect(() => readDatacenterConfiguration(`${minimal}${more}`)).toThrow(reason);
   });
 });
 

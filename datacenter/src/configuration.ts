@@ -1,4 +1,3 @@
-import { readFileSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { resolve } from "node:path";
 import { parseCpu, parseDuration, parseRate, parseSize, parseTokens } from "@dcx/protocol";
@@ -73,93 +72,137 @@ const Pricing = z
   ])
   .default({ strategy: "fixed", cpu: "0.10/h", memory: "0.02/h", disk: "0.0002/h", gpu: "1/h", floor: "0.001/h" });
 
-/** Settings of one datacenter's agent. docs/datacenter.md describes each. */
-export const DatacenterConfiguration = z.strictObject({
-  chain: z.strictObject({
-    endpoints: z.array(z.url()).min(1),
-    /** Absent: the chain that the first endpoint answers for, remembered from then on. */
-    chainId: text.optional(),
-    /**
-     * `endpoints`: they are the operator's own nodes, and believed. Else nothing that decides who is served is believed
-     * without a proof under headers that validators signed: from the block named here on, or from the first one seen.
-     */
-    trust: z
-      .union([
-        z.enum(["endpoints", "first-use"]),
-        z.strictObject({
-          height: z.coerce.bigint().positive(),
-          hash: z.string().regex(/^[0-9a-fA-F]{64}$/, "a block's hash has 64 hexadecimal digits"),
-        }),
-      ])
-      .default("endpoints"),
-    /** How long validators are believed who could have left since. Shorter than their stake stays bound. */
-    trustingPeriod: quantity(parseDuration).prefault("168h"),
-  }),
-  /** JSON file of mode 600 with `privateKey` (64 hexadecimal digits) or `mnemonic`. */
-  keyFile: text,
-  home: text,
-  /** What people see in place of its address: the attribute `name` of its record. */
-  name: text.optional(),
-  region: text,
-  attributes: z.record(text, z.string()).default({}),
-  capacity: z.strictObject({
-    cpu: quantity(parseCpu),
-    memory: quantity(parseSize),
-    disk: quantity(parseSize),
-    gpu: z
-      .strictObject({
-        count: z.number().int().positive(),
-        vendor: z.string().default(""),
-        model: z.string().default(""),
-      })
-      .optional(),
-  }),
-  pricing: Pricing,
-  listen: z
-    .strictObject({
-      agent: HostAndPort.default({ host: "127.0.0.1", port: 0 }),
-      tunnel: HostAndPort.default({ host: "127.0.0.1", port: 0 }),
-      ingress: z.strictObject({ host: text.default("127.0.0.1") }).default({ host: "127.0.0.1" }),
-      /** Prometheus' metrics, without encryption. Absent: on the control socket only. */
-      metrics: HostAndPort.optional(),
-    })
-    .default({
-      agent: { host: "127.0.0.1", port: 0 },
-      tunnel: { host: "127.0.0.1", port: 0 },
-      ingress: { host: "127.0.0.1" },
-    }),
-  /** What others reach it by, where that is not what it listens on. */
-  advertise: z
-    .strictObject({
-      agentUrls: z.array(z.url()).optional(),
-      tunnelAddresses: z.array(text).optional(),
-      ingressHost: text.optional(),
-    })
-    .default({}),
-  /** What no workload reaches, whatever its egress declares, besides all that is not public. */
-  egress: z
-    .strictObject({
-      /** CIDR blocks. */
-      deny: z.array(z.union([z.cidrv4(), z.cidrv6()])).default([]),
-      /** TCP ports. Mail (25) has to be let out on purpose: it is what abused machines send. */
-      denyPorts: z.array(z.number().int().min(1).max(65_535)).default([25]),
-    })
-    .default({ deny: [], denyPorts: [25] }),
-  isolation: z.enum(["auto", "container", "sandbox", "none"]).default("auto"),
-  /** Docker or Podman socket. Absent: the usual places. */
-  containerSocket: text.optional(),
-  /** Folders that hold OCI image layouts, looked at before any registry. */
-  imageLayouts: z.array(text).default([]),
-  /** How long a sandbox's image stays after it was needed last. A container engine looks after its own. */
-  keepImages: quantity(parseDuration).prefault("168h"),
-  /** Most tokens bound in collateral at a time. Absent: what the account holds. */
-  collateralBudget: quantity(parseTokens).optional(),
-  /** Addresses that are served also where isolation or a limit can't be enforced. */
-  trustedTenants: z.array(text).default([]),
-  /** True: takes no new leases. */
-  draining: z.boolean().default(false),
-  logLevel: z.enum(["trace", "debug", "info", "warn", "error", "fatal"]).default("info"),
+const hostName = z
+  .string()
+  .max(180, "leaves no room for the names under it")
+  .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+$/, {
+    message: "write a host name in lower case, such as apps.example.net",
+  });
+
+/** Host names of global connections. Absent: they have ports only. */
+const Ingress = z.strictObject({
+  /** Every name under it leads to this datacenter: `*.<domain>` in the DNS. */
+  domain: hostName,
+  /** PEM files, read again when they change. Names that none is for get one under the datacenter's root. */
+  certificates: z.array(z.strictObject({ certificateFile: text, keyFile: text })).default([]),
+  /** Folder from which plain HTTP answers who validates a name for a certificate. */
+  challengeFolder: text.optional(),
+  /** At a time: at host names together, and at the port of each connection. */
+  connections: z.number().int().positive().max(1_000_000).default(10_000),
+  /** At host names, from one address. */
+  connectionsPerAddress: z.number().int().positive().default(500),
+  /** For the TLS handshake. */
+  handshakeTimeout: quantity(parseDuration).prefault("10s"),
 });
+
+/** Settings of one datacenter's agent. docs/datacenter.md describes each. */
+export const DatacenterConfiguration = z
+  .strictObject({
+    chain: z.strictObject({
+      endpoints: z.array(z.url()).min(1),
+      /** Absent: the chain that the first endpoint answers for, remembered from then on. */
+      chainId: text.optional(),
+      /**
+       * `endpoints`: they are the operator's own nodes, and believed. Else nothing that decides who is served is believed
+       * without a proof under headers that validators signed: from the block named here on, or from the first one seen.
+       */
+      trust: z
+        .union([
+          z.enum(["endpoints", "first-use"]),
+          z.strictObject({
+            height: z.coerce.bigint().positive(),
+            hash: z.string().regex(/^[0-9a-fA-F]{64}$/, "a block's hash has 64 hexadecimal digits"),
+          }),
+        ])
+        .default("endpoints"),
+      /** How long validators are believed who could have left since. Shorter than their stake stays bound. */
+      trustingPeriod: quantity(parseDuration).prefault("168h"),
+    }),
+    /** JSON file of mode 600 with `privateKey` (64 hexadecimal digits) or `mnemonic`. */
+    keyFile: text,
+    home: text,
+    /** What people see in place of its address: the attribute `name` of its record. */
+    name: text.optional(),
+    region: text,
+    attributes: z.record(text, z.string()).default({}),
+    capacity: z.strictObject({
+      cpu: quantity(parseCpu),
+      memory: quantity(parseSize),
+      disk: quantity(parseSize),
+      gpu: z
+        .strictObject({
+          count: z.number().int().positive(),
+          vendor: z.string().default(""),
+          model: z.string().default(""),
+        })
+        .optional(),
+    }),
+    pricing: Pricing,
+    listen: z
+      .strictObject({
+        agent: HostAndPort.default({ host: "127.0.0.1", port: 0 }),
+        tunnel: HostAndPort.default({ host: "127.0.0.1", port: 0 }),
+        ingress: z
+          .strictObject({
+            /** Where each global connection has a port of its own. */
+            host: text.default("127.0.0.1"),
+            /** TLS at host names. Absent: port 443 of `host`. */
+            tls: HostAndPort.optional(),
+            /** Plain HTTP at host names, which leads to TLS. Absent: none. */
+            http: HostAndPort.optional(),
+          })
+          .default({ host: "127.0.0.1" }),
+        /** Prometheus' metrics, without encryption. Absent: on the control socket only. */
+        metrics: HostAndPort.optional(),
+      })
+      .default({
+        agent: { host: "127.0.0.1", port: 0 },
+        tunnel: { host: "127.0.0.1", port: 0 },
+        ingress: { host: "127.0.0.1" },
+      }),
+    /** What others reach it by, where that is not what it listens on. */
+    advertise: z
+      .strictObject({
+        agentUrls: z.array(z.url()).optional(),
+        tunnelAddresses: z.array(text).optional(),
+        ingressHost: text.optional(),
+        /** At which TLS at host names is reached. */
+        ingressPort: z.number().int().min(1).max(65_535).optional(),
+      })
+      .default({}),
+    ingress: Ingress.optional(),
+    /** What no workload reaches, whatever its egress declares, besides all that is not public. */
+    egress: z
+      .strictObject({
+        /** CIDR blocks. */
+        deny: z.array(z.union([z.cidrv4(), z.cidrv6()])).default([]),
+        /** TCP ports. Mail (25) has to be let out on purpose: it is what abused machines send. */
+        denyPorts: z.array(z.number().int().min(1).max(65_535)).default([25]),
+      })
+      .default({ deny: [], denyPorts: [25] }),
+    isolation: z.enum(["auto", "container", "sandbox", "none"]).default("auto"),
+    /** Docker or Podman socket. Absent: the usual places. */
+    containerSocket: text.optional(),
+    /** Folders that hold OCI image layouts, looked at before any registry. */
+    imageLayouts: z.array(text).default([]),
+    /** How long a sandbox's image stays after it was needed last. A container engine looks after its own. */
+    keepImages: quantity(parseDuration).prefault("168h"),
+    /** Most tokens bound in collateral at a time. Absent: what the account holds. */
+    collateralBudget: quantity(parseTokens).optional(),
+    /** Addresses that are served also where isolation or a limit can't be enforced. */
+    trustedTenants: z.array(text).default([]),
+    /** True: takes no new leases. */
+    draining: z.boolean().default(false),
+    logLevel: z.enum(["trace", "debug", "info", "warn", "error", "fatal"]).default("info"),
+  })
+  .superRefine(({ advertise, ingress, listen }, context) => {
+    const needed = "has no effect without ingress.domain, which says what the names are under";
+    const refuse = (path: string[]) => context.addIssue({ code: "custom", message: needed, path });
+    if (ingress !== undefined) return;
+    if (listen.ingress.tls !== undefined) refuse(["listen", "ingress", "tls"]);
+    if (listen.ingress.http !== undefined) refuse(["listen", "ingress", "http"]);
+    if (advertise.ingressPort !== undefined) refuse(["advertise", "ingressPort"]);
+  });
 export type DatacenterConfiguration = z.infer<typeof DatacenterConfiguration>;
 /** What a file or a caller writes: quantities as text, defaults left out. */
 export type DatacenterConfigurationInput = z.input<typeof DatacenterConfiguration>;
@@ -205,31 +248,18 @@ export function readDatacenterConfiguration(text: string, source?: string): Data
     keyFile: place(configuration.keyFile),
     home: place(configuration.home),
     imageLayouts: configuration.imageLayouts.map(place),
+    ...(configuration.ingress === undefined ? {} : { ingress: placed(configuration.ingress, place) }),
   };
 }
 
-const KeyFileContent = z.union([
-  z.object({ privateKey: z.string().regex(/^[0-9a-fA-F]{64}$/) }),
-  z.object({ mnemonic: text }),
-]);
-export type KeyFileContent = z.infer<typeof KeyFileContent>;
-
-/**
- * Reads the datacenter's key. @throws {ConfigurationError} where others may read the file, or it holds no key; the
- * message never shows what it holds.
- */
-export function readAccountKey(file: string): KeyFileContent {
-  try {
-    const others = statSync(file).mode & 0o077;
-    if (others !== 0 && process.platform !== "win32") {
-      throw new ConfigurationError(`keyFile ${file} can be read by others: \`chmod 600 ${file}\`, then start again`);
-    }
-    const parsed = KeyFileContent.safeParse(JSON.parse(readFileSync(file, "utf8")));
-    if (parsed.success) return parsed.data;
-  } catch (error) {
-    if (error instanceof ConfigurationError) throw error;
-    const missing = typeof error === "object" && error !== null && "code" in error;
-    if (missing) throw new ConfigurationError(`keyFile ${file} can't be read: ${String(error.code)}`);
-  }
-  throw new ConfigurationError(`keyFile ${file} must be JSON with "privateKey" (64 hexadecimal digits) or "mnemonic"`);
+function placed(ingress: z.infer<typeof Ingress>, place: (path: string) => string): z.infer<typeof Ingress> {
+  const { certificates, challengeFolder } = ingress;
+  return {
+    ...ingress,
+    certificates: certificates.map(({ certificateFile, keyFile }) => ({
+      certificateFile: place(certificateFile),
+      keyFile: place(keyFile),
+    })),
+    ...(challengeFolder === undefined ? {} : { challengeFolder: place(challengeFolder) }),
+  };
 }

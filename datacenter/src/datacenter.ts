@@ -9,15 +9,16 @@ import {
   signerFromPrivateKey,
 } from "@dcx/protocol";
 import pino, { type Logger } from "pino";
+import { readAccountKey } from "./account-key";
 import { Agent, type AgentParts } from "./agent";
 import { pause } from "./chain/follower";
 import { openProvenReads } from "./chain/open-proven-reads";
-import { ConfigurationError, type DatacenterConfiguration, readAccountKey } from "./configuration";
+import { ConfigurationError, type DatacenterConfiguration } from "./configuration";
 import { type Home, openHome, openSeal } from "./home/home";
 import { AgentLeaf } from "./identity/agent-leaf";
-import { openDatacenterRoot } from "./identity/root";
+import { type DatacenterRoot, openDatacenterRoot } from "./identity/root";
 import { pricingOf } from "./market/configured-pricing";
-import type { Overlay, OverlayOptions } from "./overlay/overlay";
+import type { IngressNames, Overlay, OverlayOptions } from "./overlay/overlay";
 import { startOverlay } from "./overlay/start";
 import { openRuntime } from "./runtime/open";
 import type { Runtime } from "./runtime/runtime";
@@ -82,6 +83,7 @@ export async function startDatacenter(
       ingress: {
         listen: listen.ingress.host,
         ...(advertise.ingressHost === undefined ? {} : { host: advertise.ingressHost }),
+        ...namesOf(configuration, root),
       },
       egress: { exchange: configuration.chain.endpoints, limits: configuration.egress },
       home: join(configuration.home, "overlay"),
@@ -136,6 +138,27 @@ export async function startDatacenter(
     await closeOpened();
     throw error;
   }
+}
+
+/** How global connections are reached by host names, where they are. */
+function namesOf(
+  { advertise, ingress, listen }: DatacenterConfiguration,
+  root: DatacenterRoot,
+): { names?: IngressNames } {
+  if (ingress === undefined) return {};
+  const { certificates, challengeFolder, connections, connectionsPerAddress, domain, handshakeTimeout } = ingress;
+  return {
+    names: {
+      domain,
+      tls: listen.ingress.tls ?? { host: listen.ingress.host, port: 443 },
+      ...(listen.ingress.http === undefined ? {} : { http: listen.ingress.http }),
+      ...(advertise.ingressPort === undefined ? {} : { port: advertise.ingressPort }),
+      ...(challengeFolder === undefined ? {} : { challenges: challengeFolder }),
+      certificates,
+      issue: root.issueHosts,
+      limits: { connections, connectionsPerAddress, handshake: handshakeTimeout },
+    },
+  };
 }
 
 /** How long a start asks for a chain that it knows, in milliseconds: it can do without. */

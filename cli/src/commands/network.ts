@@ -4,6 +4,13 @@ import { embeddedDefaults, type IsolationChoice } from "../embedded/plan";
 import { CommandFailure } from "../output/failure";
 import { progress, toJson } from "../output/print";
 
+interface StartCommandOptions {
+  readonly isolation: IsolationChoice;
+  readonly blockInterval: number;
+  readonly ingressDomain?: string;
+  readonly json?: true;
+}
+
 /** `dcx network`: the user's own embedded network (design: "The embedded network"). */
 export function networkCommand(): Command {
   const network = new Command("network").description(
@@ -25,11 +32,16 @@ export function networkCommand(): Command {
         .argParser(milliseconds)
         .default(embeddedDefaults.blockInterval),
     )
+    .addOption(
+      new Option("--ingress-domain <domain>", "global connections get host names under it, in TLS").env(
+        "DCX_INGRESS_DOMAIN",
+      ),
+    )
     .option("--json", "print the result for programs")
-    .action(async (options: { isolation: IsolationChoice; blockInterval: number; json?: true }) => {
+    .action(async (options: StartCommandOptions) => {
       const { startNetwork, networkStatus } = await import("../embedded/network.js");
       const paths = embeddedPaths(process.env);
-      await startNetwork(paths, { isolation: options.isolation, blockInterval: options.blockInterval, progress });
+      await startNetwork(paths, { ...options, progress });
       printStatus(networkStatus(paths), options.json);
     });
 

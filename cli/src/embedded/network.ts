@@ -34,6 +34,8 @@ export interface StartOptions {
   readonly isolation: IsolationChoice;
   /** Milliseconds; of a network that is there already it stays as it is. */
   readonly blockInterval: number;
+  /** Domain of global connections' host names. Absent: none. */
+  readonly ingressDomain?: string;
   readonly progress: (message: string) => void;
 }
 
@@ -84,6 +86,7 @@ export async function startNetwork(paths: EmbeddedPaths, options: StartOptions):
             tenant: tenant.address,
             isolation: options.isolation,
             images: paths.images,
+            ...(options.ingressDomain === undefined ? {} : { ingressDomain: options.ingressDomain }),
           },
         ),
       ),

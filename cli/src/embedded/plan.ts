@@ -74,6 +74,8 @@ export function datacenterConfiguration(
     readonly tenant: string;
     readonly isolation: IsolationChoice;
     readonly images: string;
+    /** Each datacenter gives host names under its own name in it. Absent: global connections have ports only. */
+    readonly ingressDomain?: string;
   },
 ): Readonly<Record<string, unknown>> {
   return {
@@ -87,5 +89,11 @@ export function datacenterConfiguration(
     isolation: network.isolation,
     imageLayouts: [network.images],
     trustedTenants: [network.tenant],
+    ...(network.ingressDomain === undefined
+      ? {}
+      : {
+          listen: { ingress: { tls: "127.0.0.1:0", http: "127.0.0.1:0" } },
+          ingress: { domain: `${plan.name}.${network.ingressDomain}` },
+        }),
   };
 }

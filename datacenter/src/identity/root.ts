@@ -4,6 +4,7 @@ import {
   type CertificateWithKey,
   certificateDer,
   createDatacenterRoot,
+  createHostLeaf,
   createLeaf,
   createRootProof,
   parseIdentityUri,
@@ -11,7 +12,7 @@ import {
 } from "@dcx/protocol";
 import { z } from "zod";
 import type { Home } from "../home/home";
-import type { LeafIssuer } from "../overlay/overlay";
+import type { HostLeafIssuer, LeafIssuer } from "../overlay/overlay";
 
 const day = 24 * 3_600_000;
 const rootLifetime = 3_650 * day;
@@ -28,6 +29,8 @@ export interface DatacenterRoot {
   issueAgentLeaf(lifetime: number): Promise<CertificateWithKey>;
   /** Leaves for workloads' ends of tunnels. */
   readonly issue: LeafIssuer;
+  /** Leaves for host names of global connections, each followed by the root, which is what those who trust it know. */
+  readonly issueHosts: HostLeafIssuer;
 }
 
 /** Opens the root of this chain and account, making it the first time. Its key lies sealed in the agent's folder. */
@@ -56,6 +59,10 @@ export async function openDatacenterRoot(home: Home, chainId: string, datacenter
       if (identity === undefined) throw new Error(`${uri} names no workload; no certificate was issued`);
       const { certificate: pem, key } = await leaf(identity, notBefore, notAfter);
       return { certificate: pem, privateKey: key };
+    },
+    issueHosts: async ({ hosts, notBefore, notAfter }) => {
+      const { certificate: pem, key } = await createHostLeaf(root, hosts, { notBefore, notAfter });
+      return { certificate: `${pem.trimEnd()}\n${root.certificate}`, privateKey: key };
     },
   };
 }

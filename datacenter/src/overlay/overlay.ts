@@ -67,6 +67,8 @@ export interface WantedIngress {
   /** Ids of the local instances that are ready. */
   readonly instances: readonly string[];
   readonly port: number;
+  /** Host names of the tenant's own. Absent: none. */
+  readonly hosts?: readonly string[];
 }
 
 /** A way out for a local workload, beyond its connections: a proxy in each of its instances. */
@@ -113,6 +115,42 @@ export type LeafIssuer = (request: {
   readonly notAfter: Date;
 }) => Promise<Leaf>;
 
+/** Makes a TLS server's leaf for these host names, under the datacenter's root. The certificate's PEM may hold the root too. */
+export type HostLeafIssuer = (request: {
+  readonly hosts: readonly string[];
+  readonly notBefore: Date;
+  readonly notAfter: Date;
+}) => Promise<Leaf>;
+
+/** Files in PEM. What is in them is read again when they change. */
+export interface CertificateFiles {
+  readonly certificateFile: string;
+  readonly keyFile: string;
+}
+
+/** Host names of global connections, and what answers at them: TLS, ended here. */
+export interface IngressNames {
+  /** What generated names are under. */
+  readonly domain: string;
+  /** Port 0: a free one, kept in `home` for the next start. */
+  readonly tls: { readonly host: string; readonly port: number };
+  /** Port at which others reach `tls`. Absent: its own. */
+  readonly port?: number;
+  /** Plain HTTP, which leads to TLS. Absent: none. */
+  readonly http?: { readonly host: string; readonly port: number };
+  /** Folder of answers that plain HTTP gives to whoever validates a host name for a certificate (RFC 8555, 8.3). */
+  readonly challenges?: string;
+  /** Where none of these is for a name, `issue` makes one. */
+  readonly certificates: readonly CertificateFiles[];
+  readonly issue: HostLeafIssuer;
+  readonly limits: {
+    readonly connections: number;
+    readonly connectionsPerAddress: number;
+    /** Milliseconds until a connection has to have finished its TLS handshake. */
+    readonly handshake: number;
+  };
+}
+
 export interface OverlayLogger {
   debug(details: object, message: string): void;
   info(details: object, message: string): void;
@@ -124,8 +162,8 @@ export interface OverlayOptions {
   readonly listen: { readonly host: string; readonly port: number };
   /** Host that others reach it by. Absent: `listen.host`. */
   readonly advertise?: string;
-  /** Where global connections are reached; `host` is in the address that tenants get. */
-  readonly ingress: { readonly listen: string; readonly host?: string };
+  /** Where global connections are reached; `host` is in the address of their ports. Without `names` they have ports only. */
+  readonly ingress: { readonly listen: string; readonly host?: string; readonly names?: IngressNames };
   /** `exchange`: URLs of the nodes that egress to the exchange leads to. `effects` are for tests. */
   readonly egress: {
     readonly exchange: readonly string[];

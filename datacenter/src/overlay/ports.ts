@@ -2,8 +2,16 @@ import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 
-const Ports = z.object({ tunnels: z.number().int().optional(), ingress: z.record(z.string(), z.number().int()) });
+const port = z.number().int();
+const Ports = z.object({
+  tunnels: port.optional(),
+  /** Of TLS and plain HTTP at host names. */
+  names: port.optional(),
+  redirect: port.optional(),
+  ingress: z.record(z.string(), port),
+});
 type Ports = z.infer<typeof Ports>;
+type SharedListener = "tunnels" | "names" | "redirect";
 
 /** Connections that are gone keep their ports this long, so that they have them again should they come back. */
 const mostRemembered = 10_000;
@@ -23,8 +31,9 @@ export class RememberedPorts {
     }
   }
 
-  get tunnels(): number | undefined {
-    return this.#ports.tunnels;
+  /** Of a listener that all connections share. */
+  shared(listener: SharedListener): number | undefined {
+    return this.#ports[listener];
   }
 
   ingress(connection: string): number | undefined {
@@ -36,8 +45,8 @@ export class RememberedPorts {
     return Object.values(this.#ports.ingress).includes(port);
   }
 
-  setTunnels(port: number): void {
-    this.#write({ ...this.#ports, tunnels: port });
+  setShared(listener: SharedListener, port: number): void {
+    this.#write({ ...this.#ports, [listener]: port });
   }
 
   setIngress(connection: string, port: number): void {

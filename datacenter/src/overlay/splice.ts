@@ -1,6 +1,7 @@
 import { constants } from "node:http2";
 import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { TLSSocket } from "node:tls";
 
 /**
  * Joins two streams into one flow: back pressure and half-close go through, and so does an abort, which must not look
@@ -36,12 +37,23 @@ function lead(from: Duplex, to: Duplex): Promise<void> {
   });
 }
 
+const carriers = new WeakMap<Duplex, Socket>();
+
+/** Says which TCP socket a TLS stream is in: an abort has to reset that one, for the end of a TCP stream passes as an end. */
+export function carriedBy(stream: Duplex, socket: Socket): void {
+  carriers.set(stream, socket);
+}
+
 /** Ends a stream so that its other side knows that something is missing. */
 export function abort(stream: Duplex): void {
   if (stream.destroyed) {
     return;
   }
-  if (stream instanceof Socket) {
+  const carrier = carriers.get(stream);
+  if (carrier !== undefined) {
+    carrier.resetAndDestroy();
+    stream.destroy();
+  } else if (stream instanceof Socket && !(stream instanceof TLSSocket)) {
     stream.resetAndDestroy();
   } else {
     // Without an error HTTP/2 would first say that the stream ended. Whoever holds a stream here listens for errors.

@@ -2,7 +2,8 @@ import { mkdirSync } from "node:fs";
 import type { Duplex } from "node:stream";
 import { type ConnectionStatus, PeerVerifier } from "@dcx/protocol";
 import { Egress } from "./egress/egress";
-import { Ingress } from "./ingress";
+import { Ingress } from "./ingress/ingress";
+import { NamedIngress } from "./ingress/named-ingress";
 import { Leaves } from "./leaves";
 import type { ConnectionKey, Overlay, OverlayOptions, WantedConnections } from "./overlay";
 import { RememberedPorts } from "./ports";
@@ -11,12 +12,14 @@ import { workloadUri } from "./tunnel-name";
 import { TunnelServer } from "./tunnel-server";
 
 const defaultLifetime = 24 * 3600;
+/** Connections at a time at the port of one global connection, where the configuration says nothing else. */
+const defaultConnections = 10_000;
 /** How often what could not be opened is tried again, in milliseconds. */
 const checkInterval = 500;
 
 /**
  * Starts a datacenter's overlay: it carries the declared connections of the workloads here and nothing else.
- * Rejects when the port for tunnels can't be had.
+ * Rejects when the ports for tunnels and host names can't be had.
  */
 export async function startOverlay(options: OverlayOptions): Promise<Overlay> {
   mkdirSync(options.home, { recursive: true, mode: 0o700 });
@@ -27,6 +30,8 @@ export async function startOverlay(options: OverlayOptions): Promise<Overlay> {
   const dial = async (instance: string, port: number): Promise<Duplex> => (await network(instance)).dial(port);
   const server = new TunnelServer({ chainId, datacenter, leaves, verifier, dial, logger });
   const port = await listen(server, options, ports);
+  const { names } = options.ingress;
+  const named = names === undefined ? undefined : await startNamed({ chainId, names, ports, logger }, server);
 
   const sources = new Map<string, Source>();
   const ingresses = new Map<string, Ingress>();
@@ -101,6 +106,8 @@ export async function startOverlay(options: OverlayOptions): Promise<Overlay> {
         listen: options.ingress.listen,
         host: options.ingress.host ?? options.ingress.listen,
         ports,
+        connections: names?.limits.connections ?? defaultConnections,
+        ...(named === undefined ? {} : { named }),
         dial,
         logger,
         onChange,
@@ -136,6 +143,7 @@ export async function startOverlay(options: OverlayOptions): Promise<Overlay> {
       reconcile(sources, new Map(), unreachable);
       reconcile(ingresses, new Map(), unreachable);
       reconcile(egresses, new Map(), unreachable);
+      named?.close();
       leaves.close();
       await server.close();
     },
@@ -177,17 +185,30 @@ function unreachable(): never {
   throw new Error("nothing is made while closing");
 }
 
+async function startNamed(
+  options: Parameters<typeof NamedIngress.start>[0],
+  server: TunnelServer,
+): Promise<NamedIngress> {
+  try {
+    return await NamedIngress.start(options);
+  } catch (error) {
+    await server.close();
+    throw error;
+  }
+}
+
 async function listen(server: TunnelServer, options: OverlayOptions, ports: RememberedPorts): Promise<number> {
   const { host, port } = options.listen;
-  if (port === 0 && ports.tunnels !== undefined) {
+  const remembered = ports.shared("tunnels");
+  if (port === 0 && remembered !== undefined) {
     try {
-      return await server.listen(host, ports.tunnels);
+      return await server.listen(host, remembered);
     } catch (error) {
-      options.logger.warn({ port: ports.tunnels, error: String(error) }, "tunnels have to take another port");
+      options.logger.warn({ port: remembered, error: String(error) }, "tunnels have to take another port");
     }
   }
   const used = await server.listen(host, port);
-  ports.setTunnels(used);
+  ports.setShared("tunnels", used);
   return used;
 }
 

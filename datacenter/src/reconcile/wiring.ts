@@ -81,6 +81,7 @@ export function wireConnections(
           port,
           ready: [...(known?.ready ?? []), ...ready],
           running: [...(known?.running ?? []), ...running],
+          hosts: from.hosts ?? [],
         });
       } else {
         inward.push({
@@ -99,7 +100,12 @@ export function wireConnections(
     targets: inward,
     egresses,
     ingresses: [...ingresses].map(
-      ([connection, found]): WantedIngress => ({ connection, instances: readyElseRunning(found), port: found.port }),
+      ([connection, found]): WantedIngress => ({
+        connection,
+        instances: readyElseRunning(found),
+        port: found.port,
+        ...(found.hosts.length === 0 ? {} : { hosts: found.hosts }),
+      }),
     ),
   };
 }
@@ -126,6 +132,7 @@ interface Reachable {
 
 interface Ingress extends Reachable {
   readonly port: number;
+  readonly hosts: readonly string[];
 }
 
 /**

@@ -183,12 +183,20 @@ export const WorkloadStatus = z.object({
 });
 export type WorkloadStatus = z.infer<typeof WorkloadStatus>;
 
+/** A host name of the tenant's own: whether it is served, and if not, why. */
+export const HostStatus = z.object({ served: z.boolean(), message: z.string().optional() });
+export type HostStatus = z.infer<typeof HostStatus>;
+
 export const ConnectionStatus = z.object({
   /** "source": the tunnel stands and the target accepts; "target": it accepts tunnels; "ingress": global. */
   role: z.enum(["source", "target", "ingress"]),
   established: z.boolean(),
   /** With "ingress": where the workload is reached from outside, e.g. http://127.0.0.1:18080. */
   address: z.string().optional(),
+  /** With "ingress", where `address` has a host name: `host:port` of a port of its own, for what is not in TLS. */
+  rawAddress: z.string().optional(),
+  /** With "ingress": the own host names that the connection declares. */
+  hosts: z.record(z.string(), HostStatus).optional(),
   message: z.string().optional(),
 });
 export type ConnectionStatus = z.infer<typeof ConnectionStatus>;

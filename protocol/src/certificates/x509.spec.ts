@@ -6,6 +6,7 @@ import {
   certificateDer,
   createClientCertificate,
   createDatacenterRoot,
+  createHostLeaf,
   createLeaf,
 } from "./x509";
 
@@ -62,6 +63,19 @@ describe("certificates of a datacenter", () => {
     expect(refusal(leaf)).toBe("accepted");
     expect(refusal(leaf, undefined, new Date(now.getTime() + hour + 1000))).toBe("expired");
     expect(refusal(leaf, undefined, new Date(now.getTime() - 1000))).toBe("not-yet-valid");
+  });
+
+  it("for host names are a server's alone, and nobody's identity", async () => {
+    const leaf = await createHostLeaf(root, ["*.apps.example", "shop.example"], day);
+    const parsed = new X509Certificate(leaf.certificate);
+    expect(parsed.verify(new X509Certificate(root.certificate).publicKey)).toBe(true);
+    expect([
+      parsed.checkHost("any.apps.example"),
+      parsed.checkHost("shop.example"),
+      parsed.checkHost("b.example"),
+    ]).toEqual(["*.apps.example", "shop.example", undefined]);
+    expect(parsed.keyUsage).toEqual(["1.3.6.1.5.5.7.3.1"]);
+    expect(refusal(der(leaf))).toBe("identity");
   });
 
   it("never outlive their root", async () => {

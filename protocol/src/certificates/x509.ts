@@ -16,8 +16,9 @@ export interface Validity {
 }
 
 const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
+const tlsServer = "1.3.6.1.5.5.7.3.1";
 /** What OpenSSL calls the first of two: TLS client and TLS server. */
-const bothEndsOfTls = ["1.3.6.1.5.5.7.3.2", "1.3.6.1.5.5.7.3.1"];
+const bothEndsOfTls = ["1.3.6.1.5.5.7.3.2", tlsServer];
 
 /** Loaded when a certificate is made or read: it takes longer to load than a plugin may take to start. */
 export async function loadX509(): Promise<typeof Library> {
@@ -59,6 +60,28 @@ export async function createLeaf(
   identity: CertificateIdentity,
   validity: Validity,
 ): Promise<CertificateWithKey> {
+  return issueLeaf(root, [{ type: "url", value: identityUri(identity) }], bothEndsOfTls, validity);
+}
+
+/**
+ * A TLS server's leaf under that root for these host names (`*.` for one label before the rest). It names no identity, so
+ * no peer takes it for an agent or a workload. It never outlives its root.
+ */
+export async function createHostLeaf(
+  root: CertificateWithKey,
+  hosts: readonly string[],
+  validity: Validity,
+): Promise<CertificateWithKey> {
+  const names = hosts.map((value) => ({ type: "dns", value }) as const);
+  return issueLeaf(root, names, [tlsServer], validity);
+}
+
+async function issueLeaf(
+  root: CertificateWithKey,
+  names: Library.JsonGeneralNames,
+  purposes: readonly string[],
+  validity: Validity,
+): Promise<CertificateWithKey> {
   const x509 = await loadX509();
   const keys = await newKeys();
   const issuer = new x509.X509Certificate(root.certificate);
@@ -72,10 +95,10 @@ export async function createLeaf(
       signingKey: await importSigningKey(root.key),
       signingAlgorithm: algorithm,
       extensions: [
-        ...(await leafExtensions(x509, keys.publicKey)),
+        ...(await leafExtensions(x509, keys.publicKey, purposes)),
         await x509.AuthorityKeyIdentifierExtension.create(await issuer.publicKey.export(webcrypto)),
         // Critical, because the subject is empty (RFC 5280, 4.2.1.6).
-        new x509.SubjectAlternativeNameExtension([{ type: "url", value: identityUri(identity) }], true),
+        new x509.SubjectAlternativeNameExtension(names, true),
       ],
     },
     webcrypto,
@@ -94,7 +117,7 @@ export async function createClientCertificate(validity: Validity): Promise<Certi
       ...validity,
       keys,
       signingAlgorithm: algorithm,
-      extensions: await leafExtensions(x509, keys.publicKey),
+      extensions: await leafExtensions(x509, keys.publicKey, bothEndsOfTls),
     },
     webcrypto,
   );
@@ -112,11 +135,15 @@ export function publicKeyDigest(certificate: Uint8Array): string {
   return createHash("sha256").update(spki).digest("hex");
 }
 
-async function leafExtensions(x509: typeof Library, publicKey: webcrypto.CryptoKey): Promise<Library.Extension[]> {
+async function leafExtensions(
+  x509: typeof Library,
+  publicKey: webcrypto.CryptoKey,
+  purposes: readonly string[],
+): Promise<Library.Extension[]> {
   return [
     new x509.BasicConstraintsExtension(false, undefined, true),
     new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
-    new x509.ExtendedKeyUsageExtension(bothEndsOfTls),
+    new x509.ExtendedKeyUsageExtension([...purposes]),
     await x509.SubjectKeyIdentifierExtension.create(publicKey),
   ];
 }

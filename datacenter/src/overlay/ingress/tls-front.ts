@@ -1,0 +1,170 @@
+import { constants as cryptoConstants } from "node:crypto";
+import { createServer as createTcpServer, type Server, type Socket } from "node:net";
+import { createServer, type SecureContext, type TLSSocket, type Server as TlsServer } from "node:tls";
+import type { IngressNames, OverlayLogger } from "../overlay";
+import { carriedBy } from "../splice";
+import { headLength, helloProblem } from "./client-hello";
+import { Guests } from "./guests";
+import { Refusals } from "./refusals";
+
+export interface TlsFrontOptions {
+  /** Takes the streams for a host name in lower case; undefined: nothing has that name. */
+  readonly route: (host: string) => ((stream: TLSSocket) => void) | undefined;
+  /** The certificate for a host name that has a route. */
+  readonly context: (host: string) => Promise<SecureContext>;
+  readonly limits: IngressNames["limits"];
+  readonly logger: OverlayLogger;
+}
+
+interface Guest {
+  readonly socket: Socket;
+  readonly deadline: NodeJS.Timeout;
+}
+
+/**
+ * Where TLS for all host names arrives. The server name (SNI) chooses the connection; TLS ends here, and what is inside is
+ * carried as it is. Whoever names nothing known, says too much before, or takes too long is refused.
+ */
+export class TlsFront {
+  readonly server: Server;
+  readonly #options: TlsFrontOptions;
+  readonly #tls: TlsServer;
+  readonly #guests: Guests;
+  readonly #refusals: Refusals;
+  /** Who has not finished a handshake, by address and port. */
+  readonly #arriving = new Map<string, Guest>();
+  readonly #sockets = new Set<Socket>();
+
+  constructor(options: TlsFrontOptions) {
+    this.#options = options;
+    this.#guests = new Guests(options.limits);
+    this.#refusals = new Refusals(options.logger);
+    this.server = createTcpServer({ allowHalfOpen: true, noDelay: true, keepAlive: true }, (socket) =>
+      this.#arrive(socket),
+    );
+    const context = (name: string): Promise<SecureContext> => this.#context(name);
+    // It never listens: sockets are handed to it once they have begun as TLS does.
+    this.#tls = createServer({
+      minVersion: "TLSv1.2",
+      // A resumed session would skip the choice of a certificate.
+      secureOptions: cryptoConstants.SSL_OP_NO_TICKET,
+      allowHalfOpen: true,
+      handshakeTimeout: options.limits.handshake,
+      ALPNCallback: ({ protocols }) => chooseProtocol(protocols),
+      SNICallback(name, done) {
+        // Node calls it on the socket, which says no more where it came from once it is destroyed, unless it has before.
+        if (this instanceof TLSSocket) void this.remoteAddress;
+        context(name).then(
+          (found) => done(null, found),
+          (error: Error) => done(error),
+        );
+      },
+    });
+    this.#tls.on("secureConnection", (socket) => this.#enter(socket));
+    this.#tls.on("tlsClientError", (error: NodeJS.ErrnoException, socket) => {
+      if (error.code === "ECONNRESET") return;
+      const name = error instanceof UnknownHost ? error.host : socket.servername;
+      const presented = typeof name === "string" && name !== "" ? `the host name ${name}` : "no host name";
+      this.#refusals.log({ from: socket.remoteAddress, reason: `${presented}: ${error.message}` }, refused);
+    });
+  }
+
+  close(): void {
+    this.server.close();
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  #arrive(socket: Socket): void {
+    socket.on("error", () => undefined);
+    const reason = this.#guests.admit(socket);
+    if (reason !== undefined) {
+      this.#refuse(socket, reason);
+      return;
+    }
+    this.#sockets.add(socket);
+    const key = keyOf(socket);
+    const { handshake } = this.#options.limits;
+    const deadline = setTimeout(() => {
+      this.#refuse(socket, `it took more than ${handshake / 1000} s for its TLS handshake`);
+    }, handshake);
+    this.#arriving.set(key, { socket, deadline });
+    socket.once("close", () => {
+      clearTimeout(deadline);
+      this.#sockets.delete(socket);
+      this.#arriving.delete(key);
+    });
+    this.#look(socket);
+  }
+
+  /** Looks at how it begins, and hands it over as if nobody had. */
+  #look(socket: Socket): void {
+    const look = (): void => {
+      const head: Buffer | null = socket.read(headLength);
+      if (head === null) {
+        if (socket.readableEnded) socket.destroy();
+        return;
+      }
+      socket.off("readable", look);
+      socket.off("end", look);
+      const problem = helloProblem(head);
+      if (problem === undefined) {
+        socket.unshift(head);
+        this.#tls.emit("connection", socket);
+      } else {
+        this.#refuse(socket, problem);
+      }
+    };
+    socket.on("readable", look);
+    socket.on("end", look);
+  }
+
+  #enter(stream: TLSSocket): void {
+    stream.on("error", () => undefined);
+    const guest = this.#arriving.get(keyOf(stream));
+    const route = this.#options.route(hostOf(stream.servername));
+    if (guest === undefined || route === undefined) {
+      stream.destroy();
+      return;
+    }
+    clearTimeout(guest.deadline);
+    this.#arriving.delete(keyOf(stream));
+    carriedBy(stream, guest.socket);
+    route(stream);
+  }
+
+  async #context(name: string): Promise<SecureContext> {
+    const host = hostOf(name);
+    if (this.#options.route(host) === undefined) throw new UnknownHost(host);
+    return this.#options.context(host);
+  }
+
+  #refuse(socket: Socket, reason: string): void {
+    this.#refusals.log({ from: socket.remoteAddress, reason }, refused);
+    if (!socket.destroyed) socket.resetAndDestroy();
+  }
+}
+
+const refused = "a connection to a host name was refused";
+
+class UnknownHost extends Error {
+  constructor(readonly host: string) {
+    super("no connection that is served here has this name");
+  }
+}
+
+/**
+ * Of what a client offers to speak, what a target most likely does: there is one byte stream, and no translation. Who asks for
+ * HTTP/2 alone, as gRPC does, gets it. Nobody validates a host name for a certificate by TLS here (RFC 8737).
+ */
+function chooseProtocol(offered: readonly string[]): string | undefined {
+  const others = offered.filter((protocol) => protocol !== "acme-tls/1");
+  return others.includes("http/1.1") ? "http/1.1" : others[0];
+}
+
+function hostOf(name: unknown): string {
+  return typeof name === "string" ? name.toLowerCase() : "";
+}
+
+function keyOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
+}
