@@ -105,9 +105,14 @@ describe("host names", () => {
       handshakeTimeout: 10_000,
     });
     expect(readDatacenterConfiguration(minimal).ingress).toBeUndefined();
+    const resolvers = ["9.9.9.9", "127.0.0.1:5353", "2620:fe::9", "[2620:fe::fe]:53"];
+    const named = `${minimal}ingress: { domain: a.example, resolvers: ${JSON.stringify(resolvers)}, recheck: 10m }`;
+    expect(readDatacenterConfiguration(named).ingress).toMatchObject({ resolvers, recheck: 600_000 });
   });
 
   it.each([
+    ['ingress: { domain: a.example, resolvers: ["dns.example"] }', "ingress.resolvers.0: write an address"],
+    ['ingress: { domain: a.example, resolvers: ["9.9.9.9:"] }', "ingress.resolvers.0: write an address"],
     ["ingress: { domain: Apps.example }", "ingress.domain: write a host name in lower case"],
     [`ingress: { domain: ${"a".repeat(60)}.${"b".repeat(60)}.${"c".repeat(60)}.example }`, "leaves no room"],
     ['listen: { ingress: { tls: "0.0.0.0:443" } }', "listen.ingress.tls: has no effect without ingress.domain"],

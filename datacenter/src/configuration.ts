@@ -1,3 +1,4 @@
+import { isIP, isIPv4 } from "node:net";
 import { homedir } from "node:os";
 import { resolve } from "node:path";
 import { parseCpu, parseDuration, parseRate, parseSize, parseTokens } from "@dcx/protocol";
@@ -79,6 +80,11 @@ const hostName = z
     message: "write a host name in lower case, such as apps.example.net",
   });
 
+const Resolver = z.string().refine((written) => {
+  const [, bracketed, port] = /^(?:\[(.+)\]|[^[\]]+?)(?::(\d{1,5}))?$/.exec(written) ?? [];
+  return isIP(bracketed ?? written) !== 0 || (port !== undefined && isIPv4(written.slice(0, -port.length - 1)));
+}, "write an address, such as 9.9.9.9, [2620:fe::fe]:53 or 127.0.0.1:5353");
+
 /** Host names of global connections. Absent: they have ports only. */
 const Ingress = z.strictObject({
   /** Every name under it leads to this datacenter: `*.<domain>` in the DNS. */
@@ -87,6 +93,12 @@ const Ingress = z.strictObject({
   certificates: z.array(z.strictObject({ certificateFile: text, keyFile: text })).default([]),
   /** Folder from which plain HTTP answers who validates a name for a certificate. */
   challengeFolder: text.optional(),
+  /** Name servers that are asked who owns a host name. Absent: the machine's own. */
+  resolvers: z.array(Resolver).default([]),
+  /** After which they are asked again. */
+  recheck: quantity(parseDuration).prefault("1h"),
+  /** For which a host name is served on while they don't answer. */
+  proofExpiry: quantity(parseDuration).prefault("24h"),
   /** At a time: at host names together, and at the port of each connection. */
   connections: z.number().int().positive().max(1_000_000).default(10_000),
   /** At host names, from one address. */

@@ -147,6 +147,7 @@ function namesOf(
 ): { names?: IngressNames } {
   if (ingress === undefined) return {};
   const { certificates, challengeFolder, connections, connectionsPerAddress, domain, handshakeTimeout } = ingress;
+  const { proofExpiry, recheck, resolvers } = ingress;
   return {
     names: {
       domain,
@@ -156,6 +157,7 @@ function namesOf(
       ...(challengeFolder === undefined ? {} : { challenges: challengeFolder }),
       certificates,
       issue: root.issueHosts,
+      own: { resolvers, recheck, expiry: proofExpiry },
       limits: { connections, connectionsPerAddress, handshake: handshakeTimeout },
     },
   };

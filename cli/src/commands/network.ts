@@ -8,6 +8,7 @@ interface StartCommandOptions {
   readonly isolation: IsolationChoice;
   readonly blockInterval: number;
   readonly ingressDomain?: string;
+  readonly ingressResolver?: string;
   readonly json?: true;
 }
 
@@ -35,6 +36,11 @@ export function networkCommand(): Command {
     .addOption(
       new Option("--ingress-domain <domain>", "global connections get host names under it, in TLS").env(
         "DCX_INGRESS_DOMAIN",
+      ),
+    )
+    .addOption(
+      new Option("--ingress-resolver <address>", "name server that is asked who owns a host name").env(
+        "DCX_INGRESS_RESOLVER",
       ),
     )
     .option("--json", "print the result for programs")

@@ -81,12 +81,18 @@ function toText(holders: readonly HolderStatus[]): string {
           ],
           "nothing runs here",
         ),
-        ...Object.entries(status.connections).map(([name, connection]) => `${name}: ${describe(connection)}`),
+        ...Object.entries(status.connections).flatMap(([name, connection]) => [
+          `${name}: ${describe(connection)}`,
+          ...Object.entries(connection.hosts ?? {}).map(([host, { served, message }]) =>
+            served ? `  ${host}: served` : `  ${host}: not served: ${message ?? "no reason is known"}`,
+          ),
+        ]),
       ].join("\n");
     })
     .join("\n\n");
 }
 
-function describe({ role, established, address, message }: ConnectionStatus): string {
-  return [role, established ? "established" : "not established", address, message].filter(Boolean).join(", ");
+function describe({ role, established, address, rawAddress, message }: ConnectionStatus): string {
+  const port = rawAddress === undefined ? undefined : `without TLS at ${rawAddress}`;
+  return [role, established ? "established" : "not established", address, port, message].filter(Boolean).join(", ");
 }

@@ -36,6 +36,8 @@ export interface StartOptions {
   readonly blockInterval: number;
   /** Domain of global connections' host names. Absent: none. */
   readonly ingressDomain?: string;
+  /** Address of the name server that is asked who owns a host name. Absent: the machine's own. */
+  readonly ingressResolver?: string;
   readonly progress: (message: string) => void;
 }
 
@@ -87,6 +89,7 @@ export async function startNetwork(paths: EmbeddedPaths, options: StartOptions):
             isolation: options.isolation,
             images: paths.images,
             ...(options.ingressDomain === undefined ? {} : { ingressDomain: options.ingressDomain }),
+            ...(options.ingressResolver === undefined ? {} : { ingressResolver: options.ingressResolver }),
           },
         ),
       ),

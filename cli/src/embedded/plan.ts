@@ -76,6 +76,8 @@ export function datacenterConfiguration(
     readonly images: string;
     /** Each datacenter gives host names under its own name in it. Absent: global connections have ports only. */
     readonly ingressDomain?: string;
+    /** Address of the name server that is asked who owns a host name. Absent: the machine's own. */
+    readonly ingressResolver?: string;
   },
 ): Readonly<Record<string, unknown>> {
   return {
@@ -93,7 +95,10 @@ export function datacenterConfiguration(
       ? {}
       : {
           listen: { ingress: { tls: "127.0.0.1:0", http: "127.0.0.1:0" } },
-          ingress: { domain: `${plan.name}.${network.ingressDomain}` },
+          ingress: {
+            domain: `${plan.name}.${network.ingressDomain}`,
+            ...(network.ingressResolver === undefined ? {} : { resolvers: [network.ingressResolver] }),
+          },
         }),
   };
 }

@@ -143,6 +143,15 @@ export interface IngressNames {
   /** Where none of these is for a name, `issue` makes one. */
   readonly certificates: readonly CertificateFiles[];
   readonly issue: HostLeafIssuer;
+  /** How own host names are proven. Times in milliseconds. */
+  readonly own: {
+    /** Addresses of name servers. Empty: the machine's own. */
+    readonly resolvers: readonly string[];
+    /** After which a proof is asked for again. */
+    readonly recheck: number;
+    /** For which it counts while the DNS does not answer. */
+    readonly expiry: number;
+  };
   readonly limits: {
     readonly connections: number;
     readonly connectionsPerAddress: number;

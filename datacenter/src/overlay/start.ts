@@ -31,7 +31,10 @@ export async function startOverlay(options: OverlayOptions): Promise<Overlay> {
   const server = new TunnelServer({ chainId, datacenter, leaves, verifier, dial, logger });
   const port = await listen(server, options, ports);
   const { names } = options.ingress;
-  const named = names === undefined ? undefined : await startNamed({ chainId, names, ports, logger }, server);
+  const named =
+    names === undefined
+      ? undefined
+      : await startNamed({ chainId, names, ports, home: options.home, logger, onChange: () => onChange() }, server);
 
   const sources = new Map<string, Source>();
   const ingresses = new Map<string, Ingress>();
@@ -140,10 +143,11 @@ export async function startOverlay(options: OverlayOptions): Promise<Overlay> {
     close: async () => {
       clearInterval(check);
       listeners.clear();
+      // Before its connections go: that they go now says nothing of whose the host names are.
+      named?.close();
       reconcile(sources, new Map(), unreachable);
       reconcile(ingresses, new Map(), unreachable);
       reconcile(egresses, new Map(), unreachable);
-      named?.close();
       leaves.close();
       await server.close();
     },

@@ -143,3 +143,10 @@ export function connected(name: string, view: HolderView): Verdict {
   }
   return { met: false, missing: `${name}: ${connection?.message ?? "not connected yet"}` };
 }
+
+/** The own host names of a connection that its datacenter does not serve, and why: they keep nothing from being done. */
+export function unservedHosts(name: string, view: HolderView): readonly string[] {
+  return Object.entries(view.status?.connections[name]?.hosts ?? {}).flatMap(([host, { served, message }]) =>
+    served ? [] : [`${name}: ${host} is not served${message === undefined ? "" : `: ${message}`}`],
+  );
+}

@@ -127,7 +127,7 @@ export const types: Readonly<Record<string, object>> = {
     workload: optional(text, "Name of a workload: it gets a tunnel of its own, also across datacenters."),
     infrastructure: optional(text, "Name of an infrastructure: all workloads of this deployment there."),
     global: optional(flag, "Everyone, at an address that is an output."),
-    hosts: optional(listOf(text), "With `global`: host names of the tenant's own."),
+    hosts: optional(listOf(text), "With `global`: host names of the tenant's own, served once the DNS proves it."),
   }),
   Lease: objectType("What an infrastructure has got.", {
     datacenter: required(text, "Address of the datacenter; empty while there is none."),

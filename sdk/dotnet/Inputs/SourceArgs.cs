@@ -26,7 +26,7 @@ namespace Dcx.Sdk.Inputs
         private InputList<string>? _hosts;
 
         /// <summary>
-        /// With `global`: host names of the tenant's own.
+        /// With `global`: host names of the tenant's own, served once the DNS proves it.
         /// </summary>
         public InputList<string> Hosts
         {

@@ -22,7 +22,7 @@ namespace Dcx.Sdk.Outputs
         /// </summary>
         public readonly bool? Global;
         /// <summary>
-        /// With `global`: host names of the tenant's own.
+        /// With `global`: host names of the tenant's own, served once the DNS proves it.
         /// </summary>
         public readonly ImmutableArray<string> Hosts;
         /// <summary>

@@ -2579,7 +2579,7 @@ func (o ResourceGroupArrayOutput) Index(i pulumi.IntInput) ResourceGroupOutput {
 type Source struct {
 	// Everyone, at an address that is an output.
 	Global *bool `pulumi:"global"`
-	// With `global`: host names of the tenant's own.
+	// With `global`: host names of the tenant's own, served once the DNS proves it.
 	Hosts []string `pulumi:"hosts"`
 	// Name of an infrastructure: all workloads of this deployment there.
 	Infrastructure *string `pulumi:"infrastructure"`
@@ -2602,7 +2602,7 @@ type SourceInput interface {
 type SourceArgs struct {
 	// Everyone, at an address that is an output.
 	Global pulumi.BoolPtrInput `pulumi:"global"`
-	// With `global`: host names of the tenant's own.
+	// With `global`: host names of the tenant's own, served once the DNS proves it.
 	Hosts pulumi.StringArrayInput `pulumi:"hosts"`
 	// Name of an infrastructure: all workloads of this deployment there.
 	Infrastructure pulumi.StringPtrInput `pulumi:"infrastructure"`
@@ -2642,7 +2642,7 @@ func (o SourceOutput) Global() pulumi.BoolPtrOutput {
 	return o.ApplyT(func(v Source) *bool { return v.Global }).(pulumi.BoolPtrOutput)
 }
 
-// With `global`: host names of the tenant's own.
+// With `global`: host names of the tenant's own, served once the DNS proves it.
 func (o SourceOutput) Hosts() pulumi.StringArrayOutput {
 	return o.ApplyT(func(v Source) []string { return v.Hosts }).(pulumi.StringArrayOutput)
 }

@@ -560,7 +560,7 @@ export interface Source {
      */
     global?: boolean;
     /**
-     * With `global`: host names of the tenant's own.
+     * With `global`: host names of the tenant's own, served once the DNS proves it.
      */
     hosts?: string[];
     /**
@@ -582,7 +582,7 @@ export interface SourceArgs {
      */
     global?: pulumi.Input<boolean | undefined>;
     /**
-     * With `global`: host names of the tenant's own.
+     * With `global`: host names of the tenant's own, served once the DNS proves it.
      */
     hosts?: pulumi.Input<pulumi.Input<string>[] | undefined>;
     /**

@@ -602,7 +602,7 @@ export interface Source {
      */
     global?: boolean;
     /**
-     * With `global`: host names of the tenant's own.
+     * With `global`: host names of the tenant's own, served once the DNS proves it.
      */
     hosts?: string[];
     /**

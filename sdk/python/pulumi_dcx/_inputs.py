@@ -2440,7 +2440,7 @@ class SourceDict(TypedDict):
     """
     hosts: NotRequired[Sequence[_builtins.str]]
     """
-    With `global`: host names of the tenant's own.
+    With `global`: host names of the tenant's own, served once the DNS proves it.
     """
     infrastructure: NotRequired[_builtins.str]
     """
@@ -2462,7 +2462,7 @@ class Source:
         Exactly one of `workload`, `infrastructure` and `global`.
 
         :param _builtins.bool global_: Everyone, at an address that is an output.
-        :param Sequence[_builtins.str] hosts: With `global`: host names of the tenant's own.
+        :param Sequence[_builtins.str] hosts: With `global`: host names of the tenant's own, served once the DNS proves it.
         :param _builtins.str infrastructure: Name of an infrastructure: all workloads of this deployment there.
         :param _builtins.str workload: Name of a workload: it gets a tunnel of its own, also across datacenters.
         """
@@ -2491,7 +2491,7 @@ class Source:
     @pulumi.getter
     def hosts(self) -> Optional[Sequence[_builtins.str]]:
         """
-        With `global`: host names of the tenant's own.
+        With `global`: host names of the tenant's own, served once the DNS proves it.
         """
         return pulumi.get(self, "hosts")
 
@@ -2534,7 +2534,7 @@ class SourceArgsDict(TypedDict):
     """
     hosts: NotRequired[pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]]
     """
-    With `global`: host names of the tenant's own.
+    With `global`: host names of the tenant's own, served once the DNS proves it.
     """
     infrastructure: NotRequired[pulumi.Input[Optional[_builtins.str]]]
     """
@@ -2556,7 +2556,7 @@ class SourceArgs:
         Exactly one of `workload`, `infrastructure` and `global`.
 
         :param pulumi.Input[_builtins.bool] global_: Everyone, at an address that is an output.
-        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] hosts: With `global`: host names of the tenant's own.
+        :param pulumi.Input[Sequence[pulumi.Input[_builtins.str]]] hosts: With `global`: host names of the tenant's own, served once the DNS proves it.
         :param pulumi.Input[_builtins.str] infrastructure: Name of an infrastructure: all workloads of this deployment there.
         :param pulumi.Input[_builtins.str] workload: Name of a workload: it gets a tunnel of its own, also across datacenters.
         """
@@ -2585,7 +2585,7 @@ class SourceArgs:
     @pulumi.getter
     def hosts(self) -> pulumi.Input[Optional[Sequence[pulumi.Input[_builtins.str]]]]:
         """
-        With `global`: host names of the tenant's own.
+        With `global`: host names of the tenant's own, served once the DNS proves it.
         """
         return pulumi.get(self, "hosts")
 

@@ -1756,7 +1756,7 @@ class Source(dict):
         Exactly one of `workload`, `infrastructure` and `global`.
 
         :param _builtins.bool global_: Everyone, at an address that is an output.
-        :param Sequence[_builtins.str] hosts: With `global`: host names of the tenant's own.
+        :param Sequence[_builtins.str] hosts: With `global`: host names of the tenant's own, served once the DNS proves it.
         :param _builtins.str infrastructure: Name of an infrastructure: all workloads of this deployment there.
         :param _builtins.str workload: Name of a workload: it gets a tunnel of its own, also across datacenters.
         """
@@ -1781,7 +1781,7 @@ class Source(dict):
     @pulumi.getter
     def hosts(self) -> Optional[Sequence[_builtins.str]]:
         """
-        With `global`: host names of the tenant's own.
+        With `global`: host names of the tenant's own, served once the DNS proves it.
         """
         return pulumi.get(self, "hosts")
 

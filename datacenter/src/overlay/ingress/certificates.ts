@@ -137,7 +137,7 @@ function attempt<T>(file: string, problem: string, act: () => T): T {
   try {
     return act();
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? ` (${String(error.code)})` : "";
+    const code = typeof error === "object" && error !== null && "code" in error ? ` (${String(error.code)})` : "";
     throw new Error(`${file} ${problem}${code}`);
   }
 }

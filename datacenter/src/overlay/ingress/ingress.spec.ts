@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -268,7 +268,7 @@ describe("plain HTTP", () => {
     writeFileSync(join(home, "secret"), "a secret");
     const world = await start({ http: { host: "127.0.0.1", port: 0 }, challenges, port: 443 }, home);
     world.apply({});
-    const { redirect } = JSON.parse(require("node:fs").readFileSync(join(home, "ports.json"), "utf8"));
+    const { redirect } = JSON.parse(readFileSync(join(home, "ports.json"), "utf8"));
     const { hostname } = world.url();
     await expect(get(redirect, `${hostname}:80`, "/a?b=c")).resolves.toMatchObject({
       status: 308,

@@ -85,7 +85,8 @@ export class Ingress {
   }
 
   #name(): void {
-    this.#options.named?.set(this.#wanted.connection, { open: () => this.#open() });
+    const { connection, hosts = [] } = this.#wanted;
+    this.#options.named?.set(connection, { hosts, open: () => this.#open() });
   }
 
   /** A stream to an instance that accepts one, in turn. */

@@ -9,17 +9,26 @@ import type { RememberedPorts } from "../ports";
 import { HostCertificates } from "./certificates";
 import { generatedLabel } from "./generated-name";
 import { createHttpFront } from "./http-front";
+import { OwnHosts } from "./own-hosts";
+import { RememberedHosts } from "./remembered-hosts";
 import { TlsFront } from "./tls-front";
+import { createTxtLookup } from "./txt-lookup";
 
 export interface NamedIngressOptions {
   readonly chainId: string;
   readonly names: IngressNames;
+  /** Folder of the overlay's. */
+  readonly home: string;
   readonly ports: RememberedPorts;
   readonly logger: OverlayLogger;
+  /** What is said of a connection changed. */
+  readonly onChange: () => void;
 }
 
 /** One global connection, as its host names need it. */
 export interface NamedConnection {
+  /** Host names of the tenant's own. */
+  readonly hosts: readonly string[];
   /** Opens a stream to an instance of its target. */
   readonly open: () => Promise<Duplex>;
 }
@@ -34,7 +43,10 @@ export class NamedIngress {
   readonly #options: NamedIngressOptions;
   readonly #connections = new Map<string, NamedConnection>();
   readonly #routes = new Map<string, Route>();
+  /** By connection: what is made of it. */
+  readonly #generatedHosts = new Map<string, string>();
   readonly #certificates: HostCertificates;
+  readonly #own: OwnHosts;
   readonly #tls: TlsFront;
   #http: HttpServer | undefined;
   #port = 0;
@@ -57,6 +69,14 @@ export class NamedIngress {
     this.#options = options;
     const { names, logger } = options;
     this.#certificates = new HostCertificates({ ...names, files: names.certificates, logger });
+    this.#own = new OwnHosts({
+      ...options,
+      ...names.own,
+      domain: names.domain,
+      dns: createTxtLookup(names.own.resolvers),
+      remembered: new RememberedHosts(options.home),
+      onHolder: (host, holder) => (holder === undefined ? this.#leave(host) : this.#lead(host, holder)),
+    });
     this.#tls = new TlsFront({
       route: (host) => this.#route(host),
       context: (host) => this.#certificates.context(host),
@@ -70,21 +90,26 @@ export class NamedIngress {
     this.#connections.set(connection, named);
     const host = this.#generated(connection);
     if (this.#routes.get(host)?.connection !== connection) this.#lead(host, connection);
+    this.#own.set(connection, named.hosts);
   }
 
   /** Serves it no more, and cuts its flows. */
   remove(connection: string): void {
     this.#connections.delete(connection);
+    this.#generatedHosts.delete(connection);
+    this.#own.set(connection, []);
     for (const [host, route] of this.#routes) if (route.connection === connection) this.#leave(host);
   }
 
   /** Where it is reached. */
   describe(connection: string): { readonly address: string; readonly hosts?: Record<string, HostStatus> } {
-    return { address: this.#origin(this.#generated(connection)) };
+    const hosts = this.#own.status(connection);
+    return { address: this.#origin(this.#generated(connection)), ...(hosts === undefined ? {} : { hosts }) };
   }
 
   close(): void {
     for (const host of this.#routes.keys()) this.#leave(host);
+    this.#own.close();
     this.#certificates.close();
     this.#tls.close();
     this.#http?.close();
@@ -92,7 +117,11 @@ export class NamedIngress {
   }
 
   #generated(connection: string): string {
-    return `${generatedLabel(this.#options.chainId, connection)}.${this.#options.names.domain}`;
+    const known = this.#generatedHosts.get(connection);
+    if (known !== undefined) return known;
+    const host = `${generatedLabel(this.#options.chainId, connection)}.${this.#options.names.domain}`;
+    this.#generatedHosts.set(connection, host);
+    return host;
   }
 
   #origin(host: string): string {

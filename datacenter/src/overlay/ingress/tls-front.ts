@@ -1,6 +1,6 @@
 import { constants as cryptoConstants } from "node:crypto";
 import { createServer as createTcpServer, type Server, type Socket } from "node:net";
-import { createServer, type SecureContext, type TLSSocket, type Server as TlsServer } from "node:tls";
+import { createServer, type SecureContext, TLSSocket, type Server as TlsServer } from "node:tls";
 import type { IngressNames, OverlayLogger } from "../overlay";
 import { carriedBy } from "../splice";
 import { headLength, helloProblem } from "./client-hello";

@@ -257,7 +257,12 @@ export class ModelNetwork implements NetworkDriver {
     for (const [name, { from }] of Object.entries(manifest.connections)) {
       connections[name] =
         from.global === true
-          ? { role: "ingress", established: true, address: `http://${address}.test:80` }
+          ? {
+              role: "ingress",
+              established: true,
+              address: `http://${address}.test:80`,
+              ...(from.hosts && { hosts: Object.fromEntries(from.hosts.map((host) => [host, unproven])) }),
+            }
           : { role: "source", established: true };
     }
     return {
@@ -507,6 +512,9 @@ export class ModelNetwork implements NetworkDriver {
     return holder;
   }
 }
+
+/** Nobody proves own host names to it. */
+const unproven = { served: false, message: "there is no TXT record" };
 
 function keyed(...parts: readonly string[]): string {
   return createHmac("sha256", createHash("sha256").update("model").digest()).update(parts.join("\0")).digest("hex");

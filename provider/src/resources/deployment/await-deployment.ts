@@ -6,6 +6,7 @@ import {
   type Naming,
   naming,
   serves,
+  unservedHosts,
   type Verdict,
   workloadRuns,
 } from "../../await/conditions";
@@ -30,6 +31,8 @@ export interface Arrived {
   readonly snapshot: Snapshot;
   /** By connection: where it is reached. */
   readonly addresses: Readonly<Record<string, string>>;
+  /** Own host names that are not served, and why. */
+  readonly unserved: readonly string[];
 }
 
 /**
@@ -86,7 +89,9 @@ function lookAt(snapshot: Snapshot, goal: DeploymentGoal, watch: HolderWatch, wo
   }
   const [first] = missing;
   if (first === undefined) {
-    return { done: true, value: { snapshot, addresses: addressesOf(snapshot, goal, watch) } };
+    const connections = globalConnections(snapshot, goal, watch);
+    const unserved = connections.flatMap(({ name, view }) => unservedHosts(name, view));
+    return { done: true, value: { snapshot, addresses: addressesOf(goal, connections), unserved } };
   }
   const more = missing.length > 1 ? ` (${missing.length - 1} more to come)` : "";
   return { done: false, line: `${first.missing}${more}`, reasons: missing.map((verdict) => verdict.missing) };
@@ -151,22 +156,29 @@ export function holdersOf(snapshot: Snapshot, infrastructure: string): readonly 
   return serving === undefined ? [] : [serving.datacenter];
 }
 
-function addressesOf(snapshot: Snapshot, goal: DeploymentGoal, watch: HolderWatch): Record<string, string> {
+interface GlobalConnection {
+  readonly name: string;
+  readonly view: HolderView;
+}
+
+/** Each with what those say that it is reached at. */
+function globalConnections(snapshot: Snapshot, goal: DeploymentGoal, watch: HolderWatch): readonly GlobalConnection[] {
   const content = goal.manifest?.content;
+  if (content === undefined) return [];
+  return Object.entries(content.connections)
+    .filter(([, { from }]) => from.global === true)
+    .flatMap(([name]) => connectionPlaces(content, name).map((place) => ({ name, place })))
+    .flatMap(({ name, place }) => holdersOf(snapshot, place).map((holder) => ({ name, view: watch.watch(holder) })));
+}
+
+function addressesOf(goal: DeploymentGoal, connections: readonly GlobalConnection[]): Record<string, string> {
   const addresses: Record<string, string> = {};
-  for (const [name, connection] of Object.entries(content?.connections ?? {})) {
-    if (connection.from.global !== true) {
-      addresses[name] = `${connection.to}:${connection.port}`;
-      continue;
-    }
-    for (const place of content === undefined ? [] : connectionPlaces(content, name)) {
-      for (const holder of holdersOf(snapshot, place)) {
-        const address = watch.watch(holder).status?.connections[name]?.address;
-        if (address !== undefined) {
-          addresses[name] = address;
-        }
-      }
-    }
+  for (const [name, { from, port, to }] of Object.entries(goal.manifest?.content.connections ?? {})) {
+    if (from.global !== true) addresses[name] = `${to}:${port}`;
+  }
+  for (const { name, view } of connections) {
+    const address = view.status?.connections[name]?.address;
+    if (address !== undefined) addresses[name] = address;
   }
   return addresses;
 }

@@ -287,7 +287,7 @@ export class DeploymentResource implements Resource {
       return this.#state(id, inputs, deployment, sealed, addresses, parameters);
     }
     const empty = sealed === undefined ? await this.#emptyManifest(id, key, deadline.signal) : undefined;
-    const { snapshot, addresses } = await awaitDeployment(
+    const { snapshot, addresses, unserved } = await awaitDeployment(
       driver,
       key,
       {
@@ -300,6 +300,7 @@ export class DeploymentResource implements Resource {
       (line) => context.status(line),
     );
     this.session.forget(key);
+    for (const line of unserved) context.log("warning", line);
     if (snapshot.deployment === undefined) {
       throw new WaitFailed([`deployment ${id} is gone`]);
     }

@@ -1,5 +1,5 @@
 import type { ManifestConnection } from "@dcx/protocol";
-import { connected, naming, serves } from "../../await/conditions";
+import { connected, naming, serves, unservedHosts } from "../../await/conditions";
 import { HolderWatch } from "../../await/holder-watch";
 import { type Progress, WaitFailed, waitFor } from "../../await/wait";
 import { NetworkError } from "../../network/driver";
@@ -78,6 +78,7 @@ export const connectionRules: EntryKindRules<ManifestConnection> = {
         const address = addressOf(entry.content, view.status?.connections[entry.name]?.address);
         if (verdict.met && address !== undefined) {
           context.status(`${entry.name}: ${address}`);
+          for (const line of unservedHosts(entry.name, view)) context.log("warning", line);
           return { done: true, value: { address } };
         }
         const holding = serves(commits.latest?.version ?? "", holder, view, words);
@@ -118,12 +119,11 @@ export const connectionRules: EntryKindRules<ManifestConnection> = {
   images: () => [],
 };
 
-/** Where a global connection is reached, while it leads to the same. */
+/** Where a global connection is reached, while it leads to the same. Own host names lead there besides. */
 function addressSoFar(content: ManifestConnection, oldState: ValueMap | undefined): Value | undefined {
-  const same =
-    oldState !== undefined &&
-    JSON.stringify(manifestConnection(oldState)) === JSON.stringify(manifestConnection({ ...content }));
-  return same ? oldState["address"] : undefined;
+  if (oldState === undefined) return undefined;
+  const target = ({ to, port, from }: ManifestConnection) => JSON.stringify([to, port, from.global]);
+  return target(manifestConnection(oldState)) === target(content) ? oldState["address"] : undefined;
 }
 
 /** What the source connects to: a name and port that stay the same wherever the target runs, or the public address. */

@@ -46,6 +46,7 @@ export class IngressWorld {
             const { certificate, key } = await createHostLeaf(world.root, hosts, validity);
             return { certificate: `${certificate.trimEnd()}\n${world.root.certificate}`, privateKey: key };
           },
+          own: { resolvers: ["127.0.0.1:1"], recheck: 3_600_000, expiry: 24 * 3_600_000 },
           limits: { connections: 1_000, connectionsPerAddress: 1_000, handshake: 5_000 },
           ...names,
         },
@@ -156,8 +157,13 @@ export async function exchange(socket: Duplex, text: string): Promise<string> {
 
 export const echo = (socket: Socket): void => void socket.pipe(socket);
 
+/** Rejects after 20 seconds. */
 export async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 10));
+  const deadline = Date.now() + 20_000;
+  while (!condition()) {
+    if (Date.now() > deadline) throw new Error(`it never came to this: ${condition}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
 }
 
 /** Resolves when a socket is closed, however. */

@@ -36,14 +36,14 @@ public final class Source extends com.pulumi.resources.InvokeArgs {
     }
 
     /**
-     * With `global`: host names of the tenant&#39;s own.
+     * With `global`: host names of the tenant&#39;s own, served once the DNS proves it.
      * 
      */
     @Import(name="hosts")
     private @Nullable List<String> hosts;
 
     /**
-     * @return With `global`: host names of the tenant&#39;s own.
+     * @return With `global`: host names of the tenant&#39;s own, served once the DNS proves it.
      * 
      */
     public Optional<List<String>> hosts() {
@@ -119,7 +119,7 @@ public final class Source extends com.pulumi.resources.InvokeArgs {
         }
 
         /**
-         * @param hosts With `global`: host names of the tenant&#39;s own.
+         * @param hosts With `global`: host names of the tenant&#39;s own, served once the DNS proves it.
          * 
          * @return builder
          * 
@@ -130,7 +130,7 @@ public final class Source extends com.pulumi.resources.InvokeArgs {
         }
 
         /**
-         * @param hosts With `global`: host names of the tenant&#39;s own.
+         * @param hosts With `global`: host names of the tenant&#39;s own, served once the DNS proves it.
          * 
          * @return builder
          * 

@@ -37,14 +37,14 @@ public final class SourceArgs extends com.pulumi.resources.ResourceArgs {
     }
 
     /**
-     * With `global`: host names of the tenant&#39;s own.
+     * With `global`: host names of the tenant&#39;s own, served once the DNS proves it.
      * 
      */
     @Import(name="hosts")
     private @Nullable Output<List<String>> hosts;
 
     /**
-     * @return With `global`: host names of the tenant&#39;s own.
+     * @return With `global`: host names of the tenant&#39;s own, served once the DNS proves it.
      * 
      */
     public Optional<Output<List<String>>> hosts() {
@@ -130,7 +130,7 @@ public final class SourceArgs extends com.pulumi.resources.ResourceArgs {
         }
 
         /**
-         * @param hosts With `global`: host names of the tenant&#39;s own.
+         * @param hosts With `global`: host names of the tenant&#39;s own, served once the DNS proves it.
          * 
          * @return builder
          * 
@@ -141,7 +141,7 @@ public final class SourceArgs extends com.pulumi.resources.ResourceArgs {
         }
 
         /**
-         * @param hosts With `global`: host names of the tenant&#39;s own.
+         * @param hosts With `global`: host names of the tenant&#39;s own, served once the DNS proves it.
          * 
          * @return builder
          * 
@@ -151,7 +151,7 @@ public final class SourceArgs extends com.pulumi.resources.ResourceArgs {
         }
 
         /**
-         * @param hosts With `global`: host names of the tenant&#39;s own.
+         * @param hosts With `global`: host names of the tenant&#39;s own, served once the DNS proves it.
          * 
          * @return builder
          * 

@@ -19,7 +19,7 @@ public final class Source {
      */
     private @Nullable Boolean global;
     /**
-     * @return With `global`: host names of the tenant&#39;s own.
+     * @return With `global`: host names of the tenant&#39;s own, served once the DNS proves it.
      * 
      */
     private @Nullable List<String> hosts;
@@ -43,7 +43,7 @@ public final class Source {
         return Optional.ofNullable(this.global);
     }
     /**
-     * @return With `global`: host names of the tenant&#39;s own.
+     * @return With `global`: host names of the tenant&#39;s own, served once the DNS proves it.
      * 
      */
     public List<String> hosts() {
