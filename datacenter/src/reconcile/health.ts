@@ -8,6 +8,10 @@ import type { Serving } from "./plan";
 /** How long an instance without a health check has to run without an exit before it counts as ready. */
 export const settleMilliseconds = 3_000;
 
+/** Milliseconds after which an instance that has not served yet is asked again, and by how much longer each time. */
+const firstPause = 50;
+const growth = 1.5;
+
 /** A running instance to look after. */
 export interface Watched {
   readonly id: string;
@@ -29,7 +33,7 @@ export interface Health {
 
 /**
  * Knows which running instances serve. With a health check: it passes, and goes on until it has failed `retries`
- * times in a row. Without one: the instance has run for some seconds without an exit.
+ * times in a row; until it has passed once in a run it is done more often than at its interval. Without one: the instance has run for some seconds without an exit.
  */
 export class HealthMonitor {
   readonly #watches = new Map<string, { readonly watched: Watched; readonly stop: AbortController; health: Health }>();
@@ -76,6 +80,7 @@ export class HealthMonitor {
   async #probe(watched: Watched, check: ManifestHealthCheck, signal: AbortSignal): Promise<void> {
     const { interval, timeout, retries } = { ...HEALTH_CHECK_DEFAULTS, ...check };
     let failures = 0;
+    let untilServed = firstPause;
     while (!signal.aborted) {
       const problem = await this.#problem(watched, check, timeout);
       const before = this.of(watched.id);
@@ -84,7 +89,8 @@ export class HealthMonitor {
       else if (before?.serving !== "yes" || failures >= retries) {
         this.#set(watched, { serving: "no", message: problem, served: before?.served ?? false }, signal);
       }
-      await pause(interval, signal);
+      await pause(this.of(watched.id)?.served === true ? interval : Math.min(interval, untilServed), signal);
+      untilServed *= growth;
     }
   }
 
