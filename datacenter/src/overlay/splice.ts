@@ -33,7 +33,37 @@ function lead(from: Duplex, to: Duplex): Promise<void> {
       return;
     }
     from.once("close", closed);
-    from.pipe(to, { end: false });
+    pump(from, to);
+  });
+}
+
+/**
+ * What comes is written, with back pressure. HTTP/2 hands a lot over in many small pieces: those that come in one turn of
+ * the event loop, after the first, go out to a socket in one system call.
+ */
+function pump(from: Duplex, to: Duplex): void {
+  let sameTurn = false;
+  let corked = false;
+  const turnEnds = (): void => {
+    sameTurn = false;
+    if (corked) {
+      corked = false;
+      to.uncork();
+    }
+  };
+  from.on("data", (data) => {
+    if (sameTurn && !corked && to instanceof Socket) {
+      corked = true;
+      to.cork();
+    }
+    if (!sameTurn) {
+      sameTurn = true;
+      setImmediate(turnEnds);
+    }
+    if (!to.write(data)) {
+      from.pause();
+      to.once("drain", () => from.resume());
+    }
   });
 }
 
