@@ -21,23 +21,38 @@ interface Redirector {
   rules(redirections: readonly Redirection[]): string;
 }
 
-const nftables = (file: string): Redirector => ({
+/** The table as a whole, in place of the one before: there is no moment without a rule that stays. */
+const nftables = (file: string, table: (redirections: readonly Redirection[]) => readonly string[]): Redirector => ({
   command: [file, "-f", "-"],
   rules: (redirections) =>
-    [
-      "table ip dcx {}",
-      "delete table ip dcx",
-      "table ip dcx {",
-      "  chain connections {",
-      "    type nat hook output priority -100; policy accept;",
-      ...redirections.map(
-        ({ address, port, to }) => `    ip daddr ${address} tcp dport ${port} dnat to ${address}:${to}`,
-      ),
-      "  }",
-      "}",
-      "",
-    ].join("\n"),
+    ["table ip dcx {}", "delete table ip dcx", "table ip dcx {", ...table(redirections), "}", ""].join("\n"),
 });
+
+const hook = "type nat hook output priority -100; policy accept;";
+
+/** One look-up for each new connection, however many redirections there are. */
+const asMap = (redirections: readonly Redirection[]) => [
+  "  map arrivals {",
+  "    type ipv4_addr . inet_service : ipv4_addr . inet_service",
+  ...(redirections.length === 0
+    ? []
+    : [
+        `    elements = { ${redirections.map(({ address, port, to }) => `${address} . ${port} : ${address} . ${to}`).join(", ")} }`,
+      ]),
+  "  }",
+  "  chain connections {",
+  `    ${hook}`,
+  "    dnat ip to ip daddr . tcp dport map @arrivals",
+  "  }",
+];
+
+/** For kernels and versions of nft that have no maps of addresses with ports. */
+const asRules = (redirections: readonly Redirection[]) => [
+  "  chain connections {",
+  `    ${hook}`,
+  ...redirections.map(({ address, port, to }) => `    ip daddr ${address} tcp dport ${port} dnat to ${address}:${to}`),
+  "  }",
+];
 
 /** The whole table is this one's: in an instance's network there is nobody else who makes rules. */
 const iptables = (file: string): Redirector => ({
@@ -70,11 +85,11 @@ export async function redirect(enter: readonly string[], redirections: readonly 
 }
 
 function redirectors(): Redirector[] {
-  const found = [
-    { tool: findTool("nft"), make: nftables },
-    { tool: findTool("iptables-restore"), make: iptables },
+  const [nft, restore] = [findTool("nft"), findTool("iptables-restore")];
+  return [
+    ...(nft === undefined ? [] : [nftables(nft, asMap), nftables(nft, asRules)]),
+    ...(restore === undefined ? [] : [iptables(restore)]),
   ];
-  return found.flatMap(({ tool, make }) => (tool === undefined ? [] : [make(tool)]));
 }
 
 /** Resolves to why it failed, or undefined. */
