@@ -13,7 +13,9 @@ export { type Datacenter, type DatacenterOptions, startDatacenter } from "./data
 export type { Overlay, OverlayLogger, WantedConnections } from "./overlay/overlay";
 export { startOverlay } from "./overlay/start";
 export { purgeDatacenter } from "./purge";
+export { HealthMonitor } from "./reconcile/health";
 export { NamespaceNetwork } from "./runtime/namespace-network";
 export { openRuntime, type RuntimeOptions } from "./runtime/open";
 export { programCommand } from "./runtime/programs";
-export { redirect } from "./runtime/redirect";
+export { type Redirection, redirect } from "./runtime/redirect";
+export type { InstanceSpecification, Runtime } from "./runtime/runtime";

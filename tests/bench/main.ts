@@ -3,6 +3,8 @@ import { Cleanups } from "./cleanups";
 import type { Bench, Figure, Settings } from "./figure";
 import { toJson, toTable } from "./report";
 import { blockAmongOrders } from "./rows/block-among-orders";
+import { connectionsApplied } from "./rows/connections";
+import { containerStart } from "./rows/container-start";
 import { create } from "./rows/create";
 import { nothingToDo } from "./rows/nothing-to-do";
 import { pluginMemory } from "./rows/plugin-memory";
@@ -20,6 +22,8 @@ const benches: readonly Bench[] = [
   transactionsPerCpu,
   blockAmongOrders,
   tunnels,
+  connectionsApplied,
+  containerStart,
 ];
 
 async function main(argv: readonly string[]): Promise<number> {

@@ -1,11 +1,11 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { z } from "zod";
 import { root } from "../../support/root";
 import { type Bench, type Figure, notMeasured, type Subject } from "../figure";
 import { paired } from "../measure";
-import { outputOf, Service } from "../processes";
+import { OwnNetwork } from "../own-network";
+import { outputOf } from "../processes";
 import type { Question } from "../tunnels/driver";
 import type { Kind } from "../tunnels/load";
 
@@ -32,8 +32,6 @@ const subjects: Readonly<Record<Kind, Subject>> = {
 };
 const kinds = Object.keys(subjects) as Kind[];
 
-const Answer = z.union([z.object({ figure: z.number() }), z.object({ error: z.string() })]);
-
 /**
  * A tunnel between two agents' overlays, with their helpers in the networks of instances, and one between two Envoys: all
  * in one network of their own, with the service behind them and the load before them.
@@ -43,27 +41,17 @@ export const tunnels: Bench = {
   async *run({ log, cleanups }, wanted) {
     const chosen = kinds.filter((kind) => wanted(subjects[kind].name));
     const folder = mkdtempSync(join(tmpdir(), "dcx-bench-tunnels-"));
-    let driver: Service | undefined;
+    let network: OwnNetwork | undefined;
     const close = cleanups.add(async () => {
-      await driver?.stop();
+      await network?.close();
       rmSync(folder, { recursive: true, force: true });
     });
     try {
       const envoy = (await outputOf(process.execPath, [join(root, "tools", "envoy.cjs")])).trim();
-      const own = process.getuid?.() === 0 ? ["--net"] : ["--map-root-user", "--net"];
       const program = join(root, ".cache", "tests", "bench", "tunnels", "driver.js");
-      const logFile = join(folder, "driver.log");
-      const started = Service.start("unshare", [...own, process.execPath, program, folder, envoy], {
-        logFile,
-        messages: "ipc",
-      });
-      driver = started;
-      await started.nextMessage();
-      const ask = (way: Question["way"], kind: Kind) => async () => {
-        const answer = Answer.parse(await started.ask({ way, kind } satisfies Question));
-        if ("error" in answer) throw new Error(`${way}: ${answer.error}`);
-        return answer.figure;
-      };
+      const opened = await OwnNetwork.start(program, [folder, envoy], join(folder, "driver.log"));
+      network = opened;
+      const ask = (way: Question["way"], kind: Kind) => () => opened.figure({ way, kind } satisfies Question);
       for (const kind of chosen) {
         log(subjects[kind].name);
         const outcome = await paired({ pairs: 7, warmup: 1 }, ask("overlay", kind), ask("envoy", kind));

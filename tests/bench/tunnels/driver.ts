@@ -111,5 +111,7 @@ function fail(error: unknown): never {
   process.exit(1);
 }
 
+// Envoy ends with nobody else.
+for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => process.exit(0));
 process.on("disconnect", () => process.exit(0));
 main().catch(fail);
