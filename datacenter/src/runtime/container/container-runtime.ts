@@ -6,6 +6,7 @@ import type { ContainerInspectInfo } from "dockerode";
 import { z } from "zod";
 import type { ExecOptions, Execution } from "../execution";
 import { NamespaceNetwork } from "../namespace-network";
+import { processorTime } from "../processor-time";
 import type {
   InstanceLabels,
   InstanceNetwork,
@@ -112,6 +113,7 @@ export class ContainerRuntime implements Runtime {
     const { limits, volumes } = specification;
     const image = await presentInEngine(engine, imageLayouts, specification.image);
     const provided = await Promise.all(volumes.map((volume) => this.#provideVolume(volume, image.user)));
+    const processor = processorTime(limits.cpu);
     const temporary = `rw,nosuid,nodev,mode=1777,size=${limits.disk}`;
     const taken = new Set([...temporaryFolders, ...volumes.map(({ path }) => path)]);
     const create: Docker.ContainerCreateOptions = {
@@ -138,7 +140,8 @@ export class ContainerRuntime implements Runtime {
         RestartPolicy: { Name: "always" },
         Memory: Number(limits.memory),
         MemorySwap: Number(limits.memory),
-        NanoCpus: limits.cpu * 1_000_000,
+        CpuPeriod: processor.period,
+        CpuQuota: processor.quota,
         PidsLimit: limits.processes,
         ReadonlyRootfs: true,
         Tmpfs: Object.fromEntries(temporaryFolders.map((folder) => [folder, temporary])),

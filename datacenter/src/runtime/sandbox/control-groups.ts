@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { processorTime } from "../processor-time";
 import type { Limit, Limits } from "../runtime";
 import type { ControlGroup } from "../supervised/supervisor";
 
@@ -14,7 +15,6 @@ export interface ControlGroups {
 
 type Controller = "cpu" | "memory" | "pids";
 const limitOf: Readonly<Record<Controller, Limit>> = { cpu: "cpu", memory: "memory", pids: "processes" };
-const period = 100_000;
 
 /** Tries what this machine and user can do: version 2, or version 1 controller by controller; none without rights. */
 export function probeControlGroups(): ControlGroups {
@@ -68,11 +68,13 @@ function canMake(folder: string): boolean {
 
 function settingsV1(controller: Controller, limits: Limits): [string, string][] {
   switch (controller) {
-    case "cpu":
+    case "cpu": {
+      const { period, quota } = processorTime(limits.cpu);
       return [
         ["cpu.cfs_period_us", String(period)],
-        ["cpu.cfs_quota_us", String(quota(limits))],
+        ["cpu.cfs_quota_us", String(quota)],
       ];
+    }
     case "memory":
       return [
         ["memory.limit_in_bytes", String(limits.memory)],
@@ -85,8 +87,10 @@ function settingsV1(controller: Controller, limits: Limits): [string, string][] 
 
 function settingsV2(controller: Controller, limits: Limits): [string, string][] {
   switch (controller) {
-    case "cpu":
-      return [["cpu.max", `${quota(limits)} ${period}`]];
+    case "cpu": {
+      const { period, quota } = processorTime(limits.cpu);
+      return [["cpu.max", `${quota} ${period}`]];
+    }
     case "memory":
       return [
         ["memory.max", String(limits.memory)],
@@ -95,11 +99,6 @@ function settingsV2(controller: Controller, limits: Limits): [string, string][] 
     case "pids":
       return [["pids.max", String(limits.processes)]];
   }
-}
-
-/** Microseconds of processor time in a period. The kernel takes no less than a millisecond. */
-function quota(limits: Limits): number {
-  return Math.max(1000, Math.round((limits.cpu * period) / 1000));
 }
 
 /** Ends what still runs in an instance's groups and removes them. Throws when something does not end. */
