@@ -214,6 +214,8 @@ export class NamespaceNetwork implements InstanceNetwork {
   async #reuseOrStart(previous: Promise<Helper> | undefined): Promise<Helper> {
     const present = await previous?.catch(() => undefined);
     if (this.#closed) {
+      // Whoever closes it waits for the newest request alone: what an earlier one began ends here.
+      if (present !== undefined) await stopHelper(present.child);
       throw new Error("the instance's network is closed");
     }
     const entry = await this.#find();
@@ -248,6 +250,7 @@ export class NamespaceNetwork implements InstanceNetwork {
     // The agent may end while helpers run; they end with it.
     child.unref();
     child.channel?.unref();
+    if (child.stderr instanceof Socket) child.stderr.unref();
     return { key: entry.key, child };
   }
 

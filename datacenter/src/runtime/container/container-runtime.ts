@@ -176,12 +176,19 @@ export class ContainerRuntime implements Runtime {
   }
 
   async remove(id: string): Promise<void> {
-    await this.#networks.get(id)?.close();
-    this.#networks.delete(id);
+    await this.#closeNetwork(id);
     const container = this.#container(id);
     await container.stop({ t: stopSeconds }).catch(ignoreMissing);
     await container.remove({ force: true, v: true }).catch(ignoreMissing);
+    // Somebody may have asked for it while the container ended.
+    await this.#closeNetwork(id);
     this.#notify();
+  }
+
+  async #closeNetwork(id: string): Promise<void> {
+    const network = this.#networks.get(id);
+    this.#networks.delete(id);
+    await network?.close();
   }
 
   async removeVolume(volume: string): Promise<void> {

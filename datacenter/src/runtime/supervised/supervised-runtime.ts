@@ -221,13 +221,20 @@ export class SupervisedRuntime implements Runtime {
 
   async #remove(id: string): Promise<void> {
     const folder = this.#folder(id);
-    await this.#networks.get(id)?.close();
-    this.#networks.delete(id);
+    await this.#closeNetwork(id);
     this.#watchers.get(folder)?.close();
     this.#watchers.delete(folder);
     await this.#end(folder);
     await rm(folder, { recursive: true, force: true });
+    // Somebody may have asked for it while the instance ended.
+    await this.#closeNetwork(id);
     this.#look();
+  }
+
+  async #closeNetwork(id: string): Promise<void> {
+    const network = this.#networks.get(id);
+    this.#networks.delete(id);
+    await network?.close();
   }
 
   /** Ends all processes of an instance, whatever state they are in. */
