@@ -157,6 +157,14 @@ describe("drift of a deployment", () => {
     await pipeline.settled();
   });
 
+  it("an address that its datacenter changed: shown, nothing to do", async () => {
+    const sierra = pipeline.network.holders.get("sierra");
+    if (sierra === undefined) throw new Error("no sierra");
+    sierra.url = "https://public-0.apps.sierra.test";
+    expect((await pipeline.refresh())?.state["addresses"]).toEqual({ public: sierra.url });
+    await pipeline.settled();
+  });
+
   it("a lease that moved to a datacenter that has no manifest: shown, and handed over by up", async () => {
     pipeline.network.holders.get("sierra")?.manifests.clear();
     pipeline.west(({ lease }) => ({

@@ -30,6 +30,8 @@ interface Holder extends DatacenterRecord {
   readonly manifests: Map<string, Envelope>;
   /** Whether instances become ready, and what is said when they don't. */
   broken: string | undefined;
+  /** Where its global connections are reached. */
+  url: string;
 }
 
 /**
@@ -65,6 +67,7 @@ export class ModelNetwork implements NetworkDriver {
       asks,
       manifests: new Map(),
       broken: undefined,
+      url: `http://${address}.test:80`,
     };
     this.holders.set(address, holder);
     return holder;
@@ -260,7 +263,7 @@ export class ModelNetwork implements NetworkDriver {
           ? {
               role: "ingress",
               established: true,
-              address: `http://${address}.test:80`,
+              address: holder.url,
               ...(from.hosts && { hosts: Object.fromEntries(from.hosts.map((host) => [host, unproven])) }),
             }
           : { role: "source", established: true };

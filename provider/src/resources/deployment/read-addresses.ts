@@ -6,8 +6,8 @@ import { isMap } from "../inputs/shape";
 import type { Session } from "../session";
 
 /**
- * Where each connection is reached. What is recorded of a global one holds as long as its lease is where it was; else
- * the datacenter that has it now is asked, and while that does not answer, nobody knows.
+ * Where each connection is reached. Of a global one its datacenter says so; while that does not answer, what is recorded
+ * holds as long as the lease is where it was.
  */
 export async function readAddresses(
   session: Session,
@@ -30,8 +30,8 @@ export async function readAddresses(
       const recorded = at(state, "addresses", name);
       const moved =
         recorded === undefined || (holder !== undefined && at(state, "leases", place, "datacenter") !== holder);
-      const status = moved && holder !== undefined ? await session.glance(key, holder, signal) : undefined;
-      const address = moved ? status?.connections[name]?.address : recorded;
+      const status = holder === undefined ? undefined : await session.glance(key, holder, signal);
+      const address = status?.connections[name]?.address ?? (moved ? undefined : recorded);
       if (address !== undefined) {
         addresses[name] = address;
       }
