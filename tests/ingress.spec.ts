@@ -101,8 +101,11 @@ describe("host names of global connections", () => {
     await stack.up();
     const { url } = await stack.outputs();
     expect(url).toMatch(/^https:\/\/public-[0-9a-v]{20}\.sierra\.dcx\.test:\d+$/);
-    const answers = await Promise.all(Array.from({ length: 8 }, () => ask(String(url))));
-    expect(new Set(answers.map(({ instance }) => instance)).size).toBe(2);
+    // A Workload is done when its instances have started; they get streams when they are ready.
+    await eventually("both replicas answer", 30_000, async () => {
+      const answers = await Promise.all(Array.from({ length: 8 }, () => ask(String(url))));
+      return new Set(answers.map(({ instance }) => instance)).size === 2;
+    });
     expect((await stack.preview()).steps).toEqual([]);
     expect((await stack.refresh()).steps).toEqual([]);
     await stack.destroy();

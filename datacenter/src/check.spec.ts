@@ -46,7 +46,7 @@ test("a check looks at the certificates of host names", async () => {
     writeFileSync(files.keyFile, leaf.key);
     return files;
   };
-  expect(await ingress([])).toMatch(/^warning: \*\.apps\.example: none of ingress.certificates is for them/);
+  expect(await ingress([])).toMatch(/^warning: \*\.apps\.example: no certificate of yours is for them/);
   expect(await ingress([await written("*.other.example", -60_000, 60_000)])).toMatch(/^warning: /);
   expect(await ingress([await written("*.apps.example", -60_000, 60_000)])).toMatch(/^good: .*valid until/);
   expect(await ingress([await written("*.apps.example", -120_000, -60_000)])).toMatch(/^bad: .*it expired/);

@@ -5,7 +5,7 @@ import { ExchangeQueryClient, formatTokens } from "@dcx/protocol";
 import { readAccountKey } from "./account-key";
 import type { DatacenterConfiguration } from "./configuration";
 import { openSigner } from "./datacenter";
-import { readCertificate } from "./overlay/ingress/certificates";
+import { certificatesIn, readCertificate } from "./overlay/ingress/certificates";
 import { openRuntime } from "./runtime/open";
 
 /** One thing that was looked at. */
@@ -107,12 +107,14 @@ function addressesOf({ advertise, listen }: DatacenterConfiguration): Found {
   return local ? { state: "warning", message: `${message}: reached from this machine only` } : message;
 }
 
-function namesOf({ certificates, domain }: NonNullable<DatacenterConfiguration["ingress"]>): Found {
+function namesOf(ingress: NonNullable<DatacenterConfiguration["ingress"]>): Found {
+  const { certificates, certificateFolder, domain } = ingress;
   const names = `*.${domain}`;
-  const read = certificates.map((files) => ({ ...files, ...readCertificate(files) }));
+  const more = certificateFolder === undefined ? [] : certificatesIn(certificateFolder);
+  const read = [...certificates, ...more].map((files) => ({ ...files, ...readCertificate(files) }));
   const found = read.find(({ certificate }) => certificate.checkHost(`any.${domain}`) !== undefined);
   if (found === undefined) {
-    const message = `${names}: none of ingress.certificates is for them; clients have to trust this datacenter's root`;
+    const message = `${names}: no certificate of yours is for them; clients have to trust this datacenter's root`;
     return { state: "warning", message };
   }
   const { validTo } = found.certificate;

@@ -91,6 +91,8 @@ const Ingress = z.strictObject({
   domain: hostName,
   /** PEM files, read again when they change. Names that none is for get one under the datacenter's root. */
   certificates: z.array(z.strictObject({ certificateFile: text, keyFile: text })).default([]),
+  /** Folder of more of them, `<any>.crt` with `<any>.key`; they may come and go. */
+  certificateFolder: text.optional(),
   /** Folder from which plain HTTP answers who validates a name for a certificate. */
   challengeFolder: text.optional(),
   /** Name servers that are asked who owns a host name. Absent: the machine's own. */
@@ -265,13 +267,14 @@ export function readDatacenterConfiguration(text: string, source?: string): Data
 }
 
 function placed(ingress: z.infer<typeof Ingress>, place: (path: string) => string): z.infer<typeof Ingress> {
-  const { certificates, challengeFolder } = ingress;
+  const { certificates, certificateFolder, challengeFolder } = ingress;
   return {
     ...ingress,
     certificates: certificates.map(({ certificateFile, keyFile }) => ({
       certificateFile: place(certificateFile),
       keyFile: place(keyFile),
     })),
+    ...(certificateFolder === undefined ? {} : { certificateFolder: place(certificateFolder) }),
     ...(challengeFolder === undefined ? {} : { challengeFolder: place(challengeFolder) }),
   };
 }

@@ -147,7 +147,7 @@ function namesOf(
 ): { names?: IngressNames } {
   if (ingress === undefined) return {};
   const { certificates, challengeFolder, connections, connectionsPerAddress, domain, handshakeTimeout } = ingress;
-  const { proofExpiry, recheck, resolvers } = ingress;
+  const { certificateFolder, proofExpiry, recheck, resolvers } = ingress;
   return {
     names: {
       domain,
@@ -156,6 +156,7 @@ function namesOf(
       ...(advertise.ingressPort === undefined ? {} : { port: advertise.ingressPort }),
       ...(challengeFolder === undefined ? {} : { challenges: challengeFolder }),
       certificates,
+      ...(certificateFolder === undefined ? {} : { certificateFolder }),
       issue: root.issueHosts,
       own: { resolvers, recheck, expiry: proofExpiry },
       limits: { connections, connectionsPerAddress, handshake: handshakeTimeout },

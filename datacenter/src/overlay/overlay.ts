@@ -140,8 +140,10 @@ export interface IngressNames {
   readonly http?: { readonly host: string; readonly port: number };
   /** Folder of answers that plain HTTP gives to whoever validates a host name for a certificate (RFC 8555, 8.3). */
   readonly challenges?: string;
-  /** Where none of these is for a name, `issue` makes one. */
+  /** Where none of these is for a name, nor one in the folder, `issue` makes one. */
   readonly certificates: readonly CertificateFiles[];
+  /** Folder of more of them, `<any>.crt` with `<any>.key`, which come and go. */
+  readonly certificateFolder?: string;
   readonly issue: HostLeafIssuer;
   /** How own host names are proven. Times in milliseconds. */
   readonly own: {

@@ -1,5 +1,6 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
-import { readFileSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { createSecureContext, type SecureContext } from "node:tls";
 import type { CertificateFiles, HostLeafIssuer, OverlayLogger } from "../overlay";
 
@@ -28,22 +29,29 @@ export class HostCertificates {
   readonly #issue: HostLeafIssuer;
   readonly #logger: OverlayLogger;
   readonly #timer: NodeJS.Timeout;
-  #fromFiles: readonly FromFiles[];
+  readonly #files: readonly CertificateFiles[];
+  readonly #folder: string | undefined;
+  #fromFiles: readonly FromFiles[] = [];
   readonly #issued = new Map<string, Issued>();
   /** The last thing that was wrong with each file, so that it is logged once. */
   readonly #problems = new Map<string, string>();
 
-  /** @throws {Error} where the files can't be used; the message names them */
+  /** @throws {Error} where the files can't be used; the message names them. What is wrong in the folder is logged. */
   constructor(options: {
     readonly domain: string;
     readonly files: readonly CertificateFiles[];
+    /** Of more of them: `<any>.crt` with `<any>.key`. */
+    readonly folder?: string;
     readonly issue: HostLeafIssuer;
     readonly logger: OverlayLogger;
   }) {
     this.#domain = options.domain;
     this.#issue = options.issue;
     this.#logger = options.logger;
+    this.#files = options.files;
+    this.#folder = options.folder;
     this.#fromFiles = options.files.map(readCertificate);
+    this.#look();
     this.#timer = setInterval(() => this.#look(), lookInterval);
     this.#timer.unref();
   }
@@ -86,26 +94,50 @@ export class HostCertificates {
   }
 
   #look(): void {
-    this.#fromFiles = this.#fromFiles.map((known) => {
-      const { certificateFile } = known.files;
-      try {
-        if (stampOf(known.files) === known.stamp) return known;
-        const changed = readCertificate(known.files);
-        this.#problems.delete(certificateFile);
-        const { subjectAltName, validTo } = changed.certificate;
-        this.#logger.info({ certificateFile, hosts: subjectAltName, validTo }, "a certificate was read again");
-        return changed;
-      } catch (error) {
-        // While one of the two files is still the old one, they don't match: the next look will find that they do.
-        const reason = error instanceof Error ? error.message : String(error);
-        if (this.#problems.get(certificateFile) !== reason) {
-          this.#problems.set(certificateFile, reason);
-          this.#logger.warn({ certificateFile, reason }, "a certificate can't be read again; the one before is served");
-        }
-        return known;
-      }
+    const wanted = [...this.#files, ...(this.#folder === undefined ? [] : certificatesIn(this.#folder))];
+    this.#fromFiles = wanted.flatMap((files) => {
+      const known = this.#fromFiles.find((one) => one.files.certificateFile === files.certificateFile);
+      const found = this.#read(files, known);
+      return found === undefined ? [] : [found];
     });
   }
+
+  /** What is in the files now; while that can't be used, what was known. */
+  #read(files: CertificateFiles, known: FromFiles | undefined): FromFiles | undefined {
+    const { certificateFile } = files;
+    try {
+      if (known !== undefined && stampOf(files) === known.stamp) return known;
+      const read = readCertificate(files);
+      this.#problems.delete(certificateFile);
+      const { subjectAltName, validTo } = read.certificate;
+      this.#logger.info({ certificateFile, hosts: subjectAltName, validTo }, "a certificate was read");
+      return read;
+    } catch (error) {
+      // While one of the two files is still the old one, they don't match: the next look will find that they do.
+      const reason = error instanceof Error ? error.message : String(error);
+      if (this.#problems.get(certificateFile) !== reason) {
+        this.#problems.set(certificateFile, reason);
+        const instead = known === undefined ? "" : "; the one before is served";
+        this.#logger.warn({ certificateFile, reason }, `a certificate can't be read${instead}`);
+      }
+      return known;
+    }
+  }
+}
+
+/** The `<any>.crt` of a folder that have an `<any>.key`. None where there is no such folder (yet). */
+export function certificatesIn(folder: string): CertificateFiles[] {
+  let names: string[];
+  try {
+    names = readdirSync(folder).sort();
+  } catch {
+    return [];
+  }
+  return names
+    .filter((name) => name.endsWith(".crt"))
+    .map((name) => ({ certificate: name, key: `${name.slice(0, -".crt".length)}.key` }))
+    .filter(({ key }) => names.includes(key))
+    .map(({ certificate, key }) => ({ certificateFile: join(folder, certificate), keyFile: join(folder, key) }));
 }
 
 /** Reads a certificate (with what follows it in its chain) and its key. @throws {Error} naming the file */

@@ -1,8 +1,10 @@
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { connect } from "node:tls";
 import { createDatacenterRoot, createHostLeaf } from "@dcx/protocol";
 import type { IngressNames } from "../overlay";
 import { generatedLabel } from "./generated-name";
@@ -221,13 +223,31 @@ describe("a certificate of the operator's", () => {
       return serialNumber;
     };
     const before = await serial();
+    const read = world.infos.length;
     await write();
-    await until(() => world.infos.includes("a certificate was read again"));
+    await until(() => world.infos.slice(read).includes("a certificate was read"));
     await expect(serial()).resolves.not.toBe(before);
     writeFileSync(own.keyFile, "nothing that is a key");
     await until(() => world.warnings.some(({ message }) => String(message).includes("the one before is served")));
     await expect(world.ask(host, "still", { ca: root.certificate })).resolves.toBe("still");
     expect(JSON.stringify(world.warnings)).not.toContain("PRIVATE KEY");
+  });
+
+  it("is found in a folder as it comes, and no more once it is gone", async () => {
+    const place = mkdtempSync(join(folder, "certificates-"));
+    const { world, host } = await serving({ certificateFolder: place });
+    await expect(world.ask(host, "by the root")).resolves.toBe("by the root");
+    const { root, files: own } = await files([`*.${domain}`]);
+    copyFileSync(own.keyFile, join(place, "apps.key"));
+    copyFileSync(own.certificateFile, join(place, "apps.crt"));
+    copyFileSync(own.certificateFile, join(place, "apps.issuer.crt"));
+    await until(() => world.infos.includes("a certificate was read"));
+    await expect(world.ask(host, "by the file", { ca: root.certificate })).resolves.toBe("by the file");
+    rmSync(join(place, "apps.crt"));
+    let answer = "";
+    while (answer === "") answer = await world.ask(host, "by the root again").catch(() => "");
+    expect(answer).toBe("by the root again");
+    expect(world.warnings).toEqual([]);
   });
 
   it("is passed over for names that it is not for", async () => {
@@ -286,6 +306,21 @@ describe("plain HTTP", () => {
   });
 });
 
+/** What a client begins with that looks for a host name. */
+async function clientHello(servername: string): Promise<Buffer> {
+  const server = createServer();
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const client = connect({ host: "127.0.0.1", port: (server.address() as AddressInfo).port, servername });
+  client.on("error", () => undefined);
+  const [socket]: Socket[] = await once(server, "connection");
+  const [hello]: Buffer[] = socket === undefined ? [] : await once(socket, "data");
+  client.destroy();
+  socket?.destroy();
+  server.close();
+  return hello ?? Buffer.alloc(0);
+}
+
 describe("at the port of host names", () => {
   const reasons = (world: IngressWorld) =>
     world.warnings.filter(({ message }) => message === "a connection to a host name was refused");
@@ -316,6 +351,37 @@ describe("at the port of host names", () => {
     await closed(socket);
     await until(() => reasons(world).length > 0);
     expect(reasons(world)).toEqual([expect.objectContaining({ reason: expect.stringMatching(reason) })]);
+    await expect(world.ask(host, "control")).resolves.toBe("control");
+  });
+
+  it("a client hello that was changed, cut off or only half open is closed in time, and reaches nobody", async () => {
+    const world = await start({ limits: { connections: 1_000, connectionsPerAddress: 1_000, handshake: 1_000 } });
+    let reached = 0;
+    await world.serve("web-0", (socket) => {
+      reached += 1;
+      echo(socket);
+    });
+    world.apply({});
+    await until(() => world.status().established);
+    const host = world.url().hostname;
+    const hello = await clientHello(host);
+    const probes = reached;
+    const changed = Array.from({ length: 200 }, (_, n) => {
+      const bytes = Buffer.from(hello);
+      // Everywhere in turn, from the heads of record and message on.
+      const at = (n * 7) % bytes.length;
+      bytes.writeUInt8(bytes.readUInt8(at) ^ (1 + (n % 255)), at);
+      return n % 3 === 0 ? bytes.subarray(0, (n * 5) % bytes.length) : bytes;
+    });
+    await Promise.all(
+      changed.map(async (bytes, n) => {
+        const socket = world.dial();
+        if (n % 5 === 0) socket.end(bytes);
+        else socket.write(bytes);
+        await closed(socket);
+      }),
+    );
+    expect(reached).toBe(probes);
     await expect(world.ask(host, "control")).resolves.toBe("control");
   });
 
@@ -355,6 +421,26 @@ describe("at the port of host names", () => {
     let answer = "";
     while (answer === "") answer = await world.ask(host, "again").catch(() => "");
     expect(answer).toBe("again");
+    for (const socket of held) socket.destroy();
+  });
+
+  it("one connection's visitors take no more than half of all places", async () => {
+    const other = "dcx1other/7/connections/public";
+    const world = await start({ limits: { connections: 6, connectionsPerAddress: 6, handshake: 5_000 } });
+    await world.serve("web-0", echo);
+    world.apply({}, { connection: other });
+    await until(() => world.status().established && world.status(other).established);
+    const host = world.url().hostname;
+    const held = [world.connect(host), world.connect(host), world.connect(host)];
+    for (const socket of held) {
+      socket.write("x");
+      await once(socket, "data");
+    }
+    await expect(world.ask(host)).rejects.toThrow();
+    expect(reasons(world).at(-1)).toMatchObject({
+      reason: `the host name ${host}: there are 3 connections to it already, and others need some too`,
+    });
+    await expect(world.ask(world.url(other).hostname, "theirs")).resolves.toBe("theirs");
     for (const socket of held) socket.destroy();
   });
 

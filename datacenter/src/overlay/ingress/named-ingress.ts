@@ -11,7 +11,7 @@ import { generatedLabel } from "./generated-name";
 import { createHttpFront } from "./http-front";
 import { OwnHosts } from "./own-hosts";
 import { RememberedHosts } from "./remembered-hosts";
-import { TlsFront } from "./tls-front";
+import { type NamedRoute, TlsFront } from "./tls-front";
 import { createTxtLookup } from "./txt-lookup";
 
 export interface NamedIngressOptions {
@@ -32,6 +32,9 @@ export interface NamedConnection {
   /** Opens a stream to an instance of its target. */
   readonly open: () => Promise<Duplex>;
 }
+
+/** Of all connections so much at most lead to one host name: nobody's visitors keep out those of others. */
+const shareOfOne = 0.5;
 
 interface Route {
   readonly connection: string;
@@ -68,7 +71,12 @@ export class NamedIngress {
   private constructor(options: NamedIngressOptions) {
     this.#options = options;
     const { names, logger } = options;
-    this.#certificates = new HostCertificates({ ...names, files: names.certificates, logger });
+    this.#certificates = new HostCertificates({
+      ...names,
+      files: names.certificates,
+      ...(names.certificateFolder === undefined ? {} : { folder: names.certificateFolder }),
+      logger,
+    });
     this.#own = new OwnHosts({
       ...options,
       ...names.own,
@@ -140,11 +148,17 @@ export class NamedIngress {
     this.#certificates.forget(host);
   }
 
-  #route(host: string): ((stream: Duplex) => void) | undefined {
+  #route(host: string): NamedRoute | undefined {
     const route = this.#routes.get(host);
     const connection = route === undefined ? undefined : this.#connections.get(route.connection);
     if (route === undefined || connection === undefined) return undefined;
-    return (stream) => void route.flows.carry(stream, connection.open);
+    const most = Math.ceil(this.#options.names.limits.connections * shareOfOne);
+    const refusal = `there are ${most} connections to it already, and others need some too`;
+    return {
+      carry: (stream) => void route.flows.carry(stream, connection.open),
+      // A flow is two streams.
+      ...(route.flows.size >= 2 * most ? { refusal } : {}),
+    };
   }
 
   async #listen(): Promise<void> {

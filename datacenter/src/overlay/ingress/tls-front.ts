@@ -7,9 +7,16 @@ import { headLength, helloProblem } from "./client-hello";
 import { Guests } from "./guests";
 import { Refusals } from "./refusals";
 
+/** Where a host name leads. */
+export interface NamedRoute {
+  /** Why it takes no stream now. */
+  readonly refusal?: string;
+  readonly carry: (stream: TLSSocket) => void;
+}
+
 export interface TlsFrontOptions {
-  /** Takes the streams for a host name in lower case; undefined: nothing has that name. */
-  readonly route: (host: string) => ((stream: TLSSocket) => void) | undefined;
+  /** By a host name in lower case; undefined: nothing has that name. */
+  readonly route: (host: string) => NamedRoute | undefined;
   /** The certificate for a host name that has a route. */
   readonly context: (host: string) => Promise<SecureContext>;
   readonly limits: IngressNames["limits"];
@@ -129,7 +136,8 @@ export class TlsFront {
     clearTimeout(guest.deadline);
     this.#arriving.delete(keyOf(stream));
     carriedBy(stream, guest.socket);
-    route(stream);
+    if (route.refusal === undefined) route.carry(stream);
+    else this.#refuse(guest.socket, `the host name ${hostOf(stream.servername)}: ${route.refusal}`);
   }
 
   async #context(name: string): Promise<SecureContext> {
