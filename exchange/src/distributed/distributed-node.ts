@@ -155,7 +155,7 @@ export async function startDistributedNode(options: DistributedNodeOptions): Pro
     });
     opened.push(() => engine.close());
     void engine.gone.then((how) => {
-      if (closing === undefined) stopForGood(new Error(`CometBFT ${how}; its last lines are in this log`));
+      if (closing === undefined) stopForGood(new Error(`CometBFT ${how}`));
     });
 
     const rpcUrl = `http://${rpc.host}:${rpc.port}`;

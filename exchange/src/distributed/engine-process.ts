@@ -23,6 +23,8 @@ export interface Engine {
 }
 
 const grace = 10_000;
+/** Lines that may say why it ended. */
+const lastLines = 3;
 
 /** Starts CometBFT for an application that is being served already. */
 export function startEngine(options: EngineOptions): Engine {
@@ -37,10 +39,15 @@ export function startEngine(options: EngineOptions): Engine {
     stdio: ["ignore", "pipe", "pipe"],
   });
   const logger = options.logger.child({ part: "cometbft" });
+  const last: string[] = [];
   for (const stream of [child.stdout, child.stderr]) {
-    createInterface({ input: stream }).on("line", (line) => relay(logger, line));
+    createInterface({ input: stream }).on("line", (line) => {
+      const telling = relay(logger, line);
+      if (telling !== undefined) last.push(telling);
+      if (last.length > lastLines) last.shift();
+    });
   }
-  const gone = howItWent(child);
+  const gone = howItWent(child).then((how) => (last.length === 0 ? how : `${how}: ${last.join("; ")}`));
   return {
     gone,
     close: async () => {
@@ -54,27 +61,29 @@ export function startEngine(options: EngineOptions): Engine {
 
 async function howItWent(child: ChildProcess): Promise<string> {
   try {
-    const [code, signal] = await once(child, "exit");
+    // Not its exit: then all that it wrote has been read.
+    const [code, signal] = await once(child, "close");
     return signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`;
   } catch (error) {
     return `could not be started: ${error instanceof Error ? error.message : String(error)}`;
   }
 }
 
-/** One line of the engine's log, at its own level. */
-function relay(logger: Logger, line: string): void {
+/** One line of the engine's log, at its own level. Returns what is no ordinary line: an error, or no line of a log. */
+function relay(logger: Logger, line: string): string | undefined {
   let entry: unknown;
   try {
     entry = JSON.parse(line);
   } catch {
     logger.info(line);
-    return;
+    return line;
   }
-  if (typeof entry !== "object" || entry === null) return;
+  if (typeof entry !== "object" || entry === null) return undefined;
   const { level, _msg: message, ts: _time, ...details } = entry as Record<string, unknown>;
   const text = typeof message === "string" ? message : "";
   if (level === "error") logger.error(details, text);
   else if (level === "debug") logger.trace(details, text);
   // Several lines a block.
   else logger.debug(details, text);
+  return level === "error" ? [text, details["err"] ?? details["error"]].filter(Boolean).join(": ") : undefined;
 }
