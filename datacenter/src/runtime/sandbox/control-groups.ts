@@ -69,10 +69,11 @@ function canMake(folder: string): boolean {
 function settingsV1(controller: Controller, limits: Limits): [string, string][] {
   switch (controller) {
     case "cpu": {
-      const { period, quota } = processorTime(limits.cpu);
+      const { period, quota, shares } = processorTime(limits.cpu);
       return [
         ["cpu.cfs_period_us", String(period)],
         ["cpu.cfs_quota_us", String(quota)],
+        ["cpu.shares", String(shares)],
       ];
     }
     case "memory":
@@ -88,8 +89,12 @@ function settingsV1(controller: Controller, limits: Limits): [string, string][] 
 function settingsV2(controller: Controller, limits: Limits): [string, string][] {
   switch (controller) {
     case "cpu": {
-      const { period, quota } = processorTime(limits.cpu);
-      return [["cpu.max", `${quota} ${period}`]];
+      const { period, quota, shares } = processorTime(limits.cpu);
+      return [
+        ["cpu.max", `${quota} ${period}`],
+        // A whole processor is 100 here.
+        ["cpu.weight", String(Math.min(10_000, Math.max(1, Math.round((shares * 100) / 1024))))],
+      ];
     }
     case "memory":
       return [
