@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # A container engine of one's own, in a network of its own, that shares nothing with any other engine of the machine.
-#   tools/container-engine.sh start <folder> [docker|podman]   prints its socket; needs root, nsenter, ip, curl, and
-#                                                              dockerd, or podman with runc
+#   tools/container-engine.sh start <folder> [docker|mapped-docker|podman]
+#                                                              prints its socket; needs root, nsenter, ip, curl, and
+#                                                              dockerd, or podman with runc; under `mapped-docker` root
+#                                                              in a container is nobody outside
 #   tools/container-engine.sh stop <folder>                    ends what `start` has started there, and removes the folder
 set -euo pipefail
 
-folder=${2:?"usage: $0 start|stop <folder> [docker|podman]"}
+folder=${2:?"usage: $0 start|stop <folder> [docker|mapped-docker|podman]"}
 engine=${3:-docker}
 network="dcx-engine-$(basename "$folder" | tr -cd 'A-Za-z0-9')"
 
@@ -14,7 +16,7 @@ start() {
   # Its bridge and firewall rules stay in this network. `ip netns exec` would hide the control groups.
   ip netns add "$network"
   nsenter "--net=/run/netns/$network" ip link set lo up
-  "start_$engine" </dev/null >"$folder/engine.log" 2>&1 &
+  "start_${engine//-/_}" </dev/null >"$folder/engine.log" 2>&1 &
   local pid=$!
   echo "$pid" >"$folder/engine.pid"
   for _ in $(seq 300); do
@@ -36,6 +38,16 @@ start() {
 start_docker() {
   exec nsenter "--net=/run/netns/$network" dockerd --host "unix://$folder/engine.sock" --data-root "$folder/data" \
     --exec-root "$folder/exec" --pidfile "$folder/docker.pid"
+}
+
+# The ranges of users are those of its own mount namespace; what others mount shows there too.
+start_mapped_docker() {
+  printf 'nobody:200000:65536\nnogroup:200000:65536\n' >"$folder/ranges"
+  # shellcheck disable=SC2016
+  exec nsenter "--net=/run/netns/$network" unshare --mount --propagation slave sh -c '
+    mount --bind "$1/ranges" /etc/subuid && mount --bind "$1/ranges" /etc/subgid &&
+      exec dockerd --host "unix://$1/engine.sock" --data-root "$1/data" --exec-root "$1/exec" \
+        --pidfile "$1/docker.pid" --userns-remap nobody:nogroup' sh "$folder"
 }
 
 # Without limits of its own on files and processes it asks for none that this machine may not grant.

@@ -6,6 +6,7 @@ import type { Seal } from "../home/seal";
 import { openImageStore } from "../images/store";
 import { ContainerRuntime } from "./container/container-runtime";
 import { findEngine } from "./container/engine-socket";
+import { mappedRoot } from "./container/mapped-users";
 import { SizedVolumes } from "./container/sized-volumes";
 import { plainMethod } from "./none/none";
 import { programCommand } from "./programs";
@@ -82,9 +83,13 @@ async function openContainers(options: RuntimeOptions): Promise<Runtime> {
         "with nsenter (util-linux). Run the agent as root there.",
     );
   }
-  const sizedVolumes = SizedVolumes.open(join(options.home, "container", "volumes"));
+  const rootUser = await mappedRoot(engine);
+  // Users of a range of their own can't come to what the agent mounts in its folder.
+  const sizedVolumes =
+    rootUser === undefined ? SizedVolumes.open(join(options.home, "container", "volumes")) : undefined;
   return ContainerRuntime.open({
     engine,
+    ...(rootUser === undefined ? {} : { rootUser }),
     ...(sizedVolumes === undefined ? {} : { sizedVolumes }),
     nsenter,
     imageLayouts: options.imageLayouts,

@@ -35,6 +35,8 @@ export interface ContainerRuntimeOptions {
   readonly nsenter: string;
   /** Absent: volumes are the engine's own, without a bound. */
   readonly sizedVolumes?: SizedVolumes;
+  /** The machine's user that root in containers is. Absent: root. */
+  readonly rootUser?: number;
   readonly logger: { warn(details: object, message: string): void };
 }
 
@@ -142,6 +144,7 @@ export class ContainerRuntime implements Runtime {
         MemorySwap: Number(limits.memory),
         CpuPeriod: processor.period,
         CpuQuota: processor.quota,
+        CpuShares: processor.shares,
         PidsLimit: limits.processes,
         ReadonlyRootfs: true,
         Tmpfs: Object.fromEntries(temporaryFolders.map((folder) => [folder, temporary])),
@@ -244,17 +247,17 @@ export class ContainerRuntime implements Runtime {
 
   /** The folder or the engine's name of a volume, made where it is missing, that an instance of this user can write to. */
   async #provideVolume({ volume, path, size }: VolumeMount, user: string): Promise<ProvidedVolume> {
-    const { datacenter, engine, sizedVolumes } = this.#options;
+    const { datacenter, engine, rootUser = 0, sizedVolumes } = this.#options;
     const name = this.#volumeName(volume);
     const present = await engine.getVolume(name).inspect().catch(ignoreMissing);
     if (present === undefined && sizedVolumes !== undefined) {
       const source = sizedVolumes.provide(name, size);
-      giveTo(source, user);
+      giveTo(source, user, rootUser);
       return { type: "bind", source, path };
     }
     // One that was made before there were sized ones keeps what is in it.
     await engine.createVolume({ Name: name, Labels: { [mark]: datacenter } });
-    giveTo((present ?? (await engine.getVolume(name).inspect())).Mountpoint, user);
+    giveTo((present ?? (await engine.getVolume(name).inspect())).Mountpoint, user, rootUser);
     return { type: "volume", source: name, path };
   }
 
@@ -405,10 +408,10 @@ export class ContainerRuntime implements Runtime {
 }
 
 /** A new volume is root's; a workload that runs as somebody else (by number) could not write to it. */
-function giveTo(folder: string, user: string): void {
+function giveTo(folder: string, user: string, rootUser: number): void {
   const [, uid, gid] = /^(\d+)(?::(\d+))?$/.exec(user) ?? [];
-  if (uid !== undefined && statSync(folder).uid === 0) {
-    chownSync(folder, Number(uid), Number(gid ?? 0));
+  if (uid !== undefined && statSync(folder).uid === rootUser) {
+    chownSync(folder, rootUser + Number(uid), rootUser + Number(gid ?? 0));
   }
 }
 
