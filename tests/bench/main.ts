@@ -6,6 +6,7 @@ import { blockAmongOrders } from "./rows/block-among-orders";
 import { connectionsApplied } from "./rows/connections";
 import { containerStart } from "./rows/container-start";
 import { create } from "./rows/create";
+import { manifestToHolders } from "./rows/manifest-to-holders";
 import { nothingToDo } from "./rows/nothing-to-do";
 import { pluginMemory } from "./rows/plugin-memory";
 import { pluginStart } from "./rows/plugin-start";
@@ -23,6 +24,7 @@ const benches: readonly Bench[] = [
   blockAmongOrders,
   tunnels,
   connectionsApplied,
+  manifestToHolders,
   containerStart,
 ];
 
