@@ -4,6 +4,7 @@ import { type RequestQuery, ResponseQuery } from "cosmjs-types/tendermint/abci/t
 import { ExchangeError } from "../state/errors";
 import { proofType, type StateDatabase } from "../storage";
 import { keyString } from "../storage/keys";
+import { StorageError } from "../storage/storage-error";
 import type { QueryHandler } from "./cosmos-queries";
 import { EnvelopeError, EnvelopeErrorCode } from "./envelope-error";
 import { refusalOf, type Surroundings, simulate } from "./execute";
@@ -54,7 +55,8 @@ export class QueryAnswers {
     try {
       value = handler(this.database, request.data, height);
     } catch (error) {
-      if (error instanceof EnvelopeError || error instanceof ExchangeError) throw error;
+      if (error instanceof EnvelopeError || error instanceof ExchangeError || error instanceof StorageError)
+        throw error;
       // A request that can't be decoded throws whatever the decoder throws.
       throw new EnvelopeError(EnvelopeErrorCode.InvalidRequest, `${request.path}: ${describe(error)}`, {
         cause: error,
@@ -77,8 +79,7 @@ export class QueryAnswers {
   }
 
   private simulate(data: Uint8Array): Uint8Array {
-    const request = SimulateRequest.decode(data);
-    const transaction = decodeTransaction(request.txBytes);
+    const transaction = decodeTransaction(simulatedBytes(data));
     refuseFacilitatorTypes(transaction);
     const around = this.surroundings();
     let outcome: ReturnType<typeof simulate>;
@@ -86,6 +87,9 @@ export class QueryAnswers {
       outcome = simulate(this.database, transaction, around);
     } catch (error) {
       if (error instanceof EnvelopeError || error instanceof ExchangeError) throw error;
+      // In a block the machine's limits end the node, which must not go on with another result than others; here
+      // nothing depends on the result.
+      if (error instanceof RangeError) throw new EnvelopeError(EnvelopeErrorCode.Internal, describe(error));
       const { code, log } = refusalOf(error, transaction, around);
       throw new EnvelopeError(code, log);
     }
@@ -95,6 +99,17 @@ export class QueryAnswers {
         result: { data: outcome.data, events: outcome.events, msgResponses: [] },
       }),
     ).finish();
+  }
+}
+
+/** @throws EnvelopeError when the request can't be decoded */
+function simulatedBytes(data: Uint8Array): Uint8Array {
+  try {
+    return SimulateRequest.decode(data).txBytes;
+  } catch (error) {
+    throw new EnvelopeError(EnvelopeErrorCode.Undecodable, `no request for a simulation: ${describe(error)}`, {
+      cause: error,
+    });
   }
 }
 

@@ -51,7 +51,7 @@ afterEach(async () => {
   for (const home of homes.splice(0)) rmSync(home, { recursive: true, force: true });
 });
 
-test("nothing is under a key that is longer than any can be, and a range may begin or end at one", () => {
+test("nothing is under a key that is empty or longer than any can be, and a range may begin or end at one", () => {
   const database = openDatabase();
   const keys = ["a", "b", `b${"b".repeat(1_977)}`, "c"];
   database.commit(
@@ -60,6 +60,8 @@ test("nothing is under a key that is longer than any can be, and a range may beg
       keys.map((key) => [key, Uint8Array.of(1)]),
     ),
   );
+  expect(database.get("")).toBeUndefined();
+  expect([...database.range("", "b")].map(([key]) => key)).toEqual(["a"]);
   for (const length of [1_979, 3_000, 5_000, 100_000]) {
     const long = "b".repeat(length);
     const found = (start: string, end: string, reverse: boolean) =>

@@ -78,7 +78,7 @@ export class StateDatabase implements KeyValueReader {
   }
 
   get(key: string): Uint8Array | undefined {
-    if (key.length > longestKey) return undefined;
+    if (key.length === 0 || key.length > longestKey) return undefined;
     const cached = this.valueCache.get(key);
     if (cached !== undefined) return cached === absent ? undefined : cached;
     const value = reading(() => this.entries.get(keyBytes(key)));
@@ -208,8 +208,8 @@ function provable(value: Uint8Array): Uint8Array {
 }
 
 /**
- * Bytes of the longest key that lmdb keeps. Of what strangers ask for some is longer: nothing is there, and lmdb throws
- * where it looks for it, which must not end the node.
+ * Bytes of the longest key that lmdb keeps; the shortest has one. Of what strangers ask for some is longer, or nothing at
+ * all: nothing is there, and lmdb throws where it looks for it, which must not end the node.
  */
 const longestKey = 1_978;
 

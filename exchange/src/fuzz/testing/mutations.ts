@@ -112,9 +112,15 @@ function changed(
 }
 
 /** Something that could be in the field, or not quite. */
-function fill({ kind, number }: FieldShape, choose: Choose): WireField {
+function fill({ kind, number, within }: FieldShape, choose: Choose, depth = 0): WireField {
   const integer = () => varintOf(integers[choose(integers.length)] ?? 0n);
   if (kind === "integer32" || kind === "integer64" || kind === "flag") return { number, type: 0, payload: integer() };
+  if (within !== undefined && depth < 4 && choose(5) > 0) {
+    const inner = within(noBytes);
+    const filled = Array.from({ length: Math.min(inner.length, 1 + choose(4)) }, () => inner[choose(inner.length)]);
+    const fields = filled.flatMap((field) => (field === undefined ? [] : [fill(field, choose, depth + 1)]));
+    return { number, type: 2, payload: writeFields(sorted(fields)) };
+  }
   if (kind === "text" && choose(8) > 0) return { number, type: 2, payload: texts[choose(texts.length)] ?? noBytes };
   if (kind === "text") return { number, type: 2, payload: noTexts[choose(noTexts.length)] ?? noBytes };
   const payload = Buffer.alloc([0, 1, 20, 31, 32, 33, 64, 65, 1_000][choose(9)] ?? 0, choose(256));
