@@ -339,8 +339,9 @@ export class Application {
     return totals.openOrders > 0n || totals.activeLeases > 0n || totals.unbonding > 0n || totals.proposalDeposits > 0n;
   }
 
-  async close(): Promise<void> {
-    await this.database.close();
+  /** Resolves once everything is closed. */
+  close() {
+    return this.database.close();
   }
 
   private execute(

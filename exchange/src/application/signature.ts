@@ -31,6 +31,7 @@ function nativeVerifier(): SignatureVerifier | undefined {
   let ecdsaVerify: typeof import("secp256k1").ecdsaVerify;
   try {
     // The package's own entry falls back to a pure JavaScript curve slower than ours: ask for the binding itself.
+    // biome-ignore lint/style/noRestrictedGlobals: once, at the start; whether it is there changes no result
     ({ ecdsaVerify } = require("secp256k1/bindings"));
   } catch {
     return undefined;
