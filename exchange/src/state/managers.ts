@@ -2,7 +2,8 @@ import { type Deployment, ExchangeErrorCode, type Infrastructure, type Lease, ty
 import { ExchangeError } from "./errors";
 import { describeDeployment } from "./keys";
 import { totalRate } from "./quantities";
-import { present } from "./records";
+import { type InfrastructureId, leases, present, slots, withGeneration } from "./records";
+import type { KeyValueReader } from "./store";
 
 /** Whose hand changes a deployment: its tenant's, or that of a manager within limits. */
 export type Role =
@@ -47,7 +48,7 @@ export function limitRefusal(problem: string): ExchangeError {
 
 /**
  * Limits hold for the deployment as a whole, as the update leaves it: the highest rent and the number of units count
- * the infrastructures of everybody. Where they stand (region, datacenters) is checked for those that the update names, as
+ * the infrastructures of everybody, the rent also what leases cost that are being replaced. Where they stand (region, datacenters) is checked for those that the update names, as
  * they were and as they will be.
  * @throws ExchangeError ManagerLimit
  */
@@ -58,7 +59,7 @@ export function checkLimits(
   before: readonly Infrastructure[],
 ): void {
   if (limits === undefined || named.length === 0) return;
-  const rate = after.reduce((sum, terms) => sum + totalRate(terms.resources), 0n);
+  const rate = maximumRent(after);
   if (limits.maxRate !== "" && rate > BigInt(limits.maxRate))
     throw limitRefusal(`the deployment could cost ${rate} a block, the most is ${limits.maxRate}`);
   const count = after.reduce((sum, terms) => terms.resources.reduce((own, group) => own + group.count, sum), 0);
@@ -73,4 +74,33 @@ export function checkLimits(
     if (limits.datacenters.length > 0 && !confined)
       throw limitRefusal(`${terms.name} must allow only datacenters that the manager may use`);
   }
+}
+
+/**
+ * An old lease and its successor both take rent: the limit on it holds for the sum.
+ * @param after the deployment as the update has left it, with its orders
+ * @throws ExchangeError ManagerLimit
+ */
+export function checkRentMeanwhile(store: KeyValueReader, limits: ManagerLimits | undefined, after: Deployment): void {
+  if (limits === undefined || limits.maxRate === "") return;
+  const deployment = present(after.id, "id of a deployment");
+  const all = after.infrastructures.flatMap(({ terms }) => terms ?? []);
+  const replaced = all.flatMap(({ name }) => replacedLease(store, { deployment, name }) ?? []);
+  const rate = replaced.reduce((sum, lease) => sum + BigInt(lease.rate), maximumRent(all));
+  if (replaced.length > 0 && rate > BigInt(limits.maxRate))
+    throw limitRefusal(
+      `the deployment could cost ${rate} a block while leases and their successors run both, the most is ${limits.maxRate}`,
+    );
+}
+
+/** What there is, at its maximum prices: micro-units per block, scaled. */
+function maximumRent(infrastructures: readonly Infrastructure[]): bigint {
+  return infrastructures.reduce((sum, terms) => sum + totalRate(terms.resources), 0n);
+}
+
+/** The lease of an infrastructure for which another is on its way. */
+function replacedLease(store: KeyValueReader, id: InfrastructureId): Lease | undefined {
+  const slot = slots.get(store, id);
+  if (slot === undefined || slot.lease === 0 || (slot.order === 0 && slot.successor === 0)) return undefined;
+  return leases.need(store, withGeneration(id, slot.lease));
 }

@@ -246,6 +246,25 @@ describe("UpdateDeployment", () => {
       expect(refusal(() => count.exchange.update("mia", count.id, two))).toBe(ExchangeErrorCode.ManagerLimit);
     });
 
+    test("is held to the rent that a lease and its successor take together", () => {
+      const replacing = { infrastructures: [terms("west", { count: 2, memory: 2048n })] };
+      const leased = (rent: bigint) => {
+        const { exchange, id } = managed({ maxRate: (rent * scale).toString() });
+        exchange.bid("sierra", orderOf(id, "west"), 9n);
+        exchange.blocks(2);
+        return { exchange, id };
+      };
+      // Sierra's takes 2 × 9, its successor may take 2 × 10.
+      const less = leased(37n);
+      expect(refusal(() => less.exchange.update("mia", less.id, replacing))).toBe(ExchangeErrorCode.ManagerLimit);
+      const enough = leased(38n);
+      enough.exchange.update("mia", enough.id, replacing);
+      // Meanwhile nothing else may cost anything. What changes in place replaces nothing.
+      const more = { infrastructures: [terms("east", { price: 1n })] };
+      expect(refusal(() => enough.exchange.update("mia", enough.id, more))).toBe(ExchangeErrorCode.ManagerLimit);
+      less.exchange.update("mia", less.id, { infrastructures: [terms("west", { count: 2, price: 18n })] });
+    });
+
     test.each([
       ["another region", { regions: ["us-east"] }, { infrastructures: [terms("east", { region: "us-west" })] }],
       ["any datacenter", { datacenters: [addressOf("sierra")] }, { infrastructures: [terms("east")] }],

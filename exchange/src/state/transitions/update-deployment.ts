@@ -14,7 +14,7 @@ import { findActiveDeployment, idOf } from "../deployments";
 import { ExchangeError, invalid } from "../errors";
 import { deploymentChanged } from "../events";
 import { describeDeployment } from "../keys";
-import { checkLimits, limitRefusal, type Role, roleOf } from "../managers";
+import { checkLimits, checkRentMeanwhile, limitRefusal, type Role, roleOf } from "../managers";
 import { changeOrder, openOrder, termsOf } from "../orders";
 import { deployments, getParameters, type InfrastructureId, leases, orders, slots, withGeneration } from "../records";
 import type { KeyValueStore } from "../store";
@@ -79,6 +79,7 @@ export function updateDeployment(
   }
 
   const after = deployments.need(state, id);
+  if (role.kind === "manager" && patch.length > 0) checkRentMeanwhile(state, role.limits, after);
   context.events.emit(deploymentChanged(after, message.sender));
   return { revision: after.revision };
 }
