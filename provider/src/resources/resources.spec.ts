@@ -366,8 +366,11 @@ describe("own host names that are not served", () => {
       connections: { public: { to: "web", port: 8080, from } },
     });
     const seen = context("Deployment", "shop");
-    await Deployment.create({ inputs, preview: false, timeout: 0 }, seen);
+    const { id, state } = await Deployment.create({ inputs, preview: false, timeout: 0 }, seen);
     expect(seen.lines).toContain(line);
+    const without = await checked(Deployment, "Deployment", "shop", inlineInputs);
+    const foretold = await update(Deployment, "Deployment", "shop", { id, inputs, state }, without, true);
+    expect(foretold.state["addresses"]).toEqual({ public: "http://sierra.test:80" });
   });
 
   it("are told, and added to a connection whose address stays known in previews", async () => {

@@ -39,7 +39,8 @@ function leaseState({ lease, order, successor }: ActualInfrastructure): string {
 
 /**
  * The addresses as far as a preview can tell. What a connection's source connects to follows from the manifest; where a
- * global one is reached only its holder knows, and that stays while neither the connection nor the lease changes.
+ * global one is reached only its holder knows, and that stays while neither its target nor the lease changes. Own host
+ * names lead there besides.
  * @param moving infrastructures whose lease may change
  */
 export function foretoldAddresses(
@@ -58,8 +59,9 @@ export function foretoldAddresses(
         before !== undefined && Object.hasOwn(before.connections, name) ? before.connections[name] : undefined;
       const place = after.workloads[connection.to]?.infrastructure;
       const stays =
-        was !== undefined &&
-        JSON.stringify(was) === JSON.stringify(connection) &&
+        was?.from.global === true &&
+        was.to === connection.to &&
+        was.port === connection.port &&
         before?.workloads[was.to]?.infrastructure === place &&
         !moving.has(place ?? "");
       return [name, (stays ? old[name] : undefined) ?? Unknown.instance];
