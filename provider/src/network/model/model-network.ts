@@ -45,6 +45,10 @@ export class ModelNetwork implements NetworkDriver {
   readonly deployments = new Map<string, ActualDeployment>();
   /** Every transaction that got into a block. */
   readonly transactions: Transaction[] = [];
+  /** What each of them cost, in micro-units. */
+  readonly fees: bigint[] = [];
+  /** What one costs, and is foretold to. */
+  feeOf: (transaction: Transaction) => bigint = () => 2100n;
   height = 100n;
   /** Called before a transaction is executed: the place for somebody else's to come first. */
   beforeExecution: (transaction: Transaction) => void | Promise<void> = () => {};
@@ -126,12 +130,14 @@ export class ModelNetwork implements NetworkDriver {
     await this.beforeExecution(transaction);
     this.height += 1n;
     const submitted = this.#execute(transaction);
+    const fee = this.feeOf(transaction);
     this.transactions.push(transaction);
-    return { hash: `TX${this.transactions.length}`, height: this.height, fee: 2100n, submitted };
+    this.fees.push(fee);
+    return { hash: `TX${this.transactions.length}`, height: this.height, fee, submitted };
   }
 
-  async estimateFee(): Promise<bigint> {
-    return 2100n;
+  async estimateFee(transaction: Transaction): Promise<bigint> {
+    return this.feeOf(transaction);
   }
 
   async waitForHeight(height: bigint, signal: AbortSignal): Promise<bigint> {

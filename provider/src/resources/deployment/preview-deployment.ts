@@ -4,6 +4,7 @@ import type { DeploymentKey } from "../../network/driver";
 import type { ActualDeployment, Snapshot } from "../../network/snapshot";
 import { openManifest } from "../../plan/manifest";
 import type { Consequence, Step } from "../../plan/plan";
+import { planCreation } from "../../plan/plan-deployment";
 import { planTakeOver } from "../../plan/plan-take-over";
 import { renderReport } from "../../plan/render";
 import { Unknown, type Value, type ValueMap } from "../../wire/value";
@@ -12,6 +13,7 @@ import { deploymentId, keyOf, whereabouts } from "../identity";
 import { isMap } from "../inputs/shape";
 import type { CallContext, CreateRequest, CreateResult, UpdateRequest } from "../resource";
 import type { Session } from "../session";
+import { desiredState } from "./desired-state";
 import { canForesee, entriesKnown, type Foreseen, foreseeCreation, foreseeUpdate } from "./foresee";
 import { inlineManifest, isInline, type SealedManifest } from "./inline-manifest";
 import { foretoldAddresses } from "./outputs";
@@ -19,7 +21,10 @@ import { claimInline } from "./take-over";
 
 const unknown: Value = Unknown.instance;
 
-/** Prints the plan of a creation; its outputs are known as far as they follow from the inputs. */
+/**
+ * Prints the plan of a creation; its outputs are known as far as they follow from the inputs. The version does not: its
+ * salt is drawn by the creation (docs/reference/manifest.md says why no preview can know it).
+ */
 export async function previewCreation(
   session: Session,
   { inputs }: CreateRequest,
@@ -59,9 +64,12 @@ async function foreseeNew(session: Session, inputs: ValueMap, { urn, signal }: C
   }
   const sealed = entriesKnown(inputs) ? await sealedFor(session, inputs, deployment, urn, signal) : undefined;
   const found = sealed === undefined ? undefined : await findManifest(session, deployment, signal);
+  // A create does not look first: it submits all of it, and learns from the answer that it is there.
+  const birth = { clientToken: token, nonce: deployment.nonce, emptyVersion: deployment.version };
+  const { steps } = planCreation(desiredState(inputs, sealed, await session.parameters(signal)), birth);
   return foreseeUpdate(session, inputs, { ...snapshot, deployment }, sealed, signal, {
     before: found?.kind === "found" ? openManifest(found.envelope) : undefined,
-    first: planTakeOver(deployment).steps,
+    first: steps.filter(({ kind }) => kind === "transaction"),
     notes: ["it is there already, from a run that did not record it or from what this replaces: it is taken over"],
   });
 }

@@ -13,14 +13,27 @@ export async function world(): Promise<{ readonly network: ModelNetwork; readonl
   network.addDatacenter("sable", "us-west", 2n * 10n ** 18n, gold);
   network.addDatacenter("tide", "us-east", 10n ** 18n, gold);
   network.addDatacenter("tern", "us-east", 2n * 10n ** 18n, gold);
+  // By its size, as on an exchange.
+  network.feeOf = (transaction) =>
+    1000n +
+    BigInt(JSON.stringify(transaction, (_key, value) => (typeof value === "bigint" ? `${value}` : value)).length);
   return { network, engine: await ModelEngine.start(network) };
 }
 
 /** What became of a deployment between two looks at it. */
 export interface Become {
   readonly transactions: readonly string[];
+  readonly ordersOpened: number;
   readonly leasesMoved: number;
   readonly leasesClosed: number;
+}
+
+/** What a change costs, in micro-units. */
+export interface Costs {
+  /** Of each transaction. */
+  readonly fees: readonly number[];
+  /** A block, once it is done: at most, where it is foretold. Absent: nothing is said of it, for no lease is touched. */
+  readonly perBlock: number | undefined;
 }
 
 const WORDS = {
@@ -37,9 +50,39 @@ export function foretold(said: string): Become {
   const transactions = [...listed.matchAll(/[A-Z][a-z]+Deployment/g)].map(([name]) => name);
   return {
     transactions: shared === undefined ? transactions : [shared],
+    ordersOpened: number(/(\d+) orders? opens?/),
     leasesMoved: number(/(\d+) leases? moves?/),
     leasesClosed: number(/(\d+) leases? closes?/),
   };
+}
+
+/** What a preview says that a change will cost. */
+export function foretoldCosts(said: string): Costs {
+  const [, block] = /cost [^\n]*?([\d.]+)u a block\)/.exec(said) ?? [];
+  return {
+    fees: [...said.matchAll(/fee about ([\d.]+)/g)].map(([, tokens]) => Math.round(Number(tokens) * 1e6)),
+    perBlock: / → nothing/.test(said) ? 0 : block === undefined ? undefined : Number(block),
+  };
+}
+
+/** What it has cost since so many transactions were sent. */
+export function costsSince(network: ModelNetwork, sent: number, after: ActualDeployment): Costs {
+  const rates = Object.values(after.infrastructures).map(({ lease }) => lease?.rate ?? 0n);
+  return {
+    fees: network.fees.slice(sent).map(Number),
+    perBlock: Number(rates.reduce((sum, rate) => sum + rate, 0n)) / 1e18,
+  };
+}
+
+/** Fails where a change costs something else than a preview says, but for a digit more or less of a number. */
+export function expectForetoldCosts(preview: Costs, came: Costs): void {
+  expect(preview.fees).toHaveLength(came.fees.length);
+  for (const [index, fee] of preview.fees.entries()) {
+    expect(Math.abs(fee - (came.fees[index] ?? 0))).toBeLessThanOrEqual(2);
+  }
+  if (preview.perBlock !== undefined) {
+    expect(came.perBlock).toBeLessThanOrEqual(preview.perBlock);
+  }
 }
 
 export function transactionsSince(network: ModelNetwork, sent: number): readonly string[] {
@@ -53,11 +96,15 @@ export function become(
   after: ActualDeployment,
 ): Become {
   const names = Object.keys(before.deployment.infrastructures);
+  const generations = (deployment: ActualDeployment, name: string): number => generation(deployment, name) ?? 0;
   const generation = (deployment: ActualDeployment, name: string): number | undefined =>
     deployment.infrastructures[name]?.lease?.generation;
   const had = names.filter((name) => generation(before.deployment, name) !== undefined);
   return {
     transactions: transactionsSince(network, before.sent),
+    ordersOpened: Object.keys(after.infrastructures)
+      .map((name) => generations(after, name) - generations(before.deployment, name))
+      .reduce((sum, opened) => sum + opened, 0),
     leasesMoved: had.filter(
       (name) =>
         generation(after, name) !== undefined && generation(after, name) !== generation(before.deployment, name),

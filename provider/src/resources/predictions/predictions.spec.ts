@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import type { ModelNetwork } from "../../network/model/model-network";
 import type { Kept, ModelEngine } from "../../server/model/engine";
@@ -9,9 +10,12 @@ import { connectionFields, workloadFields } from "../inputs/manifest-shapes";
 import { withoutMarks } from "../inputs/shape";
 import {
   become,
+  costsSince,
   deploymentOf,
   expectForetold,
+  expectForetoldCosts,
   foretold,
+  foretoldCosts,
   pathsThatDiffer,
   transactionsSince,
   withoutLocal,
@@ -34,7 +38,7 @@ import {
 jest.setTimeout(120_000);
 
 /** Issue 4: "for every property of every resource: a generated change, a preview, an update, an import". */
-const runs = { numRuns: Number(process.env["DCX_PROPERTY_RUNS"] ?? 2) };
+const runs = { numRuns: Number(process.env["DCX_PROPERTY_RUNS"] ?? 3) };
 
 let network: ModelNetwork;
 let engine: ModelEngine;
@@ -47,6 +51,11 @@ afterEach(() => engine.close());
 interface Change {
   readonly before: ValueMap;
   readonly after: ValueMap;
+}
+
+/** Two different ones of these values. */
+function different<T>(values: fc.Arbitrary<T>): fc.Arbitrary<{ readonly was: T; readonly is: T }> {
+  return fc.record({ was: values, is: values }).filter(({ was, is }) => !isDeepStrictEqual(was, is));
 }
 
 const names = { next: 0 };
@@ -68,7 +77,9 @@ async function predicted(kept: Kept, written: ValueMap): Promise<Kept> {
   const said = engine.said();
   const before = { sent: network.transactions.length, deployment: deploymentOf(network, kept) };
   const updated = await engine.update(kept, inputs);
-  expect(foretold(said)).toEqual(become(network, before, deploymentOf(network, updated)));
+  const after = deploymentOf(network, updated);
+  expect(foretold(said)).toEqual(become(network, before, after));
+  expectForetoldCosts(foretoldCosts(said), costsSince(network, before.sent, after));
   expectForetold(preview, updated.state);
   await settled(updated);
   return updated;
@@ -102,10 +113,11 @@ async function make(type: string, name: string, written: ValueMap): Promise<Kept
   const inputs = await engine.check(type, name, written);
   engine.said();
   const preview = await engine.previewCreate(type, name, inputs);
-  const said = foretold(engine.said());
+  const said = engine.said();
   const sent = network.transactions.length;
   const kept = await engine.create(type, name, inputs);
-  expect(said.transactions).toEqual(transactionsSince(network, sent));
+  expect(foretold(said).transactions).toEqual(transactionsSince(network, sent));
+  expectForetoldCosts(foretoldCosts(said), costsSince(network, sent, deploymentOf(network, kept)));
   expectForetold(preview, kept.state);
   return kept;
 }
@@ -134,7 +146,7 @@ function changeOf(
   around: (value: Readonly<Record<string, Value | undefined>>) => ValueMap,
 ): fc.Arbitrary<Change> {
   const value = someValueOf(values, property, required);
-  return fc.record({ was: value, is: value }).map(({ was, is }) => ({
+  return different(value).map(({ was, is }) => ({
     before: around({ [property]: was }),
     after: around({ [property]: is }),
   }));
@@ -173,7 +185,8 @@ describe("a Deployment does what its preview says", () => {
         { minKeys: 1 },
       )
       .map((infrastructures): ValueMap => ({ infrastructures: infrastructures as ValueMap }));
-    await fc.assert(fc.asyncProperty(fc.record({ before: some, after: some }), changed), runs);
+    const both = different(some).map(({ was, is }) => ({ before: was, after: is }));
+    await fc.assert(fc.asyncProperty(both, changed), runs);
   });
 
   test.each(Object.keys(infrastructureValues))("infrastructures.west.%s", async (property) => {
@@ -223,7 +236,7 @@ describe("a Deployment does what its preview says", () => {
     });
     const around = (value: { workloads: ValueMap; connections: ValueMap | undefined }): ValueMap =>
       present({ infrastructures: places, ...value });
-    const both = fc.record({ before: entries.map(around), after: entries.map(around) });
+    const both = different(entries).map(({ was, is }) => ({ before: around(was), after: around(is) }));
     await fc.assert(fc.asyncProperty(both, changed), runs);
   });
 });
@@ -247,7 +260,7 @@ describe("a Workload and a Connection do what their previews say", () => {
   }
 
   const entryChange = (values: Values, property: string, required: readonly string[]) =>
-    fc.record({ was: someValueOf(values, property, required), is: someValueOf(values, property, required) });
+    different(someValueOf(values, property, required));
 
   test.each([...Object.keys(workloadValues), "waitFor", "skipAwait"])("Workload.%s", async (property) => {
     const values: Values = {
