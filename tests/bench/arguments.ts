@@ -5,17 +5,20 @@ export interface Arguments {
   /** Whether a missed gate, or a row that was not measured, ends the command with 1. */
   readonly strict: boolean;
   readonly list: boolean;
+  /** Whether the figures go into docs/benchmarks.md too. */
+  readonly write: boolean;
   /** Rows whose names hold one of these; all where there is none. */
   readonly only: readonly string[];
   readonly sizes: readonly number[];
 }
 
-export const usage = `usage: npm run bench -- [--json] [--only <part of a name>]… [--sizes 10,100,1000] [--list] [--strict]
+export const usage = `usage: npm run bench -- [--json] [--only <part of a name>]… [--sizes 10,100,1000] [--list] [--strict] [--write]
 
   --only    rows whose names hold this text, whatever its case; may be given several times
   --sizes   resources of the programs (default 10,100,1000); numbers above 1000 are numbers of open orders (default 100000)
   --list    the names of the rows, without measuring anything
   --strict  end with 1 where a gate is missed or a row could not be measured
+  --write   put what was measured into docs/benchmarks.md; rows that were not stay as they are there
 `;
 
 /** @throws Error saying which argument is not understood */
@@ -26,6 +29,7 @@ export function parseArguments(argv: readonly string[]): Arguments {
       json: { type: "boolean", default: false },
       strict: { type: "boolean", default: false },
       list: { type: "boolean", default: false },
+      write: { type: "boolean", default: false },
       only: { type: "string", multiple: true, default: [] },
       sizes: { type: "string", default: "" },
     },

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -8,6 +8,7 @@ import { ResidentMemory } from "./engine/resident";
 import { awaitedIn, lengthOfUnion } from "./engine/trace";
 import { type Figure, notMeasured, type Subject } from "./figure";
 import { median, paired, sampleOf, verdictOf } from "./measure";
+import { benchmarksPage, rowsOf, withFigures } from "./page";
 import { cpuSecondsIn, outputOf } from "./processes";
 import { toJson, toTable } from "./report";
 
@@ -125,6 +126,31 @@ describe("the report", () => {
     ]);
     expect(table).not.toContain("\x1b");
     expect(toTable([measured(lower, 1.1)], true)).toContain("\x1b");
+  });
+});
+
+describe("the page of the manual", () => {
+  const page = "# Benchmarks\n\n<!-- figures -->\n<!-- end of figures -->\n\nMore.\n";
+
+  it("takes what was measured, in the order of the table, and keeps what was not", () => {
+    const first = withFigures(page, [measured(higher, 4)], [lower.name, higher.name], "monday");
+    const second = withFigures(first, [measured(lower, 1.1)], [lower.name, higher.name], "tuesday");
+    expect(rowsOf(second)).toEqual([
+      [lower.name, "110 ms", "100 ms", "1.10", "≤ 1.2", "≤ 1.5", "aim met", "tuesday"],
+      [higher.name, "400 ms", "100 ms", "4.00", "≥ 3", "≥ 2", "aim met", "monday"],
+    ]);
+    expect(second.startsWith("# Benchmarks\n")).toBe(true);
+    expect(second.endsWith("\n\nMore.\n")).toBe(true);
+    const third = withFigures(second, [measured(lower, 2)], [], "wednesday");
+    expect(rowsOf(third).map(([name, , , ratio]) => [name, ratio])).toEqual([
+      [lower.name, "2.00"],
+      [higher.name, "4.00"],
+    ]);
+  });
+
+  it("is the one in docs, and a page without a place for figures is told", () => {
+    expect(rowsOf(readFileSync(benchmarksPage, "utf8")).every((row) => row.length === 8)).toBe(true);
+    expect(() => withFigures("# Benchmarks", [], [], "")).toThrow("no place for figures");
   });
 });
 

@@ -1,32 +1,10 @@
+import { readFileSync, writeFileSync } from "node:fs";
 import { isWanted, parseArguments, splitSizes, usage } from "./arguments";
+import { benches } from "./benches";
 import { Cleanups } from "./cleanups";
-import type { Bench, Figure, Settings } from "./figure";
+import type { Figure, Settings } from "./figure";
+import { benchmarksPage, hereAndNow, withFigures } from "./page";
 import { toJson, toTable } from "./report";
-import { blockAmongOrders } from "./rows/block-among-orders";
-import { connectionsApplied } from "./rows/connections";
-import { containerStart } from "./rows/container-start";
-import { create } from "./rows/create";
-import { manifestToHolders } from "./rows/manifest-to-holders";
-import { nothingToDo } from "./rows/nothing-to-do";
-import { pluginMemory } from "./rows/plugin-memory";
-import { pluginStart } from "./rows/plugin-start";
-import { submitToLease } from "./rows/submit-to-lease";
-import { transactionsPerCpu } from "./rows/transactions-per-cpu";
-import { tunnels } from "./rows/tunnels";
-
-const benches: readonly Bench[] = [
-  pluginStart,
-  pluginMemory,
-  nothingToDo,
-  create,
-  submitToLease,
-  transactionsPerCpu,
-  blockAmongOrders,
-  tunnels,
-  connectionsApplied,
-  manifestToHolders,
-  containerStart,
-];
 
 async function main(argv: readonly string[]): Promise<number> {
   const options = parseArguments(argv);
@@ -74,6 +52,12 @@ async function main(argv: readonly string[]): Promise<number> {
   }
   if (interrupted) {
     return 1;
+  }
+  if (options.write) {
+    const usual = { ...settings, ...splitSizes([]) };
+    const order = benches.flatMap((bench) => bench.names(usual));
+    const page = withFigures(readFileSync(benchmarksPage, "utf8"), figures, order, hereAndNow());
+    writeFileSync(benchmarksPage, page);
   }
   const json = figures.map(toJson);
   process.stdout.write(

@@ -61,6 +61,11 @@ export function toTable(figures: readonly Figure[], color: boolean): string {
   ].join("\n");
 }
 
+/** The cells of a row, without what it was measured against: under `headings`. */
+export function cellsOf(figure: Figure): readonly string[] {
+  return cells(figure).cells;
+}
+
 function cells({ name, unit, against, goal, outcome, remark }: Figure): {
   readonly cells: readonly string[];
   readonly format: "green" | "yellow" | "red";

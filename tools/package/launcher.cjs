@@ -34,6 +34,11 @@ if (given[0] === "dcx") {
   }
   run(given[first], given.slice(first + 1));
 } else {
+  // The heap is looked at when it has grown by a quarter, not when it is four times what it was. In provider/bin its
+  // greatest size says so, which is fixed once this runs and would be too little for what `dcx` can be.
+  v8.setFlagsFromString("--heap-growing-percent=25");
+  // They look up names and read files: a second one, so that a name server which does not answer holds up no file.
+  process.env.UV_THREADPOOL_SIZE ??= "2";
   run(path.join(lib, "provider", "provider.cjs"), given);
 }
 

@@ -112,7 +112,10 @@ function launcherBlob(work) {
   const output = path.join(work, "launcher.blob");
   const configuration = path.join(work, "launcher.json");
   const main = path.join(__dirname, "launcher.cjs");
-  writeFileSync(configuration, JSON.stringify({ main, output, disableExperimentalSEAWarning: true }));
+  // As provider/bin says of it; and few threads, for each keeps free memory of its own. Neither can be set later: what
+  // can be, the launcher sets for the plugin alone.
+  const execArgv = ["--max-semi-space-size=4", "--v8-pool-size=1"];
+  writeFileSync(configuration, JSON.stringify({ main, output, execArgv, disableExperimentalSEAWarning: true }));
   run(process.execPath, ["--experimental-sea-config", configuration]);
   return readFileSync(output);
 }

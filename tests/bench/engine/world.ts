@@ -1,10 +1,11 @@
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { root } from "../../support/root";
 import type { Chain } from "../chains/chain";
 import { startExchangeNode } from "../chains/exchange-node";
 import type { Cleanups } from "../cleanups";
+import { outputOf } from "../processes";
 import { buildNullPlugin } from "./null-plugin";
 import { BenchStack, findEngine } from "./stack";
 
@@ -12,8 +13,8 @@ import { BenchStack, findEngine } from "./stack";
 const interval = 100;
 const tenant = "tenant";
 
-/** Which of the two plugins a stack runs on. */
-export type Plugin = "dcx" | "nothing";
+/** Which plugin a stack runs on: that of the repository, the one that is released, or the one that does nothing. */
+export type Plugin = "dcx" | "packaged" | "nothing";
 
 /** An engine, an exchange without datacenters, and any number of stacks on it. */
 export class EngineWorld {
@@ -23,7 +24,7 @@ export class EngineWorld {
     /** Of its own; goes at the end. */
     readonly folder: string,
     private readonly engine: string,
-    private readonly nullPlugin: string,
+    private readonly folders: Readonly<Record<Exclude<Plugin, "packaged">, string>>,
     readonly exchange: Chain,
     /** Stops the node and removes the folder. */
     readonly close: () => Promise<void>,
@@ -37,7 +38,8 @@ export class EngineWorld {
       const nullPlugin = await buildNullPlugin();
       const exchange = await startExchangeNode(join(folder, "exchange"), interval, [tenant]);
       const stopNode = cleanups.add(() => exchange.node.stop());
-      return new EngineWorld(folder, engine, nullPlugin, exchange, async () => {
+      const folders = { dcx: join(root, "provider", "bin"), nothing: nullPlugin };
+      return new EngineWorld(folder, engine, folders, exchange, async () => {
         await stopNode();
         await removeFolder();
       });
@@ -48,7 +50,7 @@ export class EngineWorld {
   }
 
   /** An empty stack. */
-  stack(plugin: Plugin, resources: number): Promise<BenchStack> {
+  async stack(plugin: Plugin, resources: number): Promise<BenchStack> {
     this.stacks += 1;
     const name = `bench-${this.stacks}`;
     const [account] = this.exchange.accounts;
@@ -58,7 +60,7 @@ export class EngineWorld {
       engine: this.engine,
       folder,
       name,
-      plugin: plugin === "dcx" ? join(root, "provider", "bin") : this.nullPlugin,
+      plugin: plugin === "packaged" ? await this.packaged() : this.folders[plugin],
       resources,
       environment: {
         DCX_ENDPOINTS: this.exchange.rpcUrl,
@@ -66,5 +68,20 @@ export class EngineWorld {
         DCX_NAMESPACE: name,
       },
     });
+  }
+
+  /** Packs the plugin as it is released, and unpacks it. */
+  private async packaged(): Promise<string> {
+    const folder = join(this.folder, "packaged");
+    if (!existsSync(folder)) {
+      const archives = await outputOf(process.execPath, [join(root, "tools", "package.cjs")]);
+      const archive = archives.split("\n").find((line) => line.includes("pulumi-resource-dcx"));
+      if (archive === undefined) {
+        throw new Error(`tools/package.cjs made no archive of the plugin, but: ${archives}`);
+      }
+      mkdirSync(folder);
+      await outputOf("tar", ["-xzf", join(root, archive.trim()), "-C", folder]);
+    }
+    return folder;
   }
 }

@@ -32,8 +32,8 @@ export const nothingToDo: Bench = {
         log(`${rows.map(({ subject }) => subject.name).join(", ")}: creating them`);
         world = await EngineWorld.start(cleanups);
         const [ours, nothing] = [await world.stack("dcx", count), await world.stack("nothing", count)];
-        await ours.up();
-        await nothing.up();
+        await ours.make();
+        await nothing.make();
         for (const { operation, subject } of rows) {
           log(subject.name);
           const counts = { pairs: count > 100 ? 3 : 7, warmup: 1 };

@@ -6,9 +6,12 @@ import { type Bench, notMeasured, type Subject } from "../figure";
 /** Megabytes of 2^20 bytes. */
 const most = 120;
 
-function subjectOf(resources: number): Subject {
+type Form = "dcx" | "packaged";
+const forms: readonly Form[] = ["dcx", "packaged"];
+
+function subjectOf(form: Form, resources: number): Subject {
   return {
-    name: `plugin: memory with ${resources.toLocaleString("en-US")} resources`,
+    name: `plugin${form === "packaged" ? " as released" : ""}: memory with ${resources.toLocaleString("en-US")} resources`,
     unit: "MB",
     against: `${most} MB, whatever the number of resources`,
     goal: { better: "lower", aim: 1, gate: 1 },
@@ -17,10 +20,9 @@ function subjectOf(resources: number): Subject {
 
 /** The most resident memory of the plugin's process, over a create, a preview and a no-op up. */
 export const pluginMemory: Bench = {
-  names: ({ resources }) => resources.map((count) => subjectOf(count).name),
+  names: ({ resources }) => rowsOf(resources).map(({ subject }) => subject.name),
   async *run({ resources, log, cleanups }, wanted) {
-    for (const count of resources) {
-      const subject = subjectOf(count);
+    for (const { form, count, subject } of rowsOf(resources)) {
       if (!wanted(subject.name)) {
         continue;
       }
@@ -29,8 +31,8 @@ export const pluginMemory: Bench = {
       try {
         world = await EngineWorld.start(cleanups);
         const memory = ResidentMemory.in(join(world.folder, "resident"));
-        const stack = (await world.stack("dcx", count)).with(memory.environment);
-        await stack.up();
+        const stack = (await world.stack(form, count)).with(memory.environment);
+        await stack.make();
         await stack.previewNothing();
         await stack.upNothing();
         const value = memory.most();
@@ -43,3 +45,7 @@ export const pluginMemory: Bench = {
     }
   },
 };
+
+function rowsOf(resources: readonly number[]) {
+  return resources.flatMap((count) => forms.map((form) => ({ form, count, subject: subjectOf(form, count) })));
+}

@@ -1,0 +1,27 @@
+import type { Bench } from "./figure";
+import { blockAmongOrders } from "./rows/block-among-orders";
+import { connectionsApplied } from "./rows/connections";
+import { containerStart } from "./rows/container-start";
+import { create } from "./rows/create";
+import { manifestToHolders } from "./rows/manifest-to-holders";
+import { nothingToDo } from "./rows/nothing-to-do";
+import { pluginMemory } from "./rows/plugin-memory";
+import { pluginStart } from "./rows/plugin-start";
+import { submitToLease } from "./rows/submit-to-lease";
+import { transactionsPerCpu } from "./rows/transactions-per-cpu";
+import { tunnels } from "./rows/tunnels";
+
+/** All rows, in the order of the table. */
+export const benches: readonly Bench[] = [
+  pluginStart,
+  pluginMemory,
+  nothingToDo,
+  create,
+  submitToLease,
+  transactionsPerCpu,
+  blockAmongOrders,
+  tunnels,
+  connectionsApplied,
+  manifestToHolders,
+  containerStart,
+];
