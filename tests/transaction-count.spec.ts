@@ -1,3 +1,7 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { z } from "zod";
 import type { Program } from "./support/stack";
 import { World } from "./support/world";
 
@@ -44,12 +48,19 @@ function program(form: "inline" | "separate"): Program {
 
 describe("one deployment with 20 workloads and 40 connections", () => {
   let world: World;
+  let folder: string;
+  let trace: string;
 
   beforeAll(async () => {
-    world = World.create();
+    folder = mkdtempSync(join(tmpdir(), "dcx-count-"));
+    trace = join(folder, "trace");
+    world = World.create({ blockInterval: 200, environment: { DCX_TRACE: trace } });
     await world.startNetwork();
   });
-  afterAll(async () => world.close());
+  afterAll(async () => {
+    await world.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
 
   /** Transactions that the tenant has in blocks. */
   async function sent(): Promise<bigint> {
@@ -66,16 +77,36 @@ describe("one deployment with 20 workloads and 40 connections", () => {
     expect((await sent()) - before).toBe(2n);
   });
 
-  test("separate, with skipAwait at parallelism 16: at most 1 + 2·(⌈20/16⌉ + ⌈40/16⌉)", async () => {
-    const stack = await world.stack("separate", program("separate"));
-    const before = await sent();
-    await stack.up({ parallel: 16 });
-    const most = 1 + 2 * (Math.ceil(workloads / 16) + Math.ceil(connections / 16));
-    expect(Number((await sent()) - before)).toBeLessThanOrEqual(most);
-    const [deployment] = (await (await world.client()).deployments({})).deployments.filter(
-      ({ manifestEntries, closedHeight }) => manifestEntries === workloads + connections && closedHeight === 0n,
-    );
-    expect(deployment?.manifestEntries).toBe(workloads + connections);
-    await stack.destroy();
-  });
+  test.each([1, 4, 16])(
+    "separate, with skipAwait at parallelism %d: at most 1 + 2·(⌈20/p⌉ + ⌈40/p⌉), one after the other",
+    async (parallel) => {
+      const stack = await world.stack(`separate-${parallel}`, program("separate"));
+      rmSync(trace, { force: true });
+      const before = await sent();
+      await stack.up({ parallel });
+      const most = 1 + 2 * (Math.ceil(workloads / parallel) + Math.ceil(connections / parallel));
+      expect(Number((await sent()) - before)).toBeLessThanOrEqual(most);
+      const [deployment] = (await (await world.client()).deployments({})).deployments.filter(
+        ({ manifestEntries, closedHeight }) => manifestEntries === workloads + connections && closedHeight === 0n,
+      );
+      expect(deployment?.manifestEntries).toBe(workloads + connections);
+      const commits = commitsIn(readFileSync(trace, "utf8"));
+      expect(commits.length).toBeGreaterThan(1);
+      for (const [index, { start }] of commits.slice(1).entries()) {
+        expect(start).toBeGreaterThanOrEqual(commits[index]?.end ?? Number.POSITIVE_INFINITY);
+      }
+      await stack.destroy();
+    },
+  );
 });
+
+/** The group commits of a trace (provider/src/network/trace.ts), in the order in which they began. */
+function commitsIn(trace: string): readonly { readonly start: number; readonly end: number }[] {
+  const Line = z.object({ operation: z.string(), start: z.number(), end: z.number() });
+  return trace
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => Line.parse(JSON.parse(line)))
+    .filter(({ operation }) => operation === "Commit")
+    .sort((one, other) => one.start - other.start);
+}

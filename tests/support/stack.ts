@@ -93,16 +93,16 @@ export class Stack {
     return observe((watch) => this.stack.up({ ...watch, ...options, color: "never" }));
   }
 
-  preview(): Promise<Outcome> {
-    return observe((watch) => this.stack.preview({ ...watch, color: "never" }));
+  preview(options: { readonly parallel?: number } = {}): Promise<Outcome> {
+    return observe((watch) => this.stack.preview({ ...watch, ...options, color: "never" }));
   }
 
-  refresh(): Promise<Outcome> {
-    return observe((watch) => this.stack.refresh({ ...watch, color: "never" }));
+  refresh(options: { readonly parallel?: number } = {}): Promise<Outcome> {
+    return observe((watch) => this.stack.refresh({ ...watch, ...options, color: "never" }));
   }
 
-  destroy(): Promise<Outcome> {
-    return observe((watch) => this.stack.destroy({ ...watch, color: "never" }));
+  destroy(options: { readonly parallel?: number } = {}): Promise<Outcome> {
+    return observe((watch) => this.stack.destroy({ ...watch, ...options, color: "never" }));
   }
 
   cancel(): Promise<void> {
