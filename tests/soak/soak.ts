@@ -1,5 +1,5 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { allTokens, DeploymentState, LeaseState } from "@dcx/protocol";
@@ -146,6 +146,12 @@ export class Soak {
 
   /** One deployment, state equals chain, an empty preview, tokens that add up, and nothing else that runs. */
   async #expectOrder(): Promise<void> {
+    const beside = readdirSync(join(this.world.home, "backend"), { recursive: true, encoding: "utf8" });
+    deepStrictEqual(
+      beside.filter((file) => file.endsWith(".attrs")),
+      [],
+      "a kill while the engine writes these leaves a stack that none can load",
+    );
     const { steps, diagnostics } = await this.stack.preview();
     ok(steps.length === 0, `the preview shows ${JSON.stringify(steps)}\n${diagnostics}`);
     const client = await this.world.client();

@@ -11,7 +11,7 @@ import { type RunningProvider, serve } from "../../provider/src/server/serve";
 import type { Declared, Made, Program as ModelProgram } from "../../provider/src/testing/program";
 import { version } from "../../provider/src/version";
 import { Secret, type Value } from "../../provider/src/wire/value";
-import { type Outcome, type Program, Stack } from "./stack";
+import { fileBackend, type Outcome, type Program, Stack } from "./stack";
 
 export interface AttachedOptions {
   /** Resources that the engine works on at once. */
@@ -64,7 +64,7 @@ export class AttachedStack {
       { resources: {} },
       {
         PULUMI_HOME: join(home, "pulumi"),
-        PULUMI_BACKEND_URL: `file://${join(home, "backend")}`,
+        PULUMI_BACKEND_URL: fileBackend(join(home, "backend")),
         PULUMI_CONFIG_PASSPHRASE: "a passphrase of the tests",
         PULUMI_SKIP_UPDATE_CHECK: "true",
         PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",

@@ -51,6 +51,14 @@ export interface KeptResource {
   readonly deleted: boolean;
 }
 
+/**
+ * The backend that keeps states in a folder. Without what it would write beside each file: that is not written in one go,
+ * and an engine that was killed meanwhile leaves a stack that none can load (docs/guides/troubleshooting.md, "Engine").
+ */
+export function fileBackend(folder: string): string {
+  return `file://${folder}?metadata=skip`;
+}
+
 const plugin = { providers: [{ name: "dcx", path: join(root, "provider", "bin") }] };
 
 /** A stack of one YAML program under the real engine. */

@@ -11,7 +11,7 @@ import {
   readEmbeddedNetwork,
 } from "@dcx/protocol";
 import { root } from "./root";
-import { type Program, Stack } from "./stack";
+import { fileBackend, type Program, Stack } from "./stack";
 
 const run = promisify(execFile);
 export const dcxCommand = join(root, "cli", "bin", "dcx");
@@ -50,7 +50,7 @@ export class World {
       DCX_ISOLATION: options.isolation ?? process.env["DCX_TEST_ISOLATION"] ?? "sandbox",
       ...(options.blockInterval === undefined ? {} : { DCX_BLOCK_INTERVAL: String(options.blockInterval) }),
       PULUMI_HOME: join(home, "pulumi"),
-      PULUMI_BACKEND_URL: `file://${join(home, "backend")}`,
+      PULUMI_BACKEND_URL: fileBackend(join(home, "backend")),
       PULUMI_CONFIG_PASSPHRASE: "a passphrase of the tests",
       PULUMI_SKIP_UPDATE_CHECK: "true",
       PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
