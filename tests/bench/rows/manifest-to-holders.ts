@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import { arrived, deployment, Holders } from "@dcx/datacenter/dist/manifest/testing/holders";
 import { canonicalManifest, manifestVersion } from "@dcx/protocol";
 import type { Cleanups } from "../cleanups";
@@ -9,6 +10,8 @@ const [many, few] = [100, 10];
 /** 10 Mbit/s. */
 const linkSpeed = 1_250_000;
 const size = 1_000_000;
+/** Milliseconds. */
+const patience = 300_000;
 
 const subject: Subject = {
   name: `manifest: one of ${many} holders has it, until all have`,
@@ -62,7 +65,10 @@ async function distribute(count: number, cleanups: Cleanups): Promise<number> {
     const start = performance.now();
     all[0]?.store.put(deployment, version, { manifest, stamps: {} });
     for (const { fetcher } of all) fetcher.update();
-    await Promise.all(all.map((holder) => arrived(holder, version)));
+    const last = Promise.all(all.map((holder) => arrived(holder, version)));
+    if ((await Promise.race([last, setTimeout(patience, undefined, { ref: false })])) === undefined) {
+      throw new Error(`of ${count} holders not all had the manifest after ${patience / 1000} s`);
+    }
     return performance.now() - start;
   } finally {
     await close();
