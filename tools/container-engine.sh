@@ -87,6 +87,10 @@ stop() {
       sleep 0.1
     done
   fi
+  # What has watched a command in one of Podman's containers waits for minutes, to look after a folder that is gone then.
+  grep -lsaF "$folder/" /proc/[0-9]*/cmdline | cut -d/ -f3 | while read -r pid; do
+    if [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = conmon ]; then kill -KILL "$pid" || true; fi
+  done || true
   # Mounts that an engine leaves behind would be emptied with the folder.
   awk -v folder="$folder/" 'index($2, folder) == 1 { print $2 }' /proc/mounts | sort -r | while read -r place; do
     umount -l "$place" || true
