@@ -1,8 +1,13 @@
-/** A node in a process of its own, to be killed: node-process <home> <chain id> <address with tokens> */
+/**
+ * A node in a process of its own, to be killed: node-process <home> <chain id> <address with tokens> [<point> <count>]
+ * With a point it ends itself when it comes there for that time.
+ */
 import pino from "pino";
 import { defaultGenesis, startEmbeddedNode } from "../../index";
+import { dieAt } from "./crash-points";
 
-const [, , home = "", chainId = "", address = ""] = process.argv;
+const [, , home = "", chainId = "", address = "", point, count] = process.argv;
+if (point !== undefined) dieAt(point, Number(count));
 
 void startEmbeddedNode({
   home,
