@@ -2,6 +2,7 @@ export { Application, type ApplicationLog, type ApplicationOptions, FacilitatorM
 export { type DefaultGenesisOptions, defaultGenesis } from "./application/default-genesis";
 export { exchangeMachine } from "./application/exchange-machine";
 export { exchangeQueries } from "./application/exchange-queries";
+export { consensusKeyFile, encryptConsensusKey } from "./distributed/consensus-key-file";
 export {
   type DistributedNode,
   type DistributedNodeOptions,
@@ -10,6 +11,7 @@ export {
 } from "./distributed/distributed-node";
 export {
   distributedGenesis,
+  engineHome,
   evidenceBlocks,
   type GenesisValidator,
   initializeEngine,

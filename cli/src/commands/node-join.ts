@@ -1,6 +1,8 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { isEncryptedFile, type PasswordSource } from "@dcx/protocol";
 import { z } from "zod";
+import { keyFilePassword, newPassword } from "../connection/password";
 import { CommandFailure } from "../output/failure";
 
 type GenesisDocument = Readonly<Record<string, unknown>>;
@@ -9,15 +11,29 @@ const answer = z.object({ result: z.object({ genesis: z.record(z.string(), z.unk
 /** Milliseconds that a node has to give its genesis. */
 const patience = 60_000;
 
+export interface ConsensusKeyOptions {
+  readonly home: string;
+  /** Whether a new key is encrypted. */
+  readonly password: boolean;
+}
+
+/** Asks for the password of the key that signs a node's blocks: a new one, or that of the encrypted one there is. */
+export async function consensusKeyPassword(options: ConsensusKeyOptions): Promise<PasswordSource | undefined> {
+  const { consensusKeyFile, engineHome } = await import("@dcx/exchange");
+  const path = consensusKeyFile(engineHome(options.home));
+  if (existsSync(path)) return isEncryptedFile(path) ? () => keyFilePassword(path) : undefined;
+  return options.password ? () => newPassword(path) : undefined;
+}
+
 /**
  * Makes the folder of a node under CometBFT with the genesis of a chain. One that holds a chain already is left alone.
  * @throws CommandFailure for the folder of an embedded node
  */
 export async function prepareToJoin(
-  home: string,
-  cometbft: string,
+  options: ConsensusKeyOptions & { readonly cometbft: string },
   genesis: () => Promise<GenesisDocument>,
 ): Promise<void> {
+  const { home, cometbft } = options;
   const { initializeEngine, installGenesis, isDistributed } = await import("@dcx/exchange");
   if (existsSync(join(home, "state"))) {
     if (isDistributed(home)) return;
@@ -25,7 +41,7 @@ export async function prepareToJoin(
   }
   // First, so that nothing is made where there is none.
   const document = await genesis();
-  await initializeEngine(home, cometbft);
+  await initializeEngine(home, cometbft, await consensusKeyPassword(options));
   installGenesis(home, document);
 }
 

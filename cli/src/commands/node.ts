@@ -2,11 +2,12 @@ import { readFileSync } from "node:fs";
 import type { ClientInterfaces, ClientUrls } from "@dcx/exchange";
 import { Genesis } from "@dcx/protocol";
 import { Command, Option } from "commander";
+import { keyFilePassword, newPassword } from "../connection/password";
 import { CommandFailure } from "../output/failure";
 import { toJson } from "../output/print";
 import { announceReady, endWithoutRecord } from "../processes/detached";
 import { onTermination } from "../processes/termination";
-import { fetchGenesis, prepareToJoin } from "./node-join";
+import { consensusKeyPassword, fetchGenesis, prepareToJoin } from "./node-join";
 import { nodeStatusCommand } from "./node-status";
 
 interface StartOptions {
@@ -25,6 +26,7 @@ interface StartOptions {
   readonly engineSetting: readonly string[];
   readonly snapshotInterval: string;
   readonly keepBlocks: string;
+  readonly haltHeight?: string;
   readonly stateSync: readonly string[];
   readonly trust?: string;
   readonly cometbft: string;
@@ -33,6 +35,17 @@ interface StartOptions {
 
 const cometbftOption = () =>
   new Option("--cometbft <command>", "the cometbft command (0.38)").env("DCX_COMETBFT").default("cometbft");
+
+const noPassword = "a new key that signs blocks is written in clear, for its owner alone to read";
+
+interface InitOptions {
+  readonly home: string;
+  readonly genesis?: string;
+  readonly cometbft: string;
+  /** False: --no-password. */
+  readonly password: boolean;
+  readonly json?: true;
+}
 
 const collect = (value: string, all: readonly string[]): readonly string[] => [...all, value];
 
@@ -45,10 +58,11 @@ export function nodeCommand(): Command {
     .requiredOption("--home <folder>", "where it is to keep its keys and its state")
     .option("--genesis <file>", "genesis that all validators share: `dcx genesis create`")
     .addOption(cometbftOption())
+    .option("--no-password", noPassword)
     .option("--json", "print the result for programs")
-    .action(async (options: { home: string; genesis?: string; cometbft: string; json?: true }) => {
+    .action(async (options: InitOptions) => {
       const { initializeEngine, installGenesis } = await import("@dcx/exchange");
-      const identity = await initializeEngine(options.home, options.cometbft);
+      const identity = await initializeEngine(options.home, options.cometbft, await consensusKeyPassword(options));
       if (options.genesis !== undefined) installGenesis(options.home, readJson(options.genesis));
       process.stdout.write(
         options.json
@@ -72,12 +86,15 @@ export function nodeCommand(): Command {
       "--genesis <file or URL>",
       "the chain's genesis, or the JSON-RPC of a node that is believed about it",
     )
-    .action(async ({ genesis, ...options }: StartOptions & { readonly genesis: string }) => {
-      await prepareToJoin(options.home, options.cometbft, () =>
-        /^https?:\/\//.test(genesis) ? fetchGenesis(genesis) : Promise.resolve(readJson(genesis)),
-      );
-      await run(options);
-    });
+    .option("--no-password", noPassword)
+    .action(
+      async ({ genesis, ...options }: StartOptions & { readonly genesis: string; readonly password: boolean }) => {
+        await prepareToJoin(options, () =>
+          /^https?:\/\//.test(genesis) ? fetchGenesis(genesis) : Promise.resolve(readJson(genesis)),
+        );
+        await run(options);
+      },
+    );
   node
     .command("check")
     .description("check the folder of a stopped node: the state's invariants, its app hash, and its blocks")
@@ -91,6 +108,18 @@ export function nodeCommand(): Command {
       }
       for (const problem of problems) process.stderr.write(`${problem}\n`);
       process.exitCode = 1;
+    });
+  node
+    .command("encrypt-key")
+    .description("encrypt the key that signs blocks, of a node that has it in clear, in its place")
+    .requiredOption("--home <folder>", "where it keeps its keys")
+    .action(async ({ home }: { home: string }) => {
+      const { consensusKeyFile, encryptConsensusKey, engineHome } = await import("@dcx/exchange");
+      const path = consensusKeyFile(engineHome(home));
+      await encryptConsensusKey(engineHome(home), await newPassword(path));
+      process.stdout.write(
+        `${path} is encrypted; the node reads it with its next start. The disk and backups may still hold it in clear.\n`,
+      );
     });
   node.addCommand(nodeStatusCommand());
   return node;
@@ -118,6 +147,7 @@ function startOptions(command: Command): Command {
     )
     .option("--snapshot-interval <blocks>", "under CometBFT: blocks between snapshots for new nodes; 0: none", "1000")
     .option("--keep-blocks <blocks>", "under CometBFT: newest blocks to keep, 100000 at least; 0: all", "0")
+    .option("--halt-height <height>", "under CometBFT: last block to take part in, for an upgrade; then the node stops")
     .option(
       "--state-sync <url>",
       "under CometBFT: begin a new node with a snapshot instead of all blocks, checked against the headers that this " +
@@ -171,7 +201,7 @@ async function startDistributed(options: StartOptions): Promise<Running> {
   if (options.genesis !== undefined) {
     throw new CommandFailure("A node under CometBFT gets its genesis by `dcx node init --genesis`.", 2);
   }
-  const { evidenceBlocks, startDistributedNode } = await import("@dcx/exchange");
+  const { consensusKeyFile, engineHome, evidenceBlocks, startDistributedNode } = await import("@dcx/exchange");
   const { pino } = await import("pino");
   const node = await startDistributedNode({
     home: options.home,
@@ -179,8 +209,10 @@ async function startDistributed(options: StartOptions): Promise<Running> {
     rpc: { host: options.host, port: Number(options.port) },
     clients: clientsOf(options),
     peers: { host: options.peerHost, port: Number(options.peerPort), persistent: options.peer },
+    password: () => keyFilePassword(consensusKeyFile(engineHome(options.home))),
     snapshotInterval: Number(options.snapshotInterval),
     keptBlocks: keptBlocks(options.keepBlocks, evidenceBlocks),
+    haltHeight: haltHeight(options.haltHeight),
     settings: { ...(await stateSyncSettings(options)), ...Object.fromEntries(options.engineSetting.map(settingOf)) },
     logger: pino({ name: "node", level: options.logLevel }),
   });
@@ -241,6 +273,12 @@ function keptBlocks(text: string, least: bigint): bigint | undefined {
     );
   }
   return count;
+}
+
+function haltHeight(text: string | undefined): bigint | undefined {
+  if (text === undefined) return undefined;
+  if (!/^[1-9]\d{0,17}$/.test(text)) throw new CommandFailure(`--halt-height ${text}: it is the number of a block.`, 2);
+  return BigInt(text);
 }
 
 function settingOf(text: string): readonly [key: string, value: string] {

@@ -6,9 +6,10 @@ import { askHidden } from "../output/hidden";
 /** Milliseconds: a person may have to unlock something. */
 const COMMAND_TIMEOUT = 60_000;
 
-/** Of a file that is encrypted: of the environment, else of whoever sits at the terminal. */
-export async function keyFilePassword(path: string): Promise<string> {
-  return (await configured()) ?? askHidden(`Password of ${path}: `);
+/** Of a file that is encrypted: of the environment, else of whoever sits at the terminal. `undefined`: nobody does. */
+export async function keyFilePassword(path: string): Promise<string | undefined> {
+  const found = await configured();
+  return found !== undefined || !process.stdin.isTTY ? found : askHidden(`Password of ${path}: `);
 }
 
 /** For a file that is to be encrypted: asked for twice. */

@@ -1,8 +1,10 @@
 import { mkdirSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { PasswordSource } from "@dcx/protocol";
 import type { Logger } from "pino";
 import { z } from "zod";
+import { HaltHeightReached } from "../abci/answer";
 import { type AbciServer, serveAbci } from "../abci/serve";
 import { Application } from "../application";
 import { exchangeMachine } from "../application/exchange-machine";
@@ -13,8 +15,10 @@ import { lockHome } from "../node/home-lock";
 import { Restore } from "../snapshots/restore";
 import { Snapshots } from "../snapshots/snapshots";
 import { sha256 } from "../storage/sha256";
+import { decryptConsensusKey } from "./consensus-key-file";
 import { engineHome, readEngineGenesis } from "./engine-home";
 import { type Engine, startEngine } from "./engine-process";
+import { indexLastBlocks } from "./index-last-blocks";
 
 export interface DistributedNodeOptions {
   /** Made by `initializeEngine`, with the genesis that all validators share. */
@@ -36,6 +40,10 @@ export interface DistributedNodeOptions {
   readonly snapshotInterval?: number;
   /** Newest blocks that are kept, at least `evidenceBlocks`. Absent: all. */
   readonly keptBlocks?: bigint | undefined;
+  /** Of the last block in which the node takes part: it votes for none after it, and stops some seconds later. */
+  readonly haltHeight?: bigint | undefined;
+  /** Asked where the key that signs blocks is encrypted. Default: there is none. */
+  readonly password?: PasswordSource | undefined;
   /** In place of what config.toml says, by its keys. */
   readonly settings?: Readonly<Record<string, string>>;
   readonly logger: Logger;
@@ -54,6 +62,8 @@ export interface DistributedNode {
   readonly done: Promise<void>;
 }
 
+/** Milliseconds for which a node that has come to its last block is there for others that lack it. */
+const haltGrace = 5_000;
 /** Transactions that wait for a block at most, where the operator says nothing else: CometBFT's own default. */
 const defaultMempoolSize = 5_000;
 /**
@@ -115,8 +125,6 @@ export async function startDistributedNode(options: DistributedNodeOptions): Pro
       logger,
     });
     opened.push(() => snapshots.close());
-    const served = { application, snapshots, restore: new Restore(application) };
-
     let finished = () => {};
     let failed = (_error: unknown) => {};
     const done = new Promise<void>((resolve, reject) => {
@@ -129,30 +137,39 @@ export async function startDistributedNode(options: DistributedNodeOptions): Pro
       void closeAll().finally(() => failed(error));
     };
 
+    const { haltHeight } = options;
+    if (haltHeight !== undefined && application.height >= haltHeight) throw new HaltHeightReached(haltHeight);
+    let halting: NodeJS.Timeout | undefined;
+    opened.push(() => clearTimeout(halting));
+    const reached = (height: bigint) => {
+      logger.warn({ height: height.toString() }, "the chain has come to the height to halt at");
+      halting = setTimeout(() => stopForGood(new HaltHeightReached(height)), haltGrace);
+    };
+    const halt = haltHeight === undefined ? undefined : { height: haltHeight, reached: () => reached(haltHeight) };
+    const served = { application, snapshots, restore: new Restore(application), halt };
+
     const folder = makeSocketFolder(home);
     opened.push(() => rmSync(folder, { recursive: true, force: true }));
     const socket = join(folder, "application.sock");
     const abci: AbciServer = await serveAbci(served, { socket, onFatal: stopForGood });
     opened.push(() => abci.close());
 
-    const engine: Engine = startEngine({
-      home,
-      cometbft: options.cometbft,
-      application: socket,
-      settings: {
-        "consensus.timeout_commit": `${genesis.parameters?.blockInterval ?? 500n}ms`,
-        "consensus.create_empty_blocks": "true",
-        "mempool.size": String(mempoolSize),
-        "mempool.max_txs_bytes": String(mempoolBytes),
-        ...options.settings,
-        // The application counts what waits by what it is asked again.
-        "mempool.recheck": "true",
-        "rpc.laddr": `tcp://${rpc.host}:${rpc.port}`,
-        "p2p.laddr": `tcp://${peers.host}:${peers.port}`,
-        "p2p.persistent_peers": peers.persistent.join(","),
-      },
-      logger,
-    });
+    const settings = {
+      "consensus.timeout_commit": `${genesis.parameters?.blockInterval ?? 500n}ms`,
+      "consensus.create_empty_blocks": "true",
+      "mempool.size": String(mempoolSize),
+      "mempool.max_txs_bytes": String(mempoolBytes),
+      ...options.settings,
+      // The application counts what waits by what it is asked again.
+      "mempool.recheck": "true",
+      "rpc.laddr": `tcp://${rpc.host}:${rpc.port}`,
+      "p2p.laddr": `tcp://${peers.host}:${peers.port}`,
+      "p2p.persistent_peers": peers.persistent.join(","),
+    };
+    const { cometbft } = options;
+    const key = await decryptConsensusKey(engineHome(home), options.password ?? (() => undefined));
+    await indexLastBlocks({ home, cometbft, height: application.height, settings, logger });
+    const engine: Engine = startEngine({ home, cometbft, application: socket, settings, key, logger });
     opened.push(() => engine.close());
     void engine.gone.then((how) => {
       if (closing === undefined) stopForGood(new Error(`CometBFT ${how}`));
@@ -167,7 +184,10 @@ export async function startDistributedNode(options: DistributedNodeOptions): Pro
     const { close: closeClients, ...clients } = await serveClients(source, options.clients ?? {}, logger);
     opened.push(closeClients);
     const ready = Promise.race([untilFirstBlock(rpcUrl, () => closing !== undefined), done]);
-    ready.catch(() => {});
+    ready.then(
+      () => engine.forgetKey(),
+      () => {},
+    );
     return {
       rpcUrl,
       clients,

@@ -1,14 +1,17 @@
 import { execFile } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { toBech32 } from "@cosmjs/encoding";
-import type { Genesis } from "@dcx/protocol";
-import { Genesis as GenesisCodec } from "@dcx/protocol";
+import type { Genesis, PasswordSource } from "@dcx/protocol";
+import { Genesis as GenesisCodec, isEncryptedFile, readKeyFileText } from "@dcx/protocol";
 import { z } from "zod";
 import { applicationVersion } from "../application/application";
 import { consensusAddressOf } from "../consensus-key";
 import { writeFileDurably } from "../node/durable-file";
+import { consensusKeyFile, createEncryptedConsensusKey, publicKeyIn } from "./consensus-key-file";
+import { engineEnvironment } from "./engine-environment";
 
 const run = promisify(execFile);
 
@@ -34,8 +37,6 @@ export interface NodeIdentity {
 /** For how many blocks it counts that a validator signed twice: so many a node has to keep. */
 export const evidenceBlocks = 100_000n;
 
-const keyFile = z.object({ pub_key: z.object({ type: z.literal("tendermint/PubKeyEd25519"), value: z.base64() }) });
-
 /** Where the engine of a node in `home` keeps its files. */
 export function engineHome(home: string): string {
   return join(home, "cometbft");
@@ -43,27 +44,49 @@ export function engineHome(home: string): string {
 
 /** Whether `home` belongs to a node that runs under CometBFT. */
 export function isDistributed(home: string): boolean {
-  return existsSync(join(engineHome(home), "config", "priv_validator_key.json"));
+  return existsSync(consensusKeyFile(engineHome(home)));
 }
 
 /**
  * Makes the folder of a node under CometBFT: its keys, and the engine's own commented config.toml. What is there
  * already stays.
  * @param cometbft path of the `cometbft` command
+ * @param password with which the key that signs blocks is encrypted, or was; absent: it is in clear
  */
-export async function initializeEngine(home: string, cometbft: string): Promise<NodeIdentity> {
+export async function initializeEngine(
+  home: string,
+  cometbft: string,
+  password?: PasswordSource,
+): Promise<NodeIdentity> {
   const engine = engineHome(home);
-  await cometbftCommand(cometbft, ["init", "--home", engine]);
+  const path = consensusKeyFile(engine);
+  const isNew = !existsSync(path);
+  const secret = password === undefined ? undefined : await password();
+  if (isNew && secret !== undefined) await createEncryptedConsensusKey(engine, secret);
+  if (isEncryptedFile(path)) await initializeBeside(engine, cometbft);
+  else await cometbftCommand(cometbft, ["init", "--home", engine]);
   const { stdout } = await cometbftCommand(cometbft, ["show-node-id", "--home", engine]);
-  const path = join(engine, "config", "priv_validator_key.json");
-  const parsed = keyFile.safeParse(JSON.parse(readFileSync(path, "utf8")));
-  if (!parsed.success) throw new Error(`${path} does not hold an ed25519 validator key: dcx needs one of that kind`);
-  return { nodeId: stdout.trim(), validatorKey: parsed.data.pub_key.value };
+  const validatorKey = publicKeyIn(await readKeyFileText(path, () => secret), path);
+  return { nodeId: stdout.trim(), validatorKey };
+}
+
+/** What an engine has beside its key, for one that can't read that: made elsewhere, with a key that nobody keeps. */
+async function initializeBeside(engine: string, cometbft: string): Promise<void> {
+  const beside = mkdtempSync(join(tmpdir(), "dcx-init-"));
+  try {
+    await cometbftCommand(cometbft, ["init", "--home", beside]);
+    for (const name of ["config.toml", "node_key.json", "genesis.json"]) {
+      const path = join(engine, "config", name);
+      if (!existsSync(path)) copyFileSync(join(beside, "config", name), path);
+    }
+  } finally {
+    rmSync(beside, { recursive: true, force: true });
+  }
 }
 
 async function cometbftCommand(cometbft: string, command: readonly string[]) {
   try {
-    return await run(cometbft, [...command]);
+    return await run(cometbft, [...command], { env: engineEnvironment({}) });
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new Error(`\`${cometbft} ${command.join(" ")}\` failed: ${reason}`, { cause: error });

@@ -1,7 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { closeSync, ftruncateSync } from "node:fs";
 import { createInterface } from "node:readline";
 import type { Logger } from "pino";
+import { namelessFile } from "./consensus-key-file";
+import { engineEnvironment } from "./engine-environment";
 import { engineHome } from "./engine-home";
 
 export interface EngineOptions {
@@ -12,12 +15,16 @@ export interface EngineOptions {
   readonly application: string;
   /** In place of what config.toml says, by its keys: `{ "p2p.laddr": "tcp://0.0.0.0:26656" }`. */
   readonly settings: Readonly<Record<string, string>>;
+  /** Text of the key file where the engine can't read it. */
+  readonly key?: string | undefined;
   readonly logger: Logger;
 }
 
 export interface Engine {
   /** Resolves once the process is gone, with how it went. */
   readonly gone: Promise<string>;
+  /** Empties the file from which it read its key. To be called once it runs. */
+  forgetKey(): void;
   /** Asks it to end, and ends it where it does not within some seconds. */
   close(): Promise<void>;
 }
@@ -25,31 +32,53 @@ export interface Engine {
 const grace = 10_000;
 /** Lines that may say why it ended. */
 const lastLines = 3;
+/** With what CometBFT's log begins a line on that it can't go on: the state differs from what others have agreed on. */
+const consensusFailure = "CONSENSUS FAILURE";
 
 /** Starts CometBFT for an application that is being served already. */
 export function startEngine(options: EngineOptions): Engine {
-  const settings = { ...options.settings, proxy_app: `unix://${options.application}`, log_format: "json" };
-  // CometBFT reads every key of its config.toml from the environment too.
-  const variables = Object.entries(settings).map(([key, value]) => [
-    `CMT_${key.replaceAll(".", "_").replaceAll("-", "_").toUpperCase()}`,
-    value,
-  ]);
+  let key = options.key === undefined ? undefined : namelessFile(options.key);
+  const settings = {
+    ...options.settings,
+    proxy_app: `unix://${options.application}`,
+    log_format: "json",
+    // The fourth of those that it inherits. What it has signed stays in its own file, as with a key in clear.
+    ...(key === undefined ? {} : { priv_validator_key_file: "/dev/fd/3" }),
+  };
   const child = spawn(options.cometbft, ["start", "--home", engineHome(options.home)], {
-    env: { ...process.env, ...Object.fromEntries(variables) },
-    stdio: ["ignore", "pipe", "pipe"],
+    env: engineEnvironment(settings),
+    stdio: ["ignore", "pipe", "pipe", ...(key === undefined ? [] : [key])],
   });
   const logger = options.logger.child({ part: "cometbft" });
   const last: string[] = [];
+  let failed = false;
   for (const stream of [child.stdout, child.stderr]) {
+    if (stream === null) continue;
     createInterface({ input: stream }).on("line", (line) => {
       const telling = relay(logger, line);
-      if (telling !== undefined) last.push(telling);
+      if (telling === undefined) return;
+      last.push(telling);
       if (last.length > lastLines) last.shift();
+      if (!telling.startsWith(consensusFailure)) return;
+      // The process stays after that, and answers, but takes part in nothing.
+      failed = true;
+      child.kill("SIGTERM");
     });
   }
-  const gone = howItWent(child).then((how) => (last.length === 0 ? how : `${how}: ${last.join("; ")}`));
+  const forgetKey = () => {
+    if (key === undefined) return;
+    ftruncateSync(key);
+    closeSync(key);
+    key = undefined;
+  };
+  const gone = howItWent(child).then((how) => {
+    forgetKey();
+    const went = failed ? `failed (${consensusFailure}) and ${how}` : how;
+    return last.length === 0 ? went : `${went}: ${last.join("; ")}`;
+  });
   return {
     gone,
+    forgetKey,
     close: async () => {
       child.kill("SIGTERM");
       const timer = setTimeout(() => child.kill("SIGKILL"), grace);

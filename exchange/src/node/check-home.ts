@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { isDistributed } from "../distributed/engine-home";
 import { checkInvariants } from "../state/invariants";
 import { StateDatabase } from "../storage";
 import { BlockStore } from "./block-store";
@@ -7,25 +8,35 @@ import { lockHome } from "./home-lock";
 
 /**
  * Looks at the folder of a node that is stopped, and changes nothing: every invariant of the state, the app hash worked
- * out again from the state's entries, and whether the blocks that are kept lead to it.
+ * out again from the state's entries, and whether the blocks that are kept lead to it. Of a node under CometBFT, which has the
+ * blocks, the state alone.
  * @returns a sentence for each thing that is wrong
  * @throws when a node is running on the folder, or there is none in it
  */
 export async function checkHome(home: string): Promise<string[]> {
-  if (!existsSync(join(home, "state")) || !existsSync(join(home, "blocks")))
+  const hasBlocks = existsSync(join(home, "blocks"));
+  if (!existsSync(join(home, "state")) || (!hasBlocks && !isDistributed(home)))
     throw new Error(`${home} holds no node's state: name the folder that the node was started with as --home`);
   const lock = await lockHome(home);
   try {
     const database = new StateDatabase({ path: join(home, "state"), readOnly: true });
-    const store = new BlockStore(join(home, "blocks"), 0n, true);
     try {
-      return [...database.treeProblems(), ...checkInvariants(database), ...blockProblems(database, store)];
+      const problems = [...database.treeProblems(), ...checkInvariants(database)];
+      return hasBlocks ? [...problems, ...(await problemsOfBlocks(home, database))] : problems;
     } finally {
-      await store.close();
       await database.close();
     }
   } finally {
     await lock.release();
+  }
+}
+
+async function problemsOfBlocks(home: string, database: StateDatabase): Promise<string[]> {
+  const store = new BlockStore(join(home, "blocks"), 0n, true);
+  try {
+    return blockProblems(database, store);
+  } finally {
+    await store.close();
   }
 }
 

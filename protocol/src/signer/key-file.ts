@@ -22,8 +22,13 @@ const identityPrefix = "AGE-SECRET-KEY-";
 
 /** Throws SignerFailed, which says what to do. Its message never holds what the file or the password is. */
 export async function readKeyFileContent(path: string, password: PasswordSource): Promise<KeyFileContent> {
+  return parseContent(await readKeyFileText(path, password), path);
+}
+
+/** What a key file holds, in clear. Throws SignerFailed, whose message never holds what the file or the password is. */
+export async function readKeyFileText(path: string, password: PasswordSource): Promise<string> {
   const bytes = readBytes(path);
-  return parseContent(isEncrypted(bytes) ? await decrypted(path, bytes, password) : bytes.toString("utf8"), path);
+  return isEncrypted(bytes) ? decrypted(path, bytes, password) : bytes.toString("utf8");
 }
 
 /** Whether these are the bytes of an age file. */
