@@ -212,6 +212,21 @@ describe("an exchange of four validators", () => {
     }
   });
 
+  test("lets a node join with one command, which goes on with it when it is said again", async () => {
+    const home = join(folder, "joined");
+    const node = await validators.joinByCommand(home);
+    const has = (height: bigint) => async () => ((await validators.height(node)) ?? 0n) > height;
+    await eventually("it goes on with the chain", patience, has(await query.height()));
+    const earliest = await validators.earliest(node);
+    expect(earliest).toBeGreaterThan(1n);
+    await validators.kill(node, "application");
+    await validators.joinByCommand(home, node);
+    const newest = await query.height();
+    await eventually("it goes on where it was", patience, has(newest));
+    expect(await validators.earliest(node)).toBe(earliest);
+    expect(await validators.appHash(node, newest)).toBe(await validators.appHash(validators.one(0), newest));
+  });
+
   test("changes nothing that preview would show, and takes all of it back", async () => {
     expect((await stack.preview()).steps).toEqual([]);
     await stack.destroy();

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import { writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { defaultGenesis } from "@dcx/exchange";
-import { createRegistry, Genesis, messages } from "@dcx/protocol";
+import { createRegistry, Genesis, messages, type Parameters } from "@dcx/protocol";
 import { z } from "zod";
 import { freePorts } from "../../support/ports";
 import { root } from "../../support/root";
@@ -15,47 +15,85 @@ const denomination = "udcx";
 const scale = 10n ** 18n;
 /** Micro-units: a million tokens. */
 const balance = 1_000_000_000_000n;
+const Identity = z.object({ nodeId: z.string(), validatorKey: z.string() });
+const initOptions = ["--no-password", "--json"];
 const dcx = join(root, "cli", "dist", "main.js");
 
 /** The embedded node, as `dcx node start` runs it, with that many milliseconds between blocks. */
-export async function startExchangeNode(home: string, interval: number, names: readonly string[]): Promise<Chain> {
+export async function startExchangeNode(
+  home: string,
+  interval: number,
+  names: readonly string[],
+  parameters: Partial<Parameters> = {},
+): Promise<Chain> {
   const accounts = await accountsOf(names);
   const genesis = defaultGenesis({
     chainId,
     denomination,
     accounts: accounts.map(({ address }) => ({ address, balance })),
-    parameters: { blockInterval: BigInt(interval) },
+    parameters: { blockInterval: BigInt(interval), ...parameters },
   });
   const file = join(home, "..", "exchange-genesis.json");
   writeFileSync(file, JSON.stringify(Genesis.toJSON(genesis)));
   return startChain(home, ["--genesis", file, "--port", "0"], accounts);
 }
 
-/** The same under a CometBFT of one validator: both processes are the node. */
-export async function startDistributedNode(
+/** A node that ran on this folder before. Resolves once it answers, with the URL of its JSON-RPC. */
+export async function startAgain(home: string): Promise<{ readonly node: Service; readonly rpcUrl: string }> {
+  const node = startNode(home, ["--port", "0"]);
+  return { node, rpcUrl: await rpcUrlOf(node) };
+}
+
+/**
+ * The same under CometBFT, with so many validators on this machine: a chain each, which is the same, by the RPC of that
+ * validator. Both processes of one are its node.
+ */
+export async function startValidators(
+  count: number,
   cometbft: string,
-  home: string,
+  folder: string,
   interval: number,
   names: readonly string[],
-): Promise<Chain> {
+): Promise<readonly Chain[]> {
   const accounts = await accountsOf(names);
-  const genesis = join(home, "..", "distributed-genesis.json");
-  const init = ["node", "init", "--home", home, "--cometbft", cometbft, "--json"];
-  const { validatorKey } = z
-    .object({ validatorKey: z.string() })
-    .parse(JSON.parse(await outputOf(process.execPath, [dcx, ...init])));
+  mkdirSync(folder, { recursive: true });
+  const genesis = join(folder, "genesis.json");
+  const homes = Array.from({ length: count }, (_, index) => join(folder, `validator-${index}`));
+  const init = (home: string, ...more: readonly string[]) =>
+    outputOf(process.execPath, [
+      dcx,
+      ...["node", "init", "--home", home, "--cometbft", cometbft],
+      ...initOptions,
+      ...more,
+    ]);
+  const identities = await Promise.all(homes.map(async (home) => Identity.parse(JSON.parse(await init(home)))));
   await outputOf(process.execPath, [
     dcx,
     ...["genesis", "create", "--chain-id", chainId, "--denomination", denomination, "--out", genesis],
-    ...["--validator", `one=${validatorKey}`, "--parameter", `blockInterval=${interval}`],
+    ...["--parameter", `blockInterval=${interval}`],
+    ...identities.flatMap(({ validatorKey }, index) => ["--validator", `validator-${index}=${validatorKey}`]),
     ...accounts.flatMap(({ address }) => ["--account", `${address}=${balance / 1_000_000n}`]),
   ]);
-  await outputOf(process.execPath, [dcx, ...init, "--genesis", genesis]);
-  const [rpcPort, peerPort] = await freePorts(2);
-  return startChain(
-    home,
-    ["--cometbft", cometbft, "--port", String(rpcPort), "--peer-host", "127.0.0.1", "--peer-port", String(peerPort)],
-    accounts,
+  await Promise.all(homes.map((home) => init(home, "--genesis", genesis)));
+  const ports = await freePorts(2 * count);
+  const [rpcPorts, peerPorts] = [ports.slice(0, count), ports.slice(count)];
+  // All on one machine, with one address.
+  const settings = ["p2p.addr_book_strict=false", "p2p.allow_duplicate_ip=true", "p2p.pex=false"];
+  return Promise.all(
+    homes.map((home, index) =>
+      startChain(
+        home,
+        [
+          ...["--cometbft", cometbft, "--port", String(rpcPorts[index])],
+          ...["--peer-host", "127.0.0.1", "--peer-port", String(peerPorts[index])],
+          ...identities.flatMap(({ nodeId }, other) =>
+            other === index ? [] : ["--peer", `${nodeId}@127.0.0.1:${peerPorts[other]}`],
+          ),
+          ...settings.flatMap((setting) => ["--engine-setting", setting]),
+        ],
+        accounts,
+      ),
+    ),
   );
 }
 
@@ -63,13 +101,21 @@ function accountsOf(names: readonly string[]): Promise<BenchAccount[]> {
   return Promise.all(names.map((name) => BenchAccount.named(name, "dcx")));
 }
 
-async function startChain(home: string, options: readonly string[], accounts: readonly BenchAccount[]): Promise<Chain> {
-  const node = Service.start(process.execPath, [dcx, "node", "start", "--home", home, ...options], {
+function startNode(home: string, options: readonly string[]): Service {
+  return Service.start(process.execPath, [dcx, "node", "start", "--home", home, ...options], {
     logFile: `${home}.log`,
     messages: "ipc",
   });
+}
+
+async function rpcUrlOf(node: Service): Promise<string> {
+  return z.object({ rpcUrl: z.string() }).parse(await node.nextMessage()).rpcUrl;
+}
+
+async function startChain(home: string, options: readonly string[], accounts: readonly BenchAccount[]): Promise<Chain> {
+  const node = startNode(home, options);
   try {
-    const { rpcUrl } = z.object({ rpcUrl: z.string() }).parse(await node.nextMessage());
+    const rpcUrl = await rpcUrlOf(node);
     const rpc = new Rpc(rpcUrl);
     for (const account of accounts) {
       await rpc.prepare(account);
