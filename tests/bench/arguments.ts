@@ -7,15 +7,18 @@ export interface Arguments {
   readonly list: boolean;
   /** Whether the figures go into docs/benchmarks.md too. */
   readonly write: boolean;
+  /** Whether rows that take many minutes are among them. */
+  readonly long: boolean;
   /** Rows whose names hold one of these; all where there is none. */
   readonly only: readonly string[];
   readonly sizes: readonly number[];
 }
 
-export const usage = `usage: npm run bench -- [--json] [--only <part of a name>]… [--sizes 10,100,1000] [--list] [--strict] [--write]
+export const usage = `usage: npm run bench -- [--json] [--only <part of a name>]… [--sizes 10,100,1000] [--long] [--list] [--strict] [--write]
 
   --only    rows whose names hold this text, whatever its case; may be given several times
   --sizes   resources of the programs (default 10,100,1000); numbers above 1000 are numbers of open orders (default 100000)
+  --long    rows that take many minutes too
   --list    the names of the rows, without measuring anything
   --strict  end with 1 where a gate is missed or a row could not be measured
   --write   put what was measured into docs/benchmarks.md; rows that were not stay as they are there
@@ -30,6 +33,7 @@ export function parseArguments(argv: readonly string[]): Arguments {
       strict: { type: "boolean", default: false },
       list: { type: "boolean", default: false },
       write: { type: "boolean", default: false },
+      long: { type: "boolean", default: false },
       only: { type: "string", multiple: true, default: [] },
       sizes: { type: "string", default: "" },
     },

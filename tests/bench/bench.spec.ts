@@ -12,13 +12,13 @@ import { benchmarksPage, rowsOf, withFigures } from "./page";
 import { cpuSecondsIn, outputOf } from "./processes";
 import { toJson, toTable } from "./report";
 
-const lower: Subject = {
+const lower = {
   name: "preview of 10 resources",
   unit: "ms",
   against: "the same program on a plugin that does nothing",
   goal: { better: "lower", aim: 1.2, gate: 1.5 },
-};
-const higher: Subject = { ...lower, name: "throughput", goal: { better: "higher", aim: 3, gate: 2 } };
+} as const satisfies Subject;
+const higher = { ...lower, name: "throughput", goal: { better: "higher", aim: 3, gate: 2 } } as const satisfies Subject;
 const measured = (subject: Subject, ratio: number): Figure => ({
   ...subject,
   outcome: { value: ratio * 100, reference: 100, ratio },
@@ -101,6 +101,13 @@ describe("the report", () => {
       against: "the same program on a plugin that does nothing",
     });
     expect(toJson(measured(higher, 1.3)).met).toBe(false);
+  });
+
+  it("judges nothing where there is no goal, but for what was not measured", () => {
+    const { goal: _, ...read } = lower;
+    expect(toJson(measured(read, 9))).toMatchObject({ ratio: 9, aim: null, gate: null, better: null, met: true });
+    expect(toJson(notMeasured(read, new Error("no Go"))).met).toBe(false);
+    expect(toTable([measured(read, 9)], false)).not.toMatch(/met|missed|≤/);
   });
 
   it("counts what was not measured as not met, and says why in one line", () => {

@@ -4,10 +4,13 @@ import { connectionsApplied } from "./rows/connections";
 import { containerStart } from "./rows/container-start";
 import { create } from "./rows/create";
 import { manifestToHolders } from "./rows/manifest-to-holders";
+import { memoryOverTransactions } from "./rows/memory-over-transactions";
 import { nothingToDo } from "./rows/nothing-to-do";
 import { pluginMemory } from "./rows/plugin-memory";
 import { pluginStart } from "./rows/plugin-start";
+import { restart } from "./rows/restart";
 import { submitToLease } from "./rows/submit-to-lease";
+import { throughput } from "./rows/throughput";
 import { transactionsPerCpu } from "./rows/transactions-per-cpu";
 import { tunnels } from "./rows/tunnels";
 
@@ -19,7 +22,10 @@ export const benches: readonly Bench[] = [
   create,
   submitToLease,
   transactionsPerCpu,
+  throughput,
   blockAmongOrders,
+  restart,
+  memoryOverTransactions,
   tunnels,
   connectionsApplied,
   manifestToHolders,

@@ -5,10 +5,11 @@ import type { Goal, Sample } from "./measure";
 export interface Subject {
   readonly name: string;
   /** Of value and reference. */
-  readonly unit: "ms" | "blocks" | "MB" | "MiB/s" | "1/s" | "transactions/CPU-s";
+  readonly unit: "ms" | "blocks" | "MB" | "MiB/s" | "1/s" | "transactions/CPU-s" | "transactions/s";
   /** What the reference is. */
   readonly against: string;
-  readonly goal: Goal;
+  /** Absent: the row is there to be read, and meets whatever it comes to. */
+  readonly goal?: Goal;
 }
 
 /** One row: measured, or why not. A row that could not be measured meets nothing. */
@@ -23,6 +24,8 @@ export interface Settings {
   readonly resources: readonly number[];
   /** Open orders among which one changes. */
   readonly orders: readonly number[];
+  /** Whether rows that take many minutes are measured too. */
+  readonly long: boolean;
   /** A line that says what goes on. */
   readonly log: (line: string) => void;
   /** For processes and folders that must not be left behind. */

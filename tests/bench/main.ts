@@ -10,6 +10,7 @@ async function main(argv: readonly string[]): Promise<number> {
   const options = parseArguments(argv);
   const settings: Settings = {
     ...splitSizes(options.sizes),
+    long: options.long,
     log: (line) => process.stderr.write(`${line}\n`),
     cleanups: new Cleanups(),
   };

@@ -1,6 +1,8 @@
 import { type ChildProcess, execFile, type StdioOptions, spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { promisify } from "node:util";
+import { root } from "../support/root";
 
 const run = promisify(execFile);
 
@@ -15,6 +17,11 @@ export async function outputOf(command: string, args: readonly string[], environ
     const complaint = lines.find((line) => /\berror:/i.test(line)) ?? lines.at(-1) ?? String(error);
     throw new Error(`${command} ${args[0] ?? ""}: ${complaint.trim()}`, { cause: error });
   }
+}
+
+/** Path of the command that a tool of ours finds or builds. */
+export async function tool(name: "akash.cjs" | "cometbft.cjs"): Promise<string> {
+  return (await outputOf(process.execPath, [join(root, "tools", name)])).trim();
 }
 
 /** A process of this run. Its output goes to a file, of which the end is in errors. */
@@ -80,6 +87,24 @@ export class Service {
     return [this.pid, ...children.split(" ").filter((pid) => pid !== "")]
       .map((pid) => cpuSecondsIn(readFileSync(`/proc/${pid}/stat`, "utf8")))
       .reduce((sum, seconds) => sum + seconds, 0);
+  }
+
+  /** Megabytes (2^20 bytes) that the process itself has in memory now. Linux only. */
+  residentMegabytes(): number {
+    const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${this.pid}/status`, "utf8"))?.[1];
+    if (kilobytes === undefined) {
+      throw new Error(`process ${this.pid} has no memory`);
+    }
+    return Number(kilobytes) / 1024;
+  }
+
+  /** Ends it without a warning. */
+  async kill(): Promise<void> {
+    if (!this.hasEnded) {
+      const ended = new Promise((resolve) => this.child.once("exit", resolve));
+      this.child.kill("SIGKILL");
+      await ended;
+    }
   }
 
   async stop(): Promise<void> {

@@ -8,11 +8,12 @@ export interface JsonFigure {
   readonly value: number | null;
   readonly reference: number | null;
   readonly ratio: number | null;
-  readonly aim: number;
-  readonly gate: number;
+  /** Aim, gate and `better` are null where the row has no goal. */
+  readonly aim: number | null;
+  readonly gate: number | null;
   /** Whether the gate is. */
   readonly met: boolean;
-  readonly better: "lower" | "higher";
+  readonly better: "lower" | "higher" | null;
   readonly unit: string;
   readonly against: string;
   readonly why?: string;
@@ -26,10 +27,10 @@ export function toJson({ name, unit, against, goal, outcome, remark }: Figure): 
     value: measured?.value ?? null,
     reference: measured?.reference ?? null,
     ratio: measured?.ratio ?? null,
-    aim: goal.aim,
-    gate: goal.gate,
-    met: measured !== undefined && verdictOf(goal, measured.ratio) !== "missed",
-    better: goal.better,
+    aim: goal?.aim ?? null,
+    gate: goal?.gate ?? null,
+    met: measured !== undefined && (goal === undefined || verdictOf(goal, measured.ratio) !== "missed"),
+    better: goal?.better ?? null,
     unit,
     against,
     ...("why" in outcome ? { why: outcome.why } : {}),
@@ -37,6 +38,7 @@ export function toJson({ name, unit, against, goal, outcome, remark }: Figure): 
   };
 }
 
+const verdicts = { aim: "aim met", gate: "gate met", missed: "missed", none: "" } as const;
 const headings = ["what", "value", "reference", "ratio", "aim", "gate", ""] as const;
 
 /** The table for people, with a line below a row for what it was measured against. `color`: whether it may be coloured. */
@@ -71,8 +73,8 @@ function cells({ name, unit, against, goal, outcome, remark }: Figure): {
   readonly format: "green" | "yellow" | "red";
   readonly notes: readonly string[];
 } {
-  const sign = goal.better === "lower" ? "≤" : "≥";
-  const goals = [`${sign} ${goal.aim}`, `${sign} ${goal.gate}`];
+  const sign = goal?.better === "lower" ? "≤" : "≥";
+  const goals = goal === undefined ? ["", ""] : [`${sign} ${goal.aim}`, `${sign} ${goal.gate}`];
   const notes = [`against ${against}`, ...(remark === undefined ? [] : [remark])];
   if ("why" in outcome) {
     return {
@@ -81,7 +83,7 @@ function cells({ name, unit, against, goal, outcome, remark }: Figure): {
       notes: [...notes, `not measured: ${outcome.why}`],
     };
   }
-  const verdict = verdictOf(goal, outcome.ratio);
+  const verdict = goal === undefined ? "none" : verdictOf(goal, outcome.ratio);
   return {
     cells: [
       name,
@@ -89,9 +91,9 @@ function cells({ name, unit, against, goal, outcome, remark }: Figure): {
       `${rounded(outcome.reference)} ${unit}`,
       outcome.ratio.toFixed(2),
       ...goals,
-      verdict === "aim" ? "aim met" : verdict === "gate" ? "gate met" : "missed",
+      verdicts[verdict],
     ],
-    format: verdict === "aim" ? "green" : verdict === "gate" ? "yellow" : "red",
+    format: verdict === "gate" ? "yellow" : verdict === "missed" ? "red" : "green",
     notes,
   };
 }

@@ -25,6 +25,7 @@ const Status = z.object({ sync_info: z.object({ latest_block_height: z.coerce.nu
 const Broadcast = z.object({ code: z.number(), log: z.string(), hash: z.string() });
 const Unconfirmed = z.object({ total: z.coerce.number() });
 const BlockResults = z.object({ txs_results: z.array(z.object({ code: z.number(), log: z.string() })).nullish() });
+const Block = z.object({ block: z.object({ data: z.object({ txs: z.array(z.string()).nullish() }) }) });
 const Query = z.object({
   response: z.object({ code: z.number().nullish(), log: z.string().nullish(), value: z.string().nullish() }),
 });
@@ -45,6 +46,12 @@ export class Rpc {
     if (code !== 0) {
       throw new Error(`a transaction was refused with ${code}: ${log}`);
     }
+  }
+
+  /** A block's transactions. */
+  async transactions(height: number): Promise<readonly Buffer[]> {
+    const { block } = Block.parse(await this.call("block", { height: String(height) }));
+    return (block.data.txs ?? []).map((transaction) => Buffer.from(transaction, "base64"));
   }
 
   /** How many transactions wait for a block. */

@@ -2,14 +2,13 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { EncodeObject } from "@cosmjs/proto-signing";
-import { root } from "../../support/root";
 import type { BenchAccount, Fee } from "../chains/accounts";
 import { startAkashNode } from "../chains/akash-node";
 import { type Chain, Rpc } from "../chains/chain";
-import { startDistributedNode, startExchangeNode } from "../chains/exchange-node";
+import { startExchangeNode, startValidators } from "../chains/exchange-node";
 import { type Bench, notMeasured, type Subject } from "../figure";
-import { paired } from "../measure";
-import { outputOf, until } from "../processes";
+import { type Goal, paired } from "../measure";
+import { tool, until } from "../processes";
 
 /** Milliseconds between blocks, on both. */
 const interval = 500;
@@ -30,7 +29,7 @@ const measured = ways.flatMap(({ way, goal }) =>
   (["transfers", "deployments"] as const).map((kind) => ({ way, kind, subject: subjectOf(way, kind, goal) })),
 );
 
-function subjectOf(way: Way, kind: Kind, goal: Subject["goal"]): Subject {
+function subjectOf(way: Way, kind: Kind, goal: Goal): Subject {
   return {
     name: `${way}: ${kind} committed a CPU-second`,
     unit: "transactions/CPU-s",
@@ -80,12 +79,10 @@ async function start(way: Way, folder: string): Promise<Chain> {
   if (way === "node") {
     return startExchangeNode(join(folder, "exchange"), interval, senders);
   }
-  return startDistributedNode(await tool("cometbft.cjs"), join(folder, "distributed"), interval, senders);
-}
-
-/** Path of the command that a tool of ours finds or builds. */
-async function tool(name: string): Promise<string> {
-  return (await outputOf(process.execPath, [join(root, "tools", name)])).trim();
+  const cometbft = await tool("cometbft.cjs");
+  const [chain] = await startValidators(1, cometbft, join(folder, "distributed"), interval, senders);
+  if (chain === undefined) throw new Error("one was started");
+  return chain;
 }
 
 async function compare(kind: Kind, exchange: Chain, akash: Chain) {
