@@ -4,11 +4,10 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { defaultGenesis } from "@dcx/exchange";
-import { ExchangeQueryClient, messages, SigningExchangeClient, signerFromPrivateKey } from "@dcx/protocol";
+import { ExchangeQueryClient, headerHash, messages, SigningExchangeClient, signerFromPrivateKey } from "@dcx/protocol";
 import pino from "pino";
 import { z } from "zod";
 import { headersFrom } from "../datacenter/src/chain/light-client/answers";
-import { headerHash } from "../datacenter/src/chain/light-client/hashes";
 import { LightClient } from "../datacenter/src/chain/light-client/light-client";
 import { ProvenReads } from "../datacenter/src/chain/proven-reads";
 import { buildCometbft, type Exchange, engines } from "./support/exchanges";

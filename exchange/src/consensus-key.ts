@@ -1,7 +1,8 @@
+export { consensusAddressOf } from "@dcx/protocol";
+
 import { PubKey } from "cosmjs-types/cosmos/crypto/ed25519/keys";
 import type { Any } from "cosmjs-types/google/protobuf/any";
 import { encode } from "./encode";
-import { sha256 } from "./storage/sha256";
 
 /** The type under which the Cosmos SDK wraps a validator's key. */
 const consensusKeyType = "/cosmos.crypto.ed25519.PubKey";
@@ -21,9 +22,4 @@ export function consensusKeyOf(wrapped: Any | undefined): Uint8Array | undefined
 /** The key as the Cosmos SDK's messages and queries have it. */
 export function wrapConsensusKey(key: Uint8Array): Any {
   return { typeUrl: consensusKeyType, value: encode(PubKey, { key }) };
-}
-
-/** By what the engine calls a validator: the first 20 bytes of its key's SHA-256. */
-export function consensusAddressOf(key: Uint8Array): Uint8Array {
-  return sha256(key).subarray(0, 20);
 }

@@ -24,6 +24,8 @@ export * from "./client/signing-exchange-client";
 export * from "./client/stake-queries";
 export * from "./client/staking";
 export * from "./client/totals";
+export * from "./consensus/block-hashes";
+export * from "./consensus/merkle";
 export * from "./exchange/errors";
 export * from "./exchange/state-keys";
 export * from "./generated/dcx/exchange/v1/events";

@@ -1,4 +1,4 @@
-import { headerHash } from "./hashes";
+import { headerHash } from "@dcx/protocol";
 import { LightClient, type LightClientOptions } from "./light-client";
 import { chainId, type KeyedValidator, makeBlock, makeValidator, sourceOf } from "./testing/signed-blocks";
 import { type ShownBlock, verifyBlock } from "./verify";

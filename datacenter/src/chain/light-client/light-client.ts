@@ -1,7 +1,7 @@
+import { headerHash, validatorsHash } from "@dcx/protocol";
 import { Header } from "cosmjs-types/tendermint/types/types";
 import { z } from "zod";
 import type { HeaderSource } from "./answers";
-import { headerHash, validatorsHash } from "./hashes";
 import {
   millisecondsOf,
   type ShownBlock,

@@ -1,10 +1,10 @@
 /** The rules of CometBFT's light client, without where headers come from. (CometBFT: light/verifier.go) */
 import { createPublicKey, verify } from "node:crypto";
+import { consensusAddressOf, headerHash, validatorsHash, voteSignBytes } from "@dcx/protocol";
 import type { Timestamp } from "cosmjs-types/google/protobuf/timestamp";
 import type { Commit, CommitSig, Header } from "cosmjs-types/tendermint/types/types";
 import { BlockIDFlag } from "cosmjs-types/tendermint/types/validator";
 import type { SignedHeader, Validator } from "./answers";
-import { addressOf, headerHash, validatorsHash, voteSignBytes } from "./hashes";
 
 /** An endpoint shows a block that does not follow from what is trusted. Nothing of it is believed. */
 export class UnverifiedBlock extends Error {
@@ -116,7 +116,7 @@ function requireSigned(chainId: string, validators: readonly Validator[], commit
 
 /** Whether more than a third of the power that was trusted before signed too. */
 function isTrustedShareSigned(chainId: string, trusted: readonly Validator[], commit: Commit): boolean {
-  const byAddress = new Map(trusted.map((validator) => [hex(addressOf(validator.publicKey)), validator]));
+  const byAddress = new Map(trusted.map((validator) => [hex(consensusAddressOf(validator.publicKey)), validator]));
   const needed = totalPower(trusted);
   let signed = 0n;
   for (const signature of commit.signatures) {
@@ -136,7 +136,7 @@ function isTrustedShareSigned(chainId: string, trusted: readonly Validator[], co
 function requireSignature(chainId: string, { publicKey }: Validator, commit: Commit, signature: CommitSig): void {
   const bytes = voteSignBytes(chainId, commit, signature.timestamp);
   const valid =
-    same(signature.validatorAddress, addressOf(publicKey)) &&
+    same(signature.validatorAddress, consensusAddressOf(publicKey)) &&
     publicKey.length === 32 &&
     signature.signature.length === 64 &&
     verify(null, bytes, keyOf(publicKey), signature.signature);

@@ -2,18 +2,21 @@
  * CometBFT's block: its hashes, its parts, and the commit that signs it. What is encoded here is what a light client
  * or an explorer checks. (CometBFT: types/block.go, types/part_set.go, types/canonical.go, types/results.go)
  */
-import { BinaryWriter } from "cosmjs-types/binary";
+import { headerHash, merkleRoot, validatorsHash, voteSignBytes } from "@dcx/protocol";
 import type { Timestamp } from "cosmjs-types/google/protobuf/timestamp";
-import { Timestamp as TimestampCodec } from "cosmjs-types/google/protobuf/timestamp";
 import { ExecTxResult } from "cosmjs-types/tendermint/abci/types";
 import { Block } from "cosmjs-types/tendermint/types/block";
 import { HashedParams } from "cosmjs-types/tendermint/types/params";
-import { BlockID, type Commit, CommitSig, type Header, type PartSetHeader } from "cosmjs-types/tendermint/types/types";
-import { BlockIDFlag, SimpleValidator } from "cosmjs-types/tendermint/types/validator";
-import { Consensus } from "cosmjs-types/tendermint/version/types";
+import {
+  type BlockID,
+  type Commit,
+  CommitSig,
+  type Header,
+  type PartSetHeader,
+} from "cosmjs-types/tendermint/types/types";
+import { BlockIDFlag } from "cosmjs-types/tendermint/types/validator";
 import { encode } from "../../encode";
 import { sha256 } from "../../storage/sha256";
-import { merkleRoot } from "./merkle";
 import type { ValidatorKey } from "./validator-key";
 
 export const partSize = 65_536;
@@ -22,8 +25,6 @@ export const blockProtocol = 11n;
 export const votingPower = 10n;
 /** Hash of no evidence, and of no results. */
 export const hashOfNothing = merkleRoot([]);
-
-const precommit = 2;
 
 /** What a block is built from, but for what the chain so far determines. */
 export interface HeaderFields {
@@ -49,7 +50,7 @@ export function noCommit(): Commit {
 }
 
 export function makeHeader(fields: HeaderFields, validator: ValidatorKey): Header {
-  const validators = validatorsHash(validator);
+  const validators = hashOfSet(validator);
   return {
     version: { block: blockProtocol, app: fields.appVersion },
     chainId: fields.chainId,
@@ -66,26 +67,6 @@ export function makeHeader(fields: HeaderFields, validator: ValidatorKey): Heade
     evidenceHash: hashOfNothing,
     proposerAddress: validator.address,
   };
-}
-
-/** The block's hash: the root over its header's encoded fields. */
-export function headerHash(header: Header): Buffer {
-  return merkleRoot([
-    Consensus.encode(header.version).finish(),
-    wrappedBytes(Buffer.from(header.chainId)),
-    header.height === 0n ? new Uint8Array() : BinaryWriter.create().uint32(8).int64(header.height).finish(),
-    TimestampCodec.encode(header.time).finish(),
-    BlockID.encode(header.lastBlockId).finish(),
-    wrappedBytes(header.lastCommitHash),
-    wrappedBytes(header.dataHash),
-    wrappedBytes(header.validatorsHash),
-    wrappedBytes(header.nextValidatorsHash),
-    wrappedBytes(header.consensusHash),
-    wrappedBytes(header.appHash),
-    wrappedBytes(header.lastResultsHash),
-    wrappedBytes(header.evidenceHash),
-    wrappedBytes(header.proposerAddress),
-  ]);
 }
 
 /** Encodes a block and names it: its hash, and the hash of the parts in which validators would exchange it. */
@@ -113,34 +94,19 @@ export function signCommit(
   id: BlockID,
   timestamp: Timestamp,
 ): Commit {
-  const signature = validator.sign(voteSignBytes(chainId, height, id, timestamp));
+  const vote = { height, round: 0, blockId: id };
+  const signature = validator.sign(voteSignBytes(chainId, vote, timestamp));
   return {
-    height,
-    round: 0,
-    blockId: id,
+    ...vote,
     signatures: [
       { blockIdFlag: BlockIDFlag.BLOCK_ID_FLAG_COMMIT, validatorAddress: validator.address, timestamp, signature },
     ],
   };
 }
 
-/** The bytes that a precommit of round 0 signs: CanonicalVote, with its length before it. */
-export function voteSignBytes(chainId: string, height: bigint, id: BlockID, timestamp: Timestamp): Uint8Array {
-  const writer = BinaryWriter.create();
-  writer.uint32(8).uint32(precommit);
-  writer.uint32(17).sfixed64(height);
-  writer.uint32(34).fork();
-  writer.uint32(10).bytes(id.hash);
-  writer.uint32(18).fork().uint32(8).uint32(id.partSetHeader.total).uint32(18).bytes(id.partSetHeader.hash).ldelim();
-  writer.ldelim();
-  TimestampCodec.encode(timestamp, writer.uint32(42).fork()).ldelim();
-  writer.uint32(50).string(chainId);
-  const vote = writer.finish();
-  return BinaryWriter.create().bytes(vote).finish();
-}
-
-export function validatorsHash(validator: ValidatorKey): Buffer {
-  return merkleRoot([SimpleValidator.encode({ pubKey: { ed25519: validator.publicKey }, votingPower }).finish()]);
+/** The hash of a set of one. */
+export function hashOfSet({ publicKey }: ValidatorKey): Buffer {
+  return validatorsHash([{ publicKey, power: votingPower }]);
 }
 
 export function consensusHash(blockMaxBytes: bigint, blockMaxGas: bigint): Buffer {
@@ -170,8 +136,4 @@ export function lastCommitInfo(height: bigint, validator: ValidatorKey) {
       },
     ],
   };
-}
-
-function wrappedBytes(bytes: Uint8Array): Uint8Array {
-  return bytes.length === 0 ? new Uint8Array() : BinaryWriter.create().uint32(10).bytes(bytes).finish();
 }

@@ -7,6 +7,7 @@ import type { Mempool } from "../mempool/mempool";
 import {
   consensusHash,
   hashOfNothing,
+  hashOfSet,
   lastCommitInfo,
   makeHeader,
   noBlockId,
@@ -14,7 +15,6 @@ import {
   resultsHash,
   sealBlock,
   signCommit,
-  validatorsHash,
 } from "./block";
 import { millisecondsOf, timestampOf } from "./time";
 import type { ValidatorKey } from "./validator-key";
@@ -74,7 +74,7 @@ export class Chain {
       misbehavior: [],
       height,
       time,
-      nextValidatorsHash: validatorsHash(this.validator),
+      nextValidatorsHash: hashOfSet(this.validator),
       proposerAddress: this.validator.address,
     });
     const hashes = txs.map((transaction) => this.application.hashOf(transaction));

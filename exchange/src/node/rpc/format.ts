@@ -1,10 +1,11 @@
 /** CometBFT's JSON: hashes in upper-case hexadecimal, bytes in base64, 64-bit numbers as text. */
+
+import type { MerkleProof } from "@dcx/protocol";
 import type { Event, ExecTxResult, ResponseCheckTx, ResponseQuery } from "cosmjs-types/tendermint/abci/types";
 import type { Block } from "cosmjs-types/tendermint/types/block";
 import type { BlockID, Commit, Header } from "cosmjs-types/tendermint/types/types";
 import type { StoredBlock } from "../block-store";
 import { votingPower } from "../consensus/block";
-import type { MerkleProof } from "../consensus/merkle";
 import { formatTimestamp } from "../consensus/time";
 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };

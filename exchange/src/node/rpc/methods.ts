@@ -1,3 +1,4 @@
+import { merkleProof } from "@dcx/protocol";
 import { GetTxRequest, GetTxResponse } from "cosmjs-types/cosmos/tx/v1beta1/service";
 import { Tx } from "cosmjs-types/cosmos/tx/v1beta1/tx";
 import { type RequestQuery, ResponseQuery } from "cosmjs-types/tendermint/abci/types";
@@ -6,7 +7,6 @@ import { EnvelopeErrorCode, envelopeCodespace } from "../../application/envelope
 import { sha256 } from "../../storage/sha256";
 import type { BlockStore, StoredBlock } from "../block-store";
 import { blockProtocol } from "../consensus/block";
-import { merkleProof } from "../consensus/merkle";
 import { formatTimestamp } from "../consensus/time";
 import type { ValidatorKey } from "../consensus/validator-key";
 import type { ChainEvents } from "../events";

@@ -1,8 +1,8 @@
 import { generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import { consensusAddressOf, headerHash, validatorsHash, voteSignBytes } from "@dcx/protocol";
 import { Commit, Header } from "cosmjs-types/tendermint/types/types";
 import { BlockIDFlag } from "cosmjs-types/tendermint/types/validator";
 import type { HeaderSource, Validator } from "../answers";
-import { addressOf, headerHash, validatorsHash, voteSignBytes } from "../hashes";
 import type { ShownBlock } from "../verify";
 
 export const chainId = "dcx-light-1";
@@ -46,7 +46,7 @@ export function makeBlock(
   const blockId = { hash: headerHash(header), partSetHeader: { total: 1, hash: Buffer.alloc(32, 4) } };
   const unsigned = Commit.fromPartial({ height, round: 1, blockId });
   const signatures = validators.map((validator) => {
-    const validatorAddress = addressOf(validator.publicKey);
+    const validatorAddress = consensusAddressOf(validator.publicKey);
     if (!signers.includes(validator)) {
       return {
         blockIdFlag: BlockIDFlag.BLOCK_ID_FLAG_ABSENT,

@@ -1,17 +1,20 @@
-/** What CometBFT 0.38 hashes and signs. (CometBFT: types/block.go, types/validator_set.go, types/canonical.go) */
-import { createHash } from "node:crypto";
+/**
+ * What CometBFT 0.38 hashes and signs: the exchange makes it, a light client checks it. (CometBFT: types/block.go,
+ * types/validator_set.go, types/canonical.go)
+ */
+import { hash } from "node:crypto";
 import { BinaryWriter } from "cosmjs-types/binary";
 import { Timestamp } from "cosmjs-types/google/protobuf/timestamp";
 import { BlockID, type Commit, type Header } from "cosmjs-types/tendermint/types/types";
 import { SimpleValidator } from "cosmjs-types/tendermint/types/validator";
 import { Consensus } from "cosmjs-types/tendermint/version/types";
-import type { Validator } from "./answers";
+import { merkleRoot } from "./merkle";
 
 const precommit = 2;
 
-/** A validator's name in commits. */
-export function addressOf(publicKey: Uint8Array): Buffer {
-  return sha256(publicKey).subarray(0, 20);
+/** By what the engine calls a validator: the first 20 bytes of its ed25519 key's SHA-256. */
+export function consensusAddressOf(publicKey: Uint8Array): Buffer {
+  return hash("sha256", publicKey, "buffer").subarray(0, 20);
 }
 
 /** A block's hash: the root over its header's encoded fields. */
@@ -34,7 +37,10 @@ export function headerHash(header: Header): Buffer {
   ]);
 }
 
-export function validatorsHash(validators: readonly Validator[]): Buffer {
+/** The hash of a validator set, in the engine's order. */
+export function validatorsHash(
+  validators: readonly { readonly publicKey: Uint8Array; readonly power: bigint }[],
+): Buffer {
   return merkleRoot(
     validators.map(({ publicKey, power }) =>
       SimpleValidator.encode({ pubKey: { ed25519: publicKey }, votingPower: power }).finish(),
@@ -60,24 +66,6 @@ export function voteSignBytes(
   Timestamp.encode(timestamp, writer.uint32(42).fork()).ldelim();
   writer.uint32(50).string(chainId);
   return BinaryWriter.create().bytes(writer.finish()).finish();
-}
-
-/** RFC 6962's root; SHA-256 of nothing when there are no leaves. */
-function merkleRoot(leaves: readonly Uint8Array[]): Buffer {
-  return leaves.length === 0 ? sha256(new Uint8Array()) : rootOf(leaves.map((leaf) => sha256(Uint8Array.of(0), leaf)));
-}
-
-function rootOf(hashes: readonly Buffer[]): Buffer {
-  const [first] = hashes;
-  if (first !== undefined && hashes.length === 1) return first;
-  const split = 2 ** (31 - Math.clz32(hashes.length - 1));
-  return sha256(Uint8Array.of(1), rootOf(hashes.slice(0, split)), rootOf(hashes.slice(split)));
-}
-
-function sha256(...parts: readonly Uint8Array[]): Buffer {
-  const hash = createHash("sha256");
-  for (const part of parts) hash.update(part);
-  return hash.digest();
 }
 
 function wrapped(bytes: Uint8Array): Uint8Array {
