@@ -96,11 +96,12 @@ export class BlockStore {
   }
 
   heightOf(hash: Uint8Array): bigint | undefined {
-    return this.byHash.get(asBuffer(hash))?.readBigUInt64BE();
+    return isHash(hash) ? this.byHash.get(asBuffer(hash))?.readBigUInt64BE() : undefined;
   }
 
   /** Where a transaction is, by its SHA-256. */
   place(hash: Uint8Array): TransactionPlace | undefined {
+    if (!isHash(hash)) return undefined;
     const bytes = this.transactions.get(asBuffer(hash));
     return bytes === undefined ? undefined : readPlace(bytes, 0);
   }
@@ -184,4 +185,9 @@ export function readPlace(bytes: Buffer, at: number): TransactionPlace {
 
 function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** What strangers ask for need not be one; lmdb throws for a key of no bytes, or of too many. */
+function isHash(bytes: Uint8Array): boolean {
+  return bytes.length === 32;
 }

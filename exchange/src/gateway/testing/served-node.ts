@@ -23,7 +23,10 @@ export interface ServedNode {
 }
 
 /** An embedded node with one account, on chain `dcx-served`, that serves what is asked for. */
-export async function startServedNode(clients: ClientInterfaces): Promise<ServedNode> {
+export async function startServedNode(
+  clients: ClientInterfaces,
+  logger = pino({ level: "silent" }),
+): Promise<ServedNode> {
   const home = mkdtempSync(join(tmpdir(), "dcx-served-"));
   const tenant = await signerFromPrivateKey("11".repeat(32));
   const genesis = defaultGenesis({
@@ -31,7 +34,6 @@ export async function startServedNode(clients: ClientInterfaces): Promise<Served
     accounts: [{ address: tenant.address, balance: 1_000_000_000n }],
     parameters: { blockInterval: 100n },
   });
-  const logger = pino({ level: "silent" });
   const node = await startEmbeddedNode({ home, genesis, rpc: {}, clients, logger, idleInterval: 500 });
   const query = await ExchangeQueryClient.connect(node.rpcUrl, { pollInterval: 50 });
   const client = await SigningExchangeClient.connect(query, tenant);
