@@ -1,5 +1,5 @@
 import type { Server } from "node:https";
-import { agentServerOptions, type PeerVerifier, type SigningExchangeClient } from "@dcx/protocol";
+import { agentServerOptions, type Datacenter, type PeerVerifier, type SigningExchangeClient } from "@dcx/protocol";
 import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
 import { Answers } from "./api/answers";
@@ -18,6 +18,7 @@ import { type Control, startControl, startMetrics } from "./control/server";
 import type { Home } from "./home/home";
 import type { AgentLeaf } from "./identity/agent-leaf";
 import type { DatacenterRoot } from "./identity/root";
+import { RootRotation } from "./identity/rotation";
 import { PeerFetcher } from "./manifest/fetch-from-peers";
 import { HeldDeployments } from "./manifest/held";
 import { type ManifestStore, openManifestStore } from "./manifest/store";
@@ -30,7 +31,7 @@ import type { Overlay } from "./overlay/overlay";
 import { LeaseTargets } from "./reconcile/lease-target";
 import { Reconciler } from "./reconcile/reconciler";
 import { servedVersion } from "./reconcile/served-version";
-import { register } from "./registration";
+import { type Registration, register } from "./registration";
 import type { Runtime } from "./runtime/runtime";
 
 /** How long a request waits for an agent that has just started. */
@@ -73,6 +74,7 @@ export class Agent {
   readonly #held: HeldDeployments;
   readonly #operation: Operation;
   readonly #metrics: AgentMetrics;
+  readonly #rotation: RootRotation;
   #control: Control | undefined;
   #metricsServer: Control | undefined;
   readonly #unsubscribe: (() => void)[] = [];
@@ -134,8 +136,17 @@ export class Agent {
         }
       },
     });
+    this.#rotation = new RootRotation({
+      root: parts.root,
+      leaf,
+      overlay,
+      view,
+      register: () => this.#register(),
+      logger: logger.child({ part: "identity" }),
+    });
     this.#operation = new Operation({
       signing,
+      rotation: this.#rotation,
       view,
       market: this.#market,
       reconciler: this.#reconciler,
@@ -239,13 +250,13 @@ export class Agent {
     await this.#api.close();
     await this.#following;
     // A transaction that is on its way is followed to its outcome, but not for ever: the next start finds it.
-    await atMost(closing, Promise.all([this.#registered, this.#market.settled()]));
+    await atMost(closing, Promise.all([this.#registered, this.#market.settled(), this.#rotation.settled()]));
     await this.#peers.close();
     await this.#reconciler.close();
   }
 
   async #begin(): Promise<void> {
-    const { configuration, home, leaf, logger, overlay, root, runtime, signing } = this.#parts;
+    const { configuration, home, leaf, logger, overlay, runtime } = this.#parts;
     const { advertise, listen } = configuration;
     const { host } = listen.agent;
     if (advertise.agentUrls === undefined && ["0.0.0.0", "::"].includes(host)) {
@@ -265,12 +276,12 @@ export class Agent {
     const metrics = () => this.#metrics.read();
     this.#control = await startControl(home.path, this.#operation, metrics, logger.child({ part: "control" }));
     if (listen.metrics !== undefined) this.#metricsServer = await startMetrics(listen.metrics, metrics);
-    this.#registered = this.#register(root, overlay.address, signing);
+    this.#registered = this.#register();
     this.#following = this.#follower.run(this.#stop.signal);
   }
 
-  async #register(root: DatacenterRoot, tunnelAddress: string, signing: SigningExchangeClient): Promise<void> {
-    const { configuration, logger, runtime } = this.#parts;
+  async #register(): Promise<void> {
+    const { configuration, logger, overlay, runtime, signing } = this.#parts;
     const { advertise, attributes, name, region } = configuration;
     const wanted = {
       address: signing.address,
@@ -278,10 +289,17 @@ export class Agent {
       attributes: name === undefined ? attributes : { ...attributes, name },
       isolation: runtime.isolation,
       agentUrls: advertise.agentUrls ?? [this.#url],
-      tunnelAddresses: advertise.tunnelAddresses ?? [tunnelAddress],
-      root: root.record,
+      tunnelAddresses: advertise.tunnelAddresses ?? [overlay.address],
     };
-    await register(signing, wanted, logger, this.#stop.signal);
+    const signal = this.#stop.signal;
+    const wantedNow = async (known: Datacenter | undefined): Promise<Registration> => {
+      const [height, { parameters }] = await Promise.all([
+        signing.query.height({ signal }),
+        signing.query.parameters({ signal }),
+      ]);
+      return { ...wanted, ...this.#rotation.wanted(known, height, parameters?.blockInterval ?? 0n) };
+    };
+    await register(signing, wantedNow, logger, signal);
   }
 
   /** Waits, though not for long, until it has looked at the chain and at what runs. */
@@ -316,6 +334,7 @@ export class Agent {
       this.#peers.update();
     }
     this.#operation.look();
+    this.#rotation.look();
     this.#market.onChange(change, this.#stop.signal);
   }
 

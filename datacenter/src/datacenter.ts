@@ -16,7 +16,7 @@ import { openProvenReads } from "./chain/open-proven-reads";
 import { ConfigurationError, type DatacenterConfiguration } from "./configuration";
 import { type Home, openHome, openSeal } from "./home/home";
 import { AgentLeaf } from "./identity/agent-leaf";
-import { type DatacenterRoot, openDatacenterRoot } from "./identity/root";
+import { DatacenterRoot } from "./identity/root";
 import { pricingOf } from "./market/configured-pricing";
 import type { IngressNames, Overlay, OverlayOptions } from "./overlay/overlay";
 import { startOverlay } from "./overlay/start";
@@ -74,7 +74,7 @@ export async function startDatacenter(
     const query = await connect(configuration, home, logger, options.signal ?? new AbortController().signal);
     opened.push(async () => query.close());
     const address = signer.address;
-    const root = await openDatacenterRoot(home, query.chainId, address);
+    const root = await DatacenterRoot.open(home, query.chainId, address);
     const runtime = options.runtime ?? (await openConfiguredRuntime(configuration, address, logger));
     opened.push(() => runtime.close());
     const { advertise, listen } = configuration;

@@ -8,16 +8,16 @@ import {
 } from "@dcx/protocol";
 import type { Logger } from "pino";
 import { pause } from "./chain/follower";
+import type { WantedRoots } from "./identity/rotation";
 
 /** What a datacenter says of itself on chain. */
-export interface Registration {
+export interface Registration extends WantedRoots {
   readonly address: string;
   readonly region: string;
   readonly attributes: Readonly<Record<string, string>>;
   readonly isolation: Isolation;
   readonly agentUrls: readonly string[];
   readonly tunnelAddresses: readonly string[];
-  readonly root: RootCertificate;
 }
 
 /** The message that makes the record on chain say this; undefined where it does already. Pure. */
@@ -36,7 +36,7 @@ export function registrationMessage(
     attributes,
     agentUrls: [...wanted.agentUrls],
     tunnelAddresses: [...wanted.tunnelAddresses],
-    roots: [wanted.root],
+    roots: [...wanted.roots],
   });
   const same =
     known !== undefined &&
@@ -44,20 +44,29 @@ export function registrationMessage(
     JSON.stringify(known.attributes) === JSON.stringify(value.attributes) &&
     JSON.stringify(known.agentUrls) === JSON.stringify(value.agentUrls) &&
     JSON.stringify(known.tunnelAddresses) === JSON.stringify(value.tunnelAddresses) &&
-    known.roots.some(({ certificate }) => Buffer.compare(certificate, wanted.root.certificate) === 0);
+    wanted.roots.every((root) => names(known, root)) &&
+    !wanted.withdrawn.some((root) => names(known, root));
   return same ? undefined : value;
 }
 
-/** Registers where the record differs, trying until it is there or the signal aborts. */
+function names({ roots }: DatacenterRecord, { certificate }: RootCertificate): boolean {
+  return roots.some((each) => Buffer.compare(each.certificate, certificate) === 0);
+}
+
+/**
+ * Registers where the record differs, trying until it is there or the signal aborts.
+ * @param wantedNow what it is to say, given what the chain says
+ */
 export async function register(
   signing: SigningExchangeClient,
-  wanted: Registration,
+  wantedNow: (known: DatacenterRecord | undefined) => Promise<Registration>,
   logger: Logger,
   signal: AbortSignal,
 ): Promise<void> {
   for (let delay = 500; !signal.aborted; delay = Math.min(delay * 2, 30_000)) {
     try {
-      const { datacenters } = await signing.query.datacenters({ address: wanted.address }, { signal });
+      const { datacenters } = await signing.query.datacenters({ address: signing.address }, { signal });
+      const wanted = await wantedNow(datacenters[0]);
       const message = registrationMessage(wanted, datacenters[0]);
       if (message === undefined) return;
       const { height } = await signing.submit([messages.registerDatacenter(message)], { signal });

@@ -7,6 +7,7 @@ import { announceReady, endWithoutRecord } from "../processes/detached";
 import { onTermination } from "../processes/termination";
 import { checkCommand, schemaCommand } from "./check";
 import { drainCommand } from "./drain";
+import { rotateRootCommand } from "./rotate-root";
 
 /** What a datacenter with `isolation: auto` would choose here, or "none" with the reason why nothing better is had. */
 async function strongestIsolation(): Promise<{ readonly strongest: Isolation; readonly why: string }> {
@@ -43,6 +44,7 @@ export function datacenterCommand(): Command {
       await running.close();
     });
   datacenter.addCommand(drainCommand());
+  datacenter.addCommand(rotateRootCommand());
   datacenter.addCommand(checkCommand());
   datacenter.addCommand(schemaCommand());
   datacenter

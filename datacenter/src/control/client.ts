@@ -31,6 +31,11 @@ export class ControlClient {
     return ControlStatus.parse(JSON.parse(await this.#ask("DELETE", "/drain")));
   }
 
+  /** @param options `overlap` in milliseconds; 0: the old root ends at once @throws {NoAgent} */
+  async rotateRoot(options: { readonly overlap: number }): Promise<ControlStatus> {
+    return ControlStatus.parse(JSON.parse(await this.#ask("POST", "/rotate-root", options)));
+  }
+
   /** In Prometheus' text format. @throws {NoAgent} */
   async metrics(): Promise<string> {
     return await this.#ask("GET", "/metrics");

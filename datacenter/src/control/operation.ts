@@ -1,6 +1,7 @@
 import type { SigningExchangeClient } from "@dcx/protocol";
 import type { Logger } from "pino";
 import type { ChainView } from "../chain/view";
+import type { RootRotation, RotationStatus } from "../identity/rotation";
 import type { DrainingState } from "../market/draining";
 import type { Market } from "../market/market";
 import type { Reconciler } from "../reconcile/reconciler";
@@ -13,6 +14,7 @@ export interface OperationOptions {
   readonly market: Market;
   readonly reconciler: Reconciler;
   readonly draining: DrainingState;
+  readonly rotation: RootRotation;
   /** Makes the market work soon. */
   readonly wake: () => void;
   readonly logger: Logger;
@@ -39,6 +41,7 @@ export class Operation implements ControlActions {
     const instances = reconciler.look.observed.length;
     const progress = view === undefined ? undefined : market.drainProgress(view, instances);
     const blockInterval = view?.parameters.parameters?.blockInterval;
+    const rotation = this.#options.rotation.status();
     return {
       address: signing.address,
       chainId: signing.query.chainId,
@@ -47,6 +50,7 @@ export class Operation implements ControlActions {
       leases: progress?.leases ?? 0,
       bids: progress?.bids ?? 0,
       instances,
+      ...(rotation === undefined ? {} : { rotation: inText(rotation) }),
       ...(draining === undefined
         ? {}
         : {
@@ -67,6 +71,11 @@ export class Operation implements ControlActions {
     this.look();
   }
 
+  /** @param overlap milliseconds; 0: the old root ends at once */
+  async rotateRoot({ overlap }: { readonly overlap: number }): Promise<void> {
+    await this.#options.rotation.begin(overlap);
+  }
+
   resume(): void {
     this.#options.draining.end();
     this.#options.logger.info("no longer draining");
@@ -81,4 +90,8 @@ export class Operation implements ControlActions {
     logger.info("drained: no lease, no bid and no instance is left");
     this.#drained.abort();
   }
+}
+
+function inText({ endHeight, ...rest }: RotationStatus): NonNullable<ControlStatus["rotation"]> {
+  return endHeight === undefined ? rest : { ...rest, endHeight: endHeight.toString() };
 }

@@ -2,12 +2,13 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import fastify, { type FastifyInstance } from "fastify";
 import type { Logger } from "pino";
-import { type ControlStatus, controlSocket, DrainRequest } from "./protocol";
+import { type ControlStatus, controlSocket, DrainRequest, RotationRequest } from "./protocol";
 
 export interface ControlActions {
   readonly status: () => ControlStatus;
   readonly drain: (options: { readonly exit: boolean }) => void;
   readonly resume: () => void;
+  readonly rotateRoot: (options: { readonly overlap: number }) => Promise<void>;
 }
 
 /** In Prometheus' text format. */
@@ -38,6 +39,12 @@ export async function startControl(
   });
   app.delete("/drain", async () => {
     actions.resume();
+    return actions.status();
+  });
+  app.post("/rotate-root", async (request, reply) => {
+    const asked = RotationRequest.safeParse(request.body);
+    if (!asked.success) return await reply.code(400).send({ message: "say {overlap: <milliseconds>}" });
+    await actions.rotateRoot(asked.data);
     return actions.status();
   });
   const path = join(home, controlSocket);

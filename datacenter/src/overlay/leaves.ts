@@ -33,6 +33,17 @@ export class Leaves {
     this.#listeners.add(listener);
   }
 
+  /** Makes all of them anew, as when they are to be under another root. Rejects where the issuer does. */
+  async renew(): Promise<void> {
+    await Promise.all(
+      [...this.#kept].map(async ([uri, kept]) => {
+        // What is still being made may be under the root before.
+        await kept.leaf.catch(() => undefined);
+        this.#replace(uri, kept, await this.#make(uri));
+      }),
+    );
+  }
+
   /** Forgets what is not among these. */
   retain(uris: ReadonlySet<string>): void {
     for (const [uri, { timer }] of this.#kept) {
@@ -67,16 +78,7 @@ export class Leaves {
     }
     kept.timer = setTimeout(() => {
       this.#make(uri).then(
-        (leaf) => {
-          if (this.#kept.get(uri) !== kept) {
-            return;
-          }
-          kept.leaf = Promise.resolve(leaf);
-          this.#schedule(uri, kept, this.#lifetime / 2);
-          for (const listener of this.#listeners) {
-            listener(uri);
-          }
-        },
+        (leaf) => this.#replace(uri, kept, leaf),
         (error: unknown) => {
           this.#logger.warn({ uri, error: String(error) }, "a workload's certificate can't be renewed");
           this.#schedule(uri, kept, Math.min(retryDelay, this.#lifetime / 8));
@@ -84,6 +86,18 @@ export class Leaves {
       );
     }, delay);
     kept.timer.unref();
+  }
+
+  #replace(uri: string, kept: Kept, leaf: Leaf): void {
+    if (this.#kept.get(uri) !== kept) {
+      return;
+    }
+    clearTimeout(kept.timer);
+    kept.leaf = Promise.resolve(leaf);
+    this.#schedule(uri, kept, this.#lifetime / 2);
+    for (const listener of this.#listeners) {
+      listener(uri);
+    }
   }
 
   #make(uri: string): Promise<Leaf> {

@@ -212,6 +212,13 @@ export interface Overlay {
   status(): ReadonlyMap<ConnectionKey, ConnectionStatus>;
   /** PEM of the certificate that this workload's end shows now, for `ConnectionParameters`. */
   certificate(lease: string, workload: string): Promise<string>;
+  /**
+   * Makes every certificate anew, and a new tunnel with it beside each one that stands: flows of the old ones go on in
+   * these to their end. What can't be made anew yet is tried again.
+   */
+  renew(): Promise<void>;
+  /** PEM of the certificates of this datacenter's ends that the tunnels standing now were made with, one for each. */
+  presented(): readonly string[];
   /** Called whenever something changed that `status` shows. Returns how to stop being called. */
   subscribe(listener: () => void): () => void;
   close(): Promise<void>;

@@ -106,6 +106,11 @@ export class Source {
     }
   }
 
+  /** PEM of this end's certificate in each tunnel that stands. */
+  presented(): readonly string[] {
+    return [...this.#tunnels.values()].flatMap((tunnel) => tunnel.presented());
+  }
+
   status(): ConnectionStatus {
     const tunnels = [...this.#tunnels.values()];
     const message =

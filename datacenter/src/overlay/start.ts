@@ -136,6 +136,12 @@ export async function startOverlay(options: OverlayOptions): Promise<Overlay> {
     status,
     certificate: async (lease, workload) =>
       (await leaves.get(workloadUri(chainId, { datacenter, lease, workload }))).certificate,
+    renew: async () => {
+      named?.renew();
+      await leaves.renew();
+      server.renew();
+    },
+    presented: () => [...server.presented(), ...[...sources.values()].flatMap((source) => source.presented())],
     subscribe: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);

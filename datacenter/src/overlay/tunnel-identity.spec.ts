@@ -37,7 +37,7 @@ describe("while a datacenter's root is replaced", () => {
       return String((await once(socket, "data"))[0]);
     };
     await answers("begin");
-    return { answers, closed };
+    return { answers, closed, end: () => socket.destroy() };
   }
 
   const rootOf = async (world: World) =>
@@ -56,6 +56,49 @@ describe("while a datacenter's root is replaced", () => {
     apply(west, { sources: [sourceOf(west, east, { targets })] });
     apply(east, { targets: [targetOf(west, east, { sources })] });
   }
+
+  it.each(["west", "east"] as const)(
+    "%s renews all that is under the old one, and what it carries goes on beyond that one's end",
+    async (whose) => {
+      const { west, east } = await declaredPair();
+      const world = whose === "west" ? west : east;
+      const flow = await openFlow(west);
+      const [first] = world.overlay.presented();
+      const successor = await createDatacenterRoot({ chainId, datacenter: world.name }, around());
+      trust(west, east, { [whose]: [successor.certificate, world.root.certificate] });
+      world.issueUnder(successor);
+      const answers = Array.from({ length: 20 }, async (_, n) => exchange(dialDoor(west), `n${n}`));
+      await world.overlay.renew();
+      await expect(Promise.all(answers)).resolves.toEqual(Array.from({ length: 20 }, (_, n) => `n${n}`));
+      await until(() => world.overlay.presented().length === 2);
+      await expect(flow.answers("old")).resolves.toBe("old");
+      const next = await openFlow(west);
+      // The last flow of the old tunnel ends, and the tunnel with it.
+      flow.end();
+      await until(() => world.overlay.presented().length === 1);
+      expect(world.overlay.presented()).not.toContain(first);
+      trust(west, east, { [whose]: [successor.certificate] });
+      await expect(next.answers("new")).resolves.toBe("new");
+      await expect(exchange(dialDoor(west), "newer")).resolves.toBe("newer");
+    },
+    60_000,
+  );
+
+  it("a renewal that the other end does not accept yet is tried again, and nothing breaks meanwhile", async () => {
+    const { west, east } = await declaredPair();
+    const flow = await openFlow(west);
+    const successor = await createDatacenterRoot({ chainId, datacenter: west.name }, around());
+    west.issueUnder(successor);
+    await west.overlay.renew();
+    await until(() => east.refusals.length > 0);
+    await expect(flow.answers("still")).resolves.toBe("still");
+    await expect(exchange(dialDoor(west), "new")).resolves.toBe("new");
+    trust(west, east, { west: [successor.certificate, west.root.certificate] });
+    await until(() => west.overlay.presented().length === 2);
+    await expect(flow.answers("old")).resolves.toBe("old");
+    flow.end();
+    await until(() => west.overlay.presented().length === 1);
+  }, 60_000);
 
   it.each(["west", "east"] as const)(
     "flows go on while there are two of %s",

@@ -1,6 +1,6 @@
 import { constants as cryptoConstants } from "node:crypto";
 import { once } from "node:events";
-import { performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
+import { constants, performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { createSecureContext, createServer, type Server, type TLSSocket } from "node:tls";
@@ -26,7 +26,12 @@ interface Admitted {
   readonly name: string;
   readonly leaf: Buffer;
   readonly notAfter: Date;
+  /** PEM of the certificate that this end showed. */
+  readonly own: string;
 }
+
+/** Streams that were begun before the source read that it is to make a new tunnel are served as well. */
+const noLastStream = 2 ** 31 - 1;
 
 /** What both ends of a tunnel say about HTTP/2. Both are authenticated, so the limits are about memory, not abuse. */
 export const tunnelSettings = {
@@ -104,6 +109,20 @@ export class TunnelServer {
         admitted.socket.destroy();
       }
     }
+  }
+
+  /** Asks the sources of all tunnels for new ones: flows of those that there are go on to their end. */
+  renew(): void {
+    for (const { session } of this.#admitted) {
+      if (!session.destroyed) {
+        session.goaway(constants.NGHTTP2_NO_ERROR, noLastStream);
+      }
+    }
+  }
+
+  /** PEM of this end's certificate in each tunnel that stands. */
+  presented(): readonly string[] {
+    return [...this.#admitted].map(({ own }) => own);
   }
 
   async close(): Promise<void> {
@@ -190,7 +209,8 @@ export class TunnelServer {
     socket.setKeepAlive(true, 30_000);
     const session = performServerHandshake(socket, tunnelSettings);
     session.setLocalWindowSize(tunnelWindow);
-    const admitted: Admitted = { socket, session, name, leaf: presented.raw, notAfter: verdict.notAfter };
+    const own = socket.getX509Certificate()?.toString() ?? "";
+    const admitted: Admitted = { socket, session, name, leaf: presented.raw, notAfter: verdict.notAfter, own };
     this.#admitted.add(admitted);
     session.on("error", () => undefined);
     session.once("close", () => this.#admitted.delete(admitted));

@@ -23,6 +23,8 @@ export interface TunnelOptions {
 interface Presented {
   readonly leaf: Buffer;
   readonly notAfter: Date;
+  /** PEM of the certificate that this end showed. */
+  readonly own: string;
 }
 
 const connectPatience = 10_000;
@@ -30,6 +32,8 @@ const firstDelay = 100;
 const longestDelay = 2_000;
 const pingInterval = 15_000;
 const pingPatience = 10_000;
+/** After how many milliseconds it is tried again to renew a tunnel that stands. */
+const renewalDelay = 1_000;
 /** How long a workload's connection waits for a tunnel that does not stand yet. */
 const openPatience = 10_000;
 
@@ -49,6 +53,8 @@ export class Tunnel {
   #entry: string | undefined;
   #message = "connecting";
   #waiting = new Set<() => void>();
+  #renewing: NodeJS.Timeout | undefined;
+  #renewAfterwards = false;
 
   constructor(options: TunnelOptions) {
     this.#options = options;
@@ -80,18 +86,22 @@ export class Tunnel {
 
   /** A stream to the target. Rejects when the tunnel does not stand in time, or the target does not accept. */
   async open(): Promise<ClientHttp2Stream> {
-    const session = await this.#standing();
     const name = tunnelName(this.#options.chainId, this.#options.connection, this.#options.peer.lease);
-    const stream = session.request({ ":method": "CONNECT", ":authority": name }, { endStream: false });
-    try {
-      this.#report(true, "", await this.#accepted(stream, session));
-    } catch (error) {
-      stream.close(constants.NGHTTP2_CANCEL);
-      this.#report(false, error instanceof Error ? error.message : String(error));
-      this.#probeLater();
-      throw error;
+    for (;;) {
+      const session = await this.#standing();
+      const stream = session.request({ ":method": "CONNECT", ":authority": name }, { endStream: false });
+      try {
+        this.#report(true, "", await this.#accepted(stream, session));
+        return stream;
+      } catch (error) {
+        stream.close(constants.NGHTTP2_CANCEL);
+        // It was not begun: the other end had just asked for a new session, or this one was just renewed.
+        if (error instanceof Unanswered && session.closed && !session.destroyed && !this.#closed) continue;
+        this.#report(false, error instanceof Error ? error.message : String(error));
+        this.#probeLater();
+        throw error;
+      }
     }
-    return stream;
   }
 
   /**
@@ -107,18 +117,52 @@ export class Tunnel {
 
   /** Makes a new session with the current certificate; flows of the old one go on to their end. */
   renew(): void {
+    clearTimeout(this.#renewing);
+    if (this.#attempt !== undefined) {
+      // It may have begun with the certificate before.
+      this.#renewAfterwards = true;
+      return;
+    }
     const old = this.#session;
-    if (old !== undefined && this.#attempt === undefined) {
-      this.#attempt = this.#connectOnce()
-        .then((session) => {
+    if (old === undefined || this.#closed) return;
+    this.#attempt = this.#connectOnce()
+      .then((session) => this.#admitted(session))
+      .then(
+        (session) => {
           this.#use(session);
           old.close();
-        })
-        .catch((error: unknown) => this.#options.logger.warn({ error: String(error) }, "a tunnel can't be renewed"))
-        .finally(() => {
-          this.#attempt = undefined;
-        });
-    }
+        },
+        (error: unknown) => {
+          this.#options.logger.warn({ error: String(error) }, "a tunnel can't be renewed yet");
+          if (this.#closed) return;
+          if (old.closed) this.#backOff();
+          else this.#renewing = setTimeout(() => this.renew(), renewalDelay).unref();
+        },
+      )
+      .finally(() => this.#attempted());
+  }
+
+  /** Resolves once the other end has answered anything at all: in TLS 1.3 a refusal comes after the handshake. */
+  #admitted(session: ClientHttp2Session): Promise<ClientHttp2Session> {
+    const stream = session.request({ ":method": "GET", ":path": "/accepts" }, { endStream: true });
+    stream.resume();
+    return new Promise((resolve, reject) => {
+      stream.on("error", (error) => reject(new Unanswered({ cause: error })));
+      stream.once("close", () => reject(new Unanswered()));
+      stream.once("response", () => resolve(session));
+    });
+  }
+
+  #attempted(): void {
+    this.#attempt = undefined;
+    if (!this.#renewAfterwards) return;
+    this.#renewAfterwards = false;
+    this.renew();
+  }
+
+  /** PEM of this end's certificate in each session that stands. */
+  presented(): readonly string[] {
+    return [...this.#sessions.values()].map(({ own }) => own);
   }
 
   /** Takes no more streams; those that there are go on to their end, for so many milliseconds at most. */
@@ -126,6 +170,7 @@ export class Tunnel {
     this.#closed = true;
     clearTimeout(this.#timer);
     clearTimeout(this.#probing);
+    clearTimeout(this.#renewing);
     for (const session of this.#sessions.keys()) {
       session.close();
     }
@@ -139,6 +184,7 @@ export class Tunnel {
     this.#closed = true;
     clearTimeout(this.#timer);
     clearTimeout(this.#probing);
+    clearTimeout(this.#renewing);
     for (const session of this.#sessions.keys()) {
       session.destroy();
     }
@@ -178,9 +224,7 @@ export class Tunnel {
             this.#backOff();
           },
         )
-        .finally(() => {
-          this.#attempt = undefined;
-        });
+        .finally(() => this.#attempted());
     }, delay);
   }
 
@@ -256,10 +300,8 @@ export class Tunnel {
   /** Resolves to the entry that the target runs. */
   #accepted(stream: ClientHttp2Stream, session: ClientHttp2Session): Promise<string | undefined> {
     return new Promise((resolve, reject) => {
-      stream.on("error", reject);
-      stream.once("close", () =>
-        reject(new Error("the tunnel broke: the target's datacenter refuses it, or went away")),
-      );
+      stream.on("error", (error) => reject(new Unanswered({ cause: error })));
+      stream.once("close", () => reject(new Unanswered()));
       stream.once("response", (headers) => {
         const status = headers[":status"];
         if (status === 200) {
@@ -336,7 +378,7 @@ export class Tunnel {
         );
         throw new Error(`${address} is not ${peer.workload} of ${peer.datacenter}: ${reason}`);
       }
-      return this.#begin(socket, { leaf: presented.raw, notAfter: verdict.notAfter });
+      return this.#begin(socket, { leaf: presented.raw, notAfter: verdict.notAfter, own: leaf.certificate });
     } catch (error) {
       socket.on("error", () => undefined);
       socket.destroy();
@@ -358,6 +400,10 @@ export class Tunnel {
     session.once("connect", () => session.setLocalWindowSize(tunnelWindow));
     this.#sessions.set(session, presented);
     session.on("error", () => undefined);
+    // The target's end has a new certificate: streams that there are end in this session, new ones need another.
+    session.once("goaway", (code) => {
+      if (code === constants.NGHTTP2_NO_ERROR && session === this.#session) this.renew();
+    });
     const pings = setInterval(() => this.#ping(session), pingInterval);
     pings.unref();
     session.once("close", () => {
@@ -383,6 +429,13 @@ export class Tunnel {
     const timer = setTimeout(() => cut(session), pingPatience);
     timer.unref();
     session.ping(() => clearTimeout(timer));
+  }
+}
+
+/** A stream ended before the other end had said anything about it. */
+class Unanswered extends Error {
+  constructor(options?: ErrorOptions) {
+    super("the tunnel broke: the target's datacenter refuses it, or went away", options);
   }
 }
 

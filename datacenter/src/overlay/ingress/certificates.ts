@@ -70,6 +70,11 @@ export class HostCertificates {
     this.#issued.delete(host);
   }
 
+  /** What the datacenter issued is made anew when it is asked for: its root is another one. */
+  renew(): void {
+    this.#issued.clear();
+  }
+
   close(): void {
     clearInterval(this.#timer);
   }

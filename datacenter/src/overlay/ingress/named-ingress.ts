@@ -115,6 +115,11 @@ export class NamedIngress {
     return { address: this.#origin(this.#generated(connection)), ...(hosts === undefined ? {} : { hosts }) };
   }
 
+  /** Certificates that the datacenter issues are under another root from now on. */
+  renew(): void {
+    this.#certificates.renew();
+  }
+
   close(): void {
     for (const host of this.#routes.keys()) this.#leave(host);
     this.#own.close();

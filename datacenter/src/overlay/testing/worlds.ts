@@ -22,6 +22,8 @@ export const around = () => ({ notBefore: new Date(Date.now() - hour), notAfter:
 export interface World {
   readonly name: string;
   readonly root: CertificateWithKey;
+  /** Under which root leaves are issued from now on. */
+  issueUnder(root: CertificateWithKey): void;
   readonly overlay: Overlay;
   /** Ports of this machine by instance and port inside. */
   readonly services: Map<string, number>;
@@ -41,6 +43,7 @@ afterEach(async () => {
 /** A datacenter whose instances are on this machine's loopback. */
 export async function datacenter(name: string, changes: { leafLifetime?: number; home?: string } = {}): Promise<World> {
   const root = await createDatacenterRoot({ chainId, datacenter: name }, around());
+  let issuer = root;
   const services = new Map<string, number>();
   const doors = new Map<string, number>();
   const refusals: World["refusals"] = [];
@@ -77,7 +80,7 @@ export async function datacenter(name: string, changes: { leafLifetime?: number;
       if (identity === undefined) {
         throw new Error(uri);
       }
-      const { certificate, key } = await createLeaf(root, identity, { notBefore, notAfter });
+      const { certificate, key } = await createLeaf(issuer, identity, { notBefore, notAfter });
       return { certificate, privateKey: key };
     },
     network: async (instance) => {
@@ -91,7 +94,10 @@ export async function datacenter(name: string, changes: { leafLifetime?: number;
       warn: (details, message) => refusals.push({ message, details: { ...details } }),
     },
   });
-  const world = { name, root, overlay, services, doors, refusals };
+  const issueUnder = (next: CertificateWithKey) => {
+    issuer = next;
+  };
+  const world = { name, root, issueUnder, overlay, services, doors, refusals };
   worlds.push(world);
   return world;
 }
