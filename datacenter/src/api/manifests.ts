@@ -1,8 +1,9 @@
 import type { Server } from "node:https";
 import { MAX_MANIFEST_PART_BYTES, type ManifestEnvelope, ManifestUpload, parseManifest } from "@dcx/protocol";
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyRequest } from "fastify";
 import { z } from "zod";
 import { Turns } from "../manifest/turns";
+import type { Authorized } from "./authorization";
 import { Refusal } from "./refusal";
 import { mustHold, parse } from "./requests";
 import type { AgentApiOptions } from "./server";
@@ -28,8 +29,15 @@ export function serveManifests(server: FastifyInstance<Server>, options: AgentAp
     const staged = store.versions(deployment).filter((version) => version !== active);
     return { ...(active === undefined ? {} : { active }), staged };
   });
-  server.put<{ Params: VersionParams }>(`${path}/:version`, async (request, reply) => {
-    const { caller, deployment } = mustHold(await authorization.authorize(request, "manage", ["account"]));
+  /** Who sends a manifest is known before any of it is read: it is large. */
+  const uploads = new WeakMap<object, Authorized>();
+  const onRequest = async (request: FastifyRequest<{ Params: VersionParams }>) => {
+    uploads.set(request, mustHold(await authorization.authorize(request, "manage", ["account"])));
+  };
+  server.put<{ Params: VersionParams }>(`${path}/:version`, { onRequest }, async (request, reply) => {
+    const authorized = uploads.get(request);
+    if (authorized === undefined) throw new Error("a manifest came from nobody");
+    const { caller, deployment } = authorized;
     const version = parse(Version, request.params.version, "the version");
     const upload = parse(ManifestUpload, request.body, "the request");
     try {

@@ -53,7 +53,13 @@ export interface AgentApiOptions {
   /** Aborted when the agent stops: it ends what waits. */
   readonly signal: AbortSignal;
   readonly logger: Logger;
+  /** How long a handshake and a request's headers may take, and all of a request, in milliseconds; absent: as usual. */
+  readonly patience?: { readonly handshake: number; readonly request: number };
 }
+
+const usualPatience = { handshake: 10_000, request: 60_000 };
+/** Whoever comes beyond these is turned away: each costs memory before it is known who it is. */
+const mostConnections = 2_048;
 
 type WorkloadParams = DeploymentParams & { readonly name: string };
 
@@ -71,12 +77,26 @@ const LogsQuery = z.object({
  * is, and whether it is served, is decided for each request.
  */
 export function createAgentApi(options: AgentApiOptions): FastifyInstance<Server> {
+  const { logger, patience = usualPatience } = options;
   const server = fastify({
-    https: { ...agentServerOptions(options.leaf), maxHeaderSize: 32 * 1024, handshakeTimeout: 10_000 },
+    https: {
+      ...agentServerOptions(options.leaf),
+      maxHeaderSize: 32 * 1024,
+      handshakeTimeout: patience.handshake,
+      headersTimeout: Math.min(patience.request, 10_000),
+      connectionsCheckingInterval: Math.min(patience.request, 5_000),
+    },
     bodyLimit,
     logger: false,
     connectionTimeout: 120_000,
-    requestTimeout: 60_000,
+    requestTimeout: patience.request,
+    clientErrorHandler: (error, socket) => {
+      if (error.code !== "ECONNRESET") {
+        logger.info({ from: addressOf(socket), code: error.code }, "a request could not be read");
+      }
+      if (socket.writable) socket.end(unreadable);
+      else socket.destroy();
+    },
     keepAliveTimeout: 30_000,
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 200 },
@@ -85,10 +105,16 @@ export function createAgentApi(options: AgentApiOptions): FastifyInstance<Server
   server.setNotFoundHandler((_request, reply) =>
     reply.code(404).send(new Refusal(404, "not-found", "the agent has no such resource").body()),
   );
-  // A client that was refused in the handshake sees no more than a close; the reason is only known here.
-  server.server.on("tlsClientError", (error, socket) =>
-    options.logger.info({ from: socket.remoteAddress, err: error }, "TLS handshake failed"),
+  server.server.maxConnections = mostConnections;
+  server.server.on("drop", (dropped) =>
+    logger.warn({ from: dropped?.remoteAddress, most: mostConnections }, "a connection was turned away: too many"),
   );
+  // A client that was refused in the handshake sees no more than a close; the reason is only known here.
+  server.server.on("tlsClientError", (error, socket) => {
+    options.logger.info({ from: socket.remoteAddress, err: error }, "TLS handshake failed");
+    // Node tells of one that took too long, and leaves it open.
+    socket.destroy();
+  });
   serveAnybody(server, options);
   serveManifests(server, options);
   serveWorkloads(server, options);
@@ -155,6 +181,13 @@ function serveWorkloads(server: FastifyInstance<Server>, options: AgentApiOption
     const lines = readWorkloadLogs(logs(deployment, request.params.name, instance), wanted, gone);
     return sendLines(reply, lines);
   });
+}
+
+/** To who sends what is no request, or not in time. */
+const unreadable = "HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+
+function addressOf(socket: object): unknown {
+  return "remoteAddress" in socket ? socket.remoteAddress : undefined;
 }
 
 function isYes(flag: z.infer<typeof Flag>): boolean {

@@ -21,14 +21,27 @@ export interface Control {
 /**
  * Listens in the agent's home, whose mode keeps others out. An agent runs without it where the socket can't be had,
  * as where the folder's path is too long for one.
+ * @param patience milliseconds that a request may take to come
  */
 export async function startControl(
   home: string,
   actions: ControlActions,
   metrics: ReadMetrics,
   logger: Logger,
+  patience = 10_000,
 ): Promise<Control> {
-  const app: FastifyInstance = fastify({ forceCloseConnections: true });
+  const app: FastifyInstance = fastify({
+    forceCloseConnections: true,
+    bodyLimit: 64 * 1024,
+    requestTimeout: patience,
+    http: { headersTimeout: patience, connectionsCheckingInterval: Math.min(patience, 1_000) },
+    clientErrorHandler: (error, socket) => {
+      if (error.code !== "ECONNRESET")
+        logger.info({ code: error.code }, "a request to the control socket can't be read");
+      if (socket.writable) socket.end("HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
+      else socket.destroy();
+    },
+  });
   serveMetrics(app, metrics);
   app.get("/status", async () => actions.status());
   app.post("/drain", async (request, reply) => {

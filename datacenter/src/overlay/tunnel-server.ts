@@ -28,7 +28,13 @@ interface Admitted {
   readonly notAfter: Date;
   /** PEM of the certificate that this end showed. */
   readonly own: string;
+  /** Whether its source was asked for a new one. */
+  asked: boolean;
+  /** Those that are open in it. */
+  streams: number;
 }
+
+const unused = { asked: false, streams: 0 };
 
 /** Streams that were begun before the source read that it is to make a new tunnel are served as well. */
 const noLastStream = 2 ** 31 - 1;
@@ -87,6 +93,8 @@ export class TunnelServer {
     });
     this.#server.on("tlsClientError", (error, socket) => {
       this.#refuseHandshake(error, socket);
+      // Node tells of one that took too long, and leaves it open.
+      socket.destroy();
     });
     this.#server.on("secureConnection", (socket) => this.#admit(socket));
   }
@@ -113,16 +121,17 @@ export class TunnelServer {
 
   /** Asks the sources of all tunnels for new ones: flows of those that there are go on to their end. */
   renew(): void {
-    for (const { session } of this.#admitted) {
-      if (!session.destroyed) {
-        session.goaway(constants.NGHTTP2_NO_ERROR, noLastStream);
+    for (const admitted of this.#admitted) {
+      admitted.asked = true;
+      if (!admitted.session.destroyed) {
+        admitted.session.goaway(constants.NGHTTP2_NO_ERROR, noLastStream);
       }
     }
   }
 
-  /** PEM of this end's certificate in each tunnel that stands. */
+  /** PEM of this end's certificate in each tunnel that stands, but for those that only wait to be ended by the source. */
   presented(): readonly string[] {
-    return [...this.#admitted].map(({ own }) => own);
+    return [...this.#admitted].filter(({ asked, streams }) => !asked || streams > 0).map(({ own }) => own);
   }
 
   async close(): Promise<void> {
@@ -210,12 +219,24 @@ export class TunnelServer {
     const session = performServerHandshake(socket, tunnelSettings);
     session.setLocalWindowSize(tunnelWindow);
     const own = socket.getX509Certificate()?.toString() ?? "";
-    const admitted: Admitted = { socket, session, name, leaf: presented.raw, notAfter: verdict.notAfter, own };
+    const admitted: Admitted = {
+      socket,
+      session,
+      name,
+      leaf: presented.raw,
+      notAfter: verdict.notAfter,
+      own,
+      ...unused,
+    };
     this.#admitted.add(admitted);
     session.on("error", () => undefined);
     session.once("close", () => this.#admitted.delete(admitted));
     session.on("stream", (stream, headers) => {
       stream.on("error", () => undefined);
+      admitted.streams += 1;
+      stream.once("close", () => {
+        admitted.streams -= 1;
+      });
       void this.#serve(admitted, stream, String(headers[":method"]));
     });
     this.#options.logger.debug({ from: socket.remoteAddress, peer: identityUri(verdict.identity) }, "a tunnel stands");

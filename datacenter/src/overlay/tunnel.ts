@@ -397,7 +397,10 @@ export class Tunnel {
     socket.setNoDelay(true);
     socket.setKeepAlive(true, 30_000);
     const session = connectHttp2("https://tunnel.dcx", { ...tunnelSettings, createConnection: () => socket });
-    session.once("connect", () => session.setLocalWindowSize(tunnelWindow));
+    session.once("connect", () => {
+      // It may have been cut meanwhile.
+      if (!session.destroyed) session.setLocalWindowSize(tunnelWindow);
+    });
     this.#sessions.set(session, presented);
     session.on("error", () => undefined);
     // The target's end has a new certificate: streams that there are end in this session, new ones need another.

@@ -1,7 +1,7 @@
 import { createServer, type Server, type Socket } from "node:net";
 import { Request, Response } from "cosmjs-types/tendermint/abci/types";
 import { answer, type Served } from "./answer";
-import { FrameReader, frame } from "./framing";
+import { FrameReader, FramingError, frame } from "./framing";
 
 // A block of the most bytes that CometBFT knows of (100 MiB), with what else is in a request.
 const mostBytes = 128 * 1024 * 1024;
@@ -18,7 +18,12 @@ export interface AbciServerOptions {
    * Called once, with what the application threw: it must not be asked again, and the engine has been told to stop.
    */
   readonly onFatal: (error: unknown) => void;
+  /** Told of whoever sent what is no request: its connection is ended, and the application was asked nothing. */
+  readonly onUnreadable?: (error: FramingError) => void;
 }
+
+/** An engine opens four. */
+const mostConnections = 32;
 
 /**
  * Serves an application to a consensus engine over ABCI's socket protocol: requests are answered in the order in
@@ -41,12 +46,15 @@ export async function serveAbci(served: Served, options: AbciServerOptions): Pro
       try {
         for (const message of reader.push(chunk)) {
           if (stopped) break;
-          socket.write(frame(Response.encode(answer(served, Request.decode(message))).finish()));
+          socket.write(frame(Response.encode(answer(served, requestOf(message))).finish()));
         }
       } catch (error) {
         const text = error instanceof Error ? error.message : String(error);
         socket.end(frame(Response.encode({ exception: { error: text } }).finish()));
-        stop(error);
+        if (error instanceof FramingError) {
+          socket.removeAllListeners("data").resume();
+          options.onUnreadable?.(error);
+        } else stop(error);
       } finally {
         socket.uncork();
       }
@@ -55,6 +63,7 @@ export async function serveAbci(served: Served, options: AbciServerOptions): Pro
     socket.on("error", () => socket.destroy());
     socket.on("close", () => connections.delete(socket));
   });
+  server.maxConnections = mostConnections;
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(options.socket, resolve);
@@ -66,4 +75,13 @@ export async function serveAbci(served: Served, options: AbciServerOptions): Pro
         for (const socket of connections) socket.destroy();
       }),
   };
+}
+
+/** @throws FramingError */
+function requestOf(message: Uint8Array): Request {
+  try {
+    return Request.decode(message);
+  } catch (cause) {
+    throw new FramingError("what came is no request of ABCI", { cause });
+  }
 }

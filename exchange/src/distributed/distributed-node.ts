@@ -151,7 +151,11 @@ export async function startDistributedNode(options: DistributedNodeOptions): Pro
     const folder = makeSocketFolder(home);
     opened.push(() => rmSync(folder, { recursive: true, force: true }));
     const socket = join(folder, "application.sock");
-    const abci: AbciServer = await serveAbci(served, { socket, onFatal: stopForGood });
+    const abci: AbciServer = await serveAbci(served, {
+      socket,
+      onFatal: stopForGood,
+      onUnreadable: ({ message }) => logger.warn({ problem: message }, "a connection to the ABCI socket was ended"),
+    });
     opened.push(() => abci.close());
 
     const settings = {

@@ -1,7 +1,7 @@
 import { createServer, type ServerResponse } from "node:http";
 import { millisecondsOf } from "../node/consensus/time";
 import { refusalOfAccess } from "../node/rpc/access";
-import { boundClients, type HttpListen, listenOn, targetOf, urlOf } from "../node/rpc/http";
+import { boundClients, type HttpListen, listenOn, lookForLate, targetOf, urlOf } from "../node/rpc/http";
 import type { ChainAccess } from "./chain-access";
 import { statusSchema } from "./comet-json";
 import { type MetricsSource, NodeMetrics } from "./node-metrics";
@@ -59,7 +59,7 @@ export async function serveObservability(
       response.writeHead(404, { "content-type": "text/plain" }).end("Here are /metrics and /health.\n");
     }
   };
-  const server = createServer((request, response) => {
+  const server = createServer(lookForLate, (request, response) => {
     const refusal = refusalOfAccess(request, listen);
     if (refusal !== undefined) {
       response.writeHead(403, { "content-type": "text/plain" }).end(`${refusal}\n`);
@@ -72,7 +72,7 @@ export async function serveObservability(
       response.end("the node does not answer: its log says why\n");
     });
   });
-  boundClients(server);
+  boundClients(server, listen);
   const address = await listenOn(server, listen);
   return {
     url: urlOf(address),

@@ -1,7 +1,16 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { JsonValue } from "@bufbuild/protobuf";
 import { refusalOfAccess } from "../node/rpc/access";
-import { allowOrigin, boundClients, type HttpListen, listenOn, readBody, targetOf, urlOf } from "../node/rpc/http";
+import {
+  allowOrigin,
+  boundClients,
+  type HttpListen,
+  listenOn,
+  lookForLate,
+  readBody,
+  targetOf,
+  urlOf,
+} from "../node/rpc/http";
 import { answerCall } from "./answer-call";
 import type { ChainAccess } from "./chain-access";
 import { pathOf } from "./definitions";
@@ -29,10 +38,10 @@ export async function serveRest(
   listen: HttpListen,
   onError: (error: unknown, path: string) => void,
 ): Promise<RestServer> {
-  const server = createServer((request, response) => {
+  const server = createServer(lookForLate, (request, response) => {
     void serve(access, listen, request, response, onError);
   });
-  boundClients(server);
+  boundClients(server, listen);
   const address = await listenOn(server, listen);
   return {
     url: urlOf(address),

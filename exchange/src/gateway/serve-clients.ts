@@ -32,6 +32,9 @@ export function listenOf(options: ListenOptions): HttpListen {
   return { host: "127.0.0.1", port: 0, allowedHosts: [], allowedOrigins: [], ...options };
 }
 
+/** In the log, of whoever sent what is no request, or not in time. */
+export const unreadableRequest = "a request could not be read";
+
 /** Serves a chain to wallets and programs. @throws when an address is taken: nothing is served then */
 export async function serveClients(
   source: MetricsSource,
@@ -43,12 +46,13 @@ export async function serveClients(
     for (const one of opened.reverse()) await one.close();
   };
   const onError = (error: unknown, path: string) => logger.error({ err: error, path }, "a call could not be answered");
+  const onUnreadable: HttpListen["onUnreadable"] = (details) => logger.info(details, unreadableRequest);
   try {
     let urls: ClientUrls = {};
     if (interfaces.rest !== undefined) {
       // The definitions take a while to load: only where they are asked for.
       const { serveRest } = await import("./rest-server.js");
-      const rest = await serveRest(source.access, listenOf(interfaces.rest), onError);
+      const rest = await serveRest(source.access, listenOf({ ...interfaces.rest, onUnreadable }), onError);
       opened.push(rest);
       urls = { ...urls, restUrl: rest.url };
     }
@@ -60,7 +64,7 @@ export async function serveClients(
     }
     if (interfaces.metrics !== undefined) {
       const { serveObservability } = await import("./observability-server.js");
-      const metrics = await serveObservability(source, listenOf(interfaces.metrics), onError);
+      const metrics = await serveObservability(source, listenOf({ ...interfaces.metrics, onUnreadable }), onError);
       opened.push(metrics);
       urls = { ...urls, metricsUrl: metrics.url };
     }

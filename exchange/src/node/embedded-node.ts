@@ -8,7 +8,7 @@ import { Application } from "../application";
 import { exchangeMachine } from "../application/exchange-machine";
 import { exchangeQueries } from "../application/exchange-queries";
 import { embeddedAccess } from "../gateway/chain-access";
-import { type ClientInterfaces, type ClientUrls, serveClients } from "../gateway/serve-clients";
+import { type ClientInterfaces, type ClientUrls, serveClients, unreadableRequest } from "../gateway/serve-clients";
 import { BlockStore } from "./block-store";
 import { Chain } from "./consensus/chain";
 import { Producer } from "./consensus/producer";
@@ -156,6 +156,7 @@ export async function startEmbeddedNode(options: EmbeddedNodeOptions): Promise<E
         port: options.rpc.port ?? 0,
         allowedHosts: options.rpc.allowedHosts ?? [],
         allowedOrigins: options.rpc.allowedOrigins ?? [],
+        onUnreadable: (details) => logger.info(details, unreadableRequest),
       },
       (error, method) => logger.error({ err: error, method }, "a call could not be answered"),
     );

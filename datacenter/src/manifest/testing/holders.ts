@@ -19,7 +19,7 @@ import {
 import type { FastifyInstance } from "fastify";
 import pino, { type Logger } from "pino";
 import { Authorization } from "../../api/authorization";
-import { createAgentApi } from "../../api/server";
+import { type AgentApiOptions, createAgentApi } from "../../api/server";
 import { StatusBoard } from "../../api/status-board";
 import { WorkloadEvents } from "../../api/workload-events";
 import type { ChainView } from "../../chain/view";
@@ -58,6 +58,8 @@ export class Holders {
   readonly folder = mkdtempSync(join(tmpdir(), "dcx-holders-"));
   readonly log: LogLine[] = [];
   readonly logger: Logger;
+  /** Of the agents that are started from now on; absent: as usual. */
+  apiPatience: AgentApiOptions["patience"];
   readonly #roots = new Map<string, CertificateWithKey>();
   readonly #urls = new Map<string, string>();
   readonly #former = new Set<string>();
@@ -180,6 +182,7 @@ export class Holders {
       parameters: unused,
       signal: stopping.signal,
       logger: this.logger,
+      ...(this.apiPatience === undefined ? {} : { patience: this.apiPatience }),
     });
     api.addHook("onResponse", async (request, reply) => {
       const range = request.headers.range;

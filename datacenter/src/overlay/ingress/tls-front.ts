@@ -69,6 +69,8 @@ export class TlsFront {
     });
     this.#tls.on("secureConnection", (socket) => this.#enter(socket));
     this.#tls.on("tlsClientError", (error: NodeJS.ErrnoException, socket) => {
+      // Node tells of one that took too long, and leaves it open.
+      if (error.code === "ERR_TLS_HANDSHAKE_TIMEOUT") socket.destroy();
       if (error.code === "ECONNRESET") return;
       const name = error instanceof UnknownHost ? error.host : socket.servername;
       const presented = typeof name === "string" && name !== "" ? `the host name ${name}` : "no host name";

@@ -7,15 +7,35 @@ export interface HttpListen extends AccessRules {
   readonly host: string;
   /** 0: any that is free. */
   readonly port: number;
+  /** Told of whoever sent what is no request, or not in time. */
+  readonly onUnreadable?: (details: { readonly from: string | undefined; readonly code: string }) => void;
 }
 
+/** For `createServer`: how often it looks for clients that are late, in milliseconds. */
+export const lookForLate = { connectionsCheckingInterval: 2_000 };
+
 /** A client that sends slowly is not waited for, and there are only so many. */
-export function boundClients(server: Server): void {
+export function boundClients(server: Server, { onUnreadable }: Pick<HttpListen, "onUnreadable">): void {
+  server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
+    const { code = error.name } = error;
+    if (code === "ECONNRESET" || !socket.writable) {
+      socket.destroy();
+      return;
+    }
+    onUnreadable?.({ from: "remoteAddress" in socket ? String(socket.remoteAddress) : undefined, code });
+    const status = unreadable.get(code) ?? "400 Bad Request";
+    socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
+  });
   server.headersTimeout = 10_000;
   server.requestTimeout = 30_000;
   server.keepAliveTimeout = 60_000;
   server.maxConnections = 1024;
 }
+
+const unreadable: ReadonlyMap<string, string> = new Map([
+  ["HPE_HEADER_OVERFLOW", "431 Request Header Fields Too Large"],
+  ["ERR_HTTP_REQUEST_TIMEOUT", "408 Request Timeout"],
+]);
 
 /** http://host:port */
 export function urlOf({ address, family, port }: AddressInfo): string {

@@ -4,7 +4,7 @@ import { WebSocketServer } from "ws";
 import { type AccessRules, refusalOfAccess } from "./access";
 import { CallParameters } from "./call-parameters";
 import { answer, call, failure, type OnInternalError, parseRequest, type RpcResponse } from "./dispatch";
-import { allowOrigin, boundClients, type HttpListen, listenOn, readBody, targetOf, urlOf } from "./http";
+import { allowOrigin, boundClients, type HttpListen, listenOn, lookForLate, readBody, targetOf, urlOf } from "./http";
 import { methods, type NodeView } from "./methods";
 import { RpcError, RpcErrorCode } from "./rpc-error";
 import { parseJson, serveSocket } from "./subscriptions";
@@ -31,8 +31,8 @@ const headers = {
 
 /** Serves CometBFT's JSON-RPC over HTTP (POST, and GET with the parameters in the URI) and WebSocket (/websocket). */
 export async function serveRpc(view: NodeView, listen: RpcListen, onError: OnInternalError): Promise<RpcServer> {
-  const server = createServer((request, response) => serve(view, listen, request, response, onError));
-  boundClients(server);
+  const server = createServer(lookForLate, (request, response) => serve(view, listen, request, response, onError));
+  boundClients(server, listen);
   const sockets = new WebSocketServer({ noServer: true, maxPayload: mostBodyBytes });
   server.on("upgrade", (request, socket, head) => {
     const refusal = refusalOfUpgrade(request, sockets, listen);
