@@ -42,6 +42,8 @@ start_docker() {
 
 # The ranges of users are those of its own mount namespace; what others mount shows there too.
 start_mapped_docker() {
+  # Who root becomes has to get to its data through a folder that may be its owner's alone.
+  chmod a+x "$folder"
   printf 'nobody:200000:65536\nnogroup:200000:65536\n' >"$folder/ranges"
   # shellcheck disable=SC2016
   exec nsenter "--net=/run/netns/$network" unshare --mount --propagation slave sh -c '

@@ -46,7 +46,8 @@ export class Market {
    */
   async round(): Promise<readonly DeploymentId[]> {
     const submitted = await this.tenant.submit(
-      [6n, 6n, 7n, 7n, 8n, 8n, 9n, 9n].map((waitDuration) =>
+      // Long enough for both bids where a block takes as long as five do otherwise.
+      [25n, 25n, 26n, 26n, 27n, 27n, 28n, 28n].map((waitDuration) =>
         messages.submitDeployment({
           tenant: this.tenant.address,
           infrastructures: [{ name: "west", region: "us-west", resources: resources(2_000_000n) }],
