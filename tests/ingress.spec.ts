@@ -69,7 +69,10 @@ describe("host names of global connections", () => {
 
     stack.write(program([host]));
     const { diagnostics } = await stack.up();
-    expect(diagnostics).toContain(`${host} is not served: there is no TXT record at _dcx-challenge.${host}`);
+    // The datacenter may be asking still when `up` ends: it waits for no DNS.
+    expect(diagnostics).toMatch(
+      /shop\.example\.org is not served: (there is no|the DNS is being asked for a) TXT record at _dcx-challenge\.shop/,
+    );
     expect((await stack.outputs())["url"]).toBe(url);
     await expect(ask(String(url), host)).rejects.toThrow();
     const id = String(deployment).split("/").slice(1).join("/");

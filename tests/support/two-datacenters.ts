@@ -67,7 +67,10 @@ export class TwoDatacenters {
     }
     const genesis = defaultGenesis({ chainId: "dcx-two-1", accounts, parameters: { blockInterval, ...parameters } });
     const silent = pino({ level: "silent" });
-    const node = await startEmbeddedNode({ home: join(nodeFolder, "node"), genesis, rpc: {}, logger: silent });
+    // What is to happen after some blocks is not to wait for somebody to need one.
+    const idleInterval = Number(blockInterval);
+    const home = join(nodeFolder, "node");
+    const node = await startEmbeddedNode({ home, genesis, rpc: {}, logger: silent, idleInterval });
     const query = await ExchangeQueryClient.connect(node.rpcUrl);
     const signing = await SigningExchangeClient.connect(query, tenant);
     const two = new TwoDatacenters(node, query, signing, tenant, layout, nodeFolder);

@@ -130,7 +130,7 @@ export class Tunnel {
       .then(
         (session) => {
           this.#use(session);
-          old.close();
+          if (session.destroyed) this.#backOff();
         },
         (error: unknown) => {
           this.#options.logger.warn({ error: String(error) }, "a tunnel can't be renewed yet");
@@ -235,7 +235,12 @@ export class Tunnel {
   }
 
   #use(session: ClientHttp2Session): void {
+    // While it was renewed the old one may have gone, and a reconnection is due, or has been made: one is enough, and
+    // another would stand for nobody until its certificate has expired.
+    clearTimeout(this.#timer);
+    const before = this.#session;
     this.#session = session;
+    before?.close();
     for (const wake of this.#waiting) {
       wake();
     }
