@@ -13,6 +13,7 @@ export interface Patience {
 }
 
 export const usualPatience: Patience = { window: 10_000, leastBytes: 16 * 1024, slowPart: 10_000 };
+
 export interface TransferOptions {
   readonly home: Pick<Home, "records" | "seal">;
   readonly store: ManifestStore;

@@ -33,7 +33,8 @@ export interface Health {
 
 /**
  * Knows which running instances serve. With a health check: it passes, and goes on until it has failed `retries`
- * times in a row; until it has passed once in a run it is done more often than at its interval. Without one: the instance has run for some seconds without an exit.
+ * times in a row; until it has passed once in a run it is done more often than at its interval. Without one: the instance
+ * has run for some seconds without an exit.
  */
 export class HealthMonitor {
   readonly #watches = new Map<string, { readonly watched: Watched; readonly stop: AbortController; health: Health }>();

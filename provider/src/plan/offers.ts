@@ -81,9 +81,12 @@ export function offerText(
 }
 
 function refusalText({ reason, message, rate }: Refused, terms: Terms, blockInterval: number): string {
-  if (reason === "price" && rate !== undefined) {
-    const [asked, most] = [rate, highestRate(terms)].map((one) => formatRatePerHour(one, blockInterval));
-    return `asks ${asked}, your maximum is ${most}`;
-  }
+  if (reason === "price" && rate !== undefined) return priceText(rate, terms, blockInterval);
   return reason === "unreachable" ? "does not answer" : message;
+}
+
+/** Why a datacenter that is too dear would not serve these terms. @param blockInterval milliseconds */
+export function priceText(asked: bigint, terms: Terms, blockInterval: number): string {
+  const [rate, most] = [asked, highestRate(terms)].map((one) => formatRatePerHour(one, blockInterval));
+  return `asks ${rate}, your maximum is ${most}`;
 }

@@ -2,7 +2,7 @@ import { formatRatePerHour, type Quote } from "@dcx/protocol";
 import { type Naming, naming } from "../../await/conditions";
 import type { DatacenterRecord, DeploymentKey, NetworkDriver } from "../../network/driver";
 import type { ActualInfrastructure, Snapshot } from "../../network/snapshot";
-import { highestRate } from "../../plan/plan-deployment";
+import { priceText } from "../../plan/offers";
 
 /** The datacenters' own reasons for not bidding on the orders that are still open, a paragraph for each order. */
 export async function whyNoLease(
@@ -78,13 +78,14 @@ function reasonOf(
   { terms }: ActualInfrastructure,
   words: Naming,
 ): { readonly text: string; readonly rate: bigint | undefined } {
-  const perHour = (rate: bigint): string => formatRatePerHour(rate, words.parameters.blockInterval);
+  const { blockInterval } = words.parameters;
   if (quote.willBid) {
-    return { text: `would bid ${perHour(BigInt(quote.rate))} and has not yet`, rate: undefined };
+    const bid = formatRatePerHour(BigInt(quote.rate), blockInterval);
+    return { text: `would bid ${bid} and has not yet`, rate: undefined };
   }
   if (quote.reason === "price" && quote.rate !== undefined) {
     const rate = BigInt(quote.rate);
-    return { text: `asks ${perHour(rate)}, your maximum is ${perHour(highestRate(terms))}`, rate };
+    return { text: priceText(rate, terms, blockInterval), rate };
   }
   return { text: `${quote.reason}: ${quote.message}`, rate: undefined };
 }
