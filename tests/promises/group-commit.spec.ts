@@ -12,11 +12,15 @@ class SlowNetwork extends ModelNetwork {
   #inFlight = 0;
   mostInFlight = 0;
 
+  constructor(private readonly block: number) {
+    super();
+  }
+
   override async submit(...args: Parameters<ModelNetwork["submit"]>) {
     this.#inFlight += 1;
     this.mostInFlight = Math.max(this.mostInFlight, this.#inFlight);
     try {
-      await new Promise((resolve) => setTimeout(resolve, BLOCK));
+      await new Promise((resolve) => setTimeout(resolve, this.block));
       return await super.submit(...args);
     } finally {
       this.#inFlight -= 1;
@@ -24,11 +28,14 @@ class SlowNetwork extends ModelNetwork {
   }
 }
 
-/** Milliseconds: longer than the engine takes from an answer to the next request. */
-const BLOCK = 1000;
+/**
+ * Milliseconds that a block takes: longer than an engine that works on several resources needs from one answer to its
+ * next request. One that works on a single resource asks for nothing else meanwhile.
+ */
+const blockAt = (parallel: number): number => (parallel === 1 ? 50 : 1000);
 
 async function world(parallel: number, skipAwait: boolean) {
-  const network = new SlowNetwork();
+  const network = new SlowNetwork(blockAt(parallel));
   network.addDatacenter("sierra", "us-west");
   network.addDatacenter("tide", "us-east");
   return { network, stack: await AttachedStack.create(network, { parallel, settings: { skipAwait, timeout: 120 } }) };

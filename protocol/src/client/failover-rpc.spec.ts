@@ -2,7 +2,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { z } from "zod";
-import { NetworkUnreachable, WrongChain } from "./errors";
+import { NetworkUnreachable, QueryFailed, WrongChain } from "./errors";
 import { ExchangeQueryClient } from "./exchange-query-client";
 
 /** What one node says of itself, to be changed while it runs. */
@@ -11,6 +11,8 @@ interface FakeNode {
   chain: string;
   height: bigint;
   catchingUp: boolean;
+  /** What its CometBFT says instead of an answer from the application. */
+  failure: string | undefined;
   /** Methods that it was asked, in order. */
   readonly asked: string[];
   stop(): void;
@@ -31,6 +33,11 @@ async function node(given: Partial<Pick<FakeNode, "chain" | "height" | "catching
       }
       const { id, method } = Call.parse(JSON.parse(await text(request)));
       fake.asked.push(method);
+      if (fake.failure !== undefined && method !== "status") {
+        const error = { code: -32603, message: "Internal error", data: fake.failure };
+        response.writeHead(500).end(JSON.stringify({ jsonrpc: "2.0", id, error }));
+        return;
+      }
       response.end(JSON.stringify({ jsonrpc: "2.0", id, result: answerOf(fake, method) }));
     })();
   });
@@ -41,7 +48,7 @@ async function node(given: Partial<Pick<FakeNode, "chain" | "height" | "catching
   };
   closers.push(stop);
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const fake: FakeNode = { url, chain: "dcx-1", height: 100n, catchingUp: false, asked: [], stop, ...given };
+  const fake: FakeNode = { url, chain: "dcx-1", height: 100n, catchingUp: false, failure: undefined, asked: [], stop, ...given };
   return fake;
 }
 
@@ -83,6 +90,20 @@ describe("several endpoints", () => {
     first.stop();
     expect(await read(client)).toMatchObject({ code: 0, height: 100n });
     expect(second.asked).toContain("abci_query");
+  });
+
+  it("are left where CometBFT runs on for a moment without its application", async () => {
+    const [first, second] = [await node(), await node()];
+    const client = await connect([first, second]);
+    await read(client);
+    first.failure = "read message: read unix @->/run/application.sock: read: connection reset by peer";
+    expect(await read(client)).toMatchObject({ code: 0, height: 100n });
+    expect(second.asked).toContain("abci_query");
+    second.failure = "write to buffer: broken pipe";
+    await expect(client.broadcast(new Uint8Array([1]))).rejects.toThrow(/its exchange process has ended/);
+    // What the node itself refuses, another would refuse as well.
+    first.failure = "height 200 must be less than or equal to the current blockchain height 100";
+    await expect(read(client)).rejects.toThrow(QueryFailed);
   });
 
   it("get a transaction that the one before did not answer for, when it is offered again", async () => {

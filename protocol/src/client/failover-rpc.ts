@@ -260,7 +260,11 @@ export class FailoverRpc {
     const answer = RpcAnswer.safeParse(parseJson(answered.text));
     if (!answer.success) throw new EndpointFailed(`HTTP ${answered.status}, not the answer of a node`);
     const failure = answer.data.error;
-    if (failure) throw new QueryFailed(method, failure.code, failure.data || failure.message);
+    if (failure) {
+      const reason = failure.data || failure.message;
+      if (lostItsApplication(reason)) throw new EndpointFailed(`its exchange process has ended (${reason})`);
+      throw new QueryFailed(method, failure.code, reason);
+    }
     return answer.data.result;
   }
 
@@ -297,6 +301,15 @@ export async function pause(milliseconds: number, signal: AbortSignal): Promise<
     signal.throwIfAborted();
     throw error;
   }
+}
+
+/**
+ * Whether the error is of the connection between CometBFT and the application behind it (`abci/client/socket_client.go`
+ * of CometBFT 0.38). CometBFT ends itself then; a call in between gets the same code as any other failure, so the text
+ * tells.
+ */
+function lostItsApplication(reason: string): boolean {
+  return /^(read message|write to buffer|flush buffer): /.test(reason);
 }
 
 function behind(height: bigint, newest: bigint): string {
