@@ -48,7 +48,16 @@ async function node(given: Partial<Pick<FakeNode, "chain" | "height" | "catching
   };
   closers.push(stop);
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const fake: FakeNode = { url, chain: "dcx-1", height: 100n, catchingUp: false, failure: undefined, asked: [], stop, ...given };
+  const fake: FakeNode = {
+    url,
+    chain: "dcx-1",
+    height: 100n,
+    catchingUp: false,
+    failure: undefined,
+    asked: [],
+    stop,
+    ...given,
+  };
   return fake;
 }
 
