@@ -5,6 +5,7 @@ import { containerStart } from "./rows/container-start";
 import { create } from "./rows/create";
 import { manifestToHolders } from "./rows/manifest-to-holders";
 import { memoryOverTransactions } from "./rows/memory-over-transactions";
+import { neighbours } from "./rows/neighbours";
 import { nothingToDo } from "./rows/nothing-to-do";
 import { pluginMemory } from "./rows/plugin-memory";
 import { pluginStart } from "./rows/plugin-start";
@@ -30,4 +31,5 @@ export const benches: readonly Bench[] = [
   connectionsApplied,
   manifestToHolders,
   containerStart,
+  neighbours,
 ];

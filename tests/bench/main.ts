@@ -69,12 +69,16 @@ async function main(argv: readonly string[]): Promise<number> {
   return failed || (options.strict && json.some(({ met }) => !met)) ? 1 : 0;
 }
 
-main(process.argv.slice(2)).then(
-  (code) => {
-    process.exitCode = code;
-  },
-  (error: unknown) => {
-    process.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n${usage}`);
-    process.exitCode = 2;
-  },
-);
+// What a row awaits may leave Node nothing to stay for, as an instance's network does.
+const staying = setInterval(() => undefined, 60_000);
+main(process.argv.slice(2))
+  .then(
+    (code) => {
+      process.exitCode = code;
+    },
+    (error: unknown) => {
+      process.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n${usage}`);
+      process.exitCode = 2;
+    },
+  )
+  .finally(() => clearInterval(staying));

@@ -1,20 +1,18 @@
-import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
-import { cpus, tmpdir } from "node:os";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Duplex } from "node:stream";
 import { openRuntime } from "./open";
-import type { InstanceSpecification, Limit, Limits, Runtime } from "./runtime";
+import type { Limit, Runtime } from "./runtime";
 import { probeControlGroups } from "./sandbox/control-groups";
+import { type HogName, hogNames, hogs } from "./testing/hogs";
+import { Neighbourhood } from "./testing/neighbourhood";
 
 const { buildImages } = require("../../../examples/images/build.cjs") as {
   buildImages(folder: string): Promise<{ layout: string }>;
 };
 
-jest.setTimeout(300_000);
+jest.setTimeout(120_000);
 
-const image = "dcx.example/two-tier-api:1.0";
-const node = ["/usr/local/bin/node", "-e"];
 const logger = { info: () => undefined, warn: () => undefined };
 const folder = mkdtempSync(join(tmpdir(), "dcx-neighbours-"));
 let layout: string;
@@ -24,64 +22,17 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Together they may take less than the two processors that there are. */
-const limits: Limits = { cpu: 250, memory: 256n << 20n, disk: 64n << 20n, processes: 64 };
-const neighbourLimits: Limits = { ...limits, cpu: 1_000 };
-
-/** Answers each byte after several milliseconds of work on memory that it has: a page that is rendered. */
-const neighbour = `
-  const { createHash } = require("crypto"); const memory = Buffer.alloc(16 << 20, 1); let at = 0;
-  require("net").createServer((socket) => socket.setNoDelay(true).on("error", () => {}).on("data", (data) => {
-    for (let n = 0; n < 16; n++) {
-      at = (at + (1 << 19)) % memory.length;
-      createHash("sha256").update(memory.subarray(at, at + (1 << 19))).digest();
-    }
-    socket.write(data);
-  })).listen(9000, "127.0.0.1");`;
-
-/** Each says "hogging" once it does so, and goes on for as long as it is let. */
-const hogs: Readonly<Record<string, { readonly script: string; readonly needs: readonly Limit[] }>> = {
-  "spins on all processors": {
-    needs: ["cpu"],
-    script: `
-      const { Worker } = require("worker_threads");
-      for (let n = 0; n < 8; n++) new Worker("for (;;);", { eval: true });
-      console.log("hogging");`,
-  },
-  // What takes the memory is a child: were the instance itself killed and started again, the work would be the engine's.
-  "takes all memory": {
-    needs: ["cpu", "memory"],
-    script: `
-      const { spawn } = require("child_process");
-      const eat = "const kept = []; const eat = () => { kept.push(Buffer.alloc(8 << 20, 1)); setImmediate(eat); }; eat()";
-      const again = () => spawn(process.execPath, ["-e", eat]).on("exit", again);
-      again();
-      console.log("hogging");`,
-  },
-  "forks without end": {
-    needs: ["cpu", "processes"],
-    script: `
-      const { spawn } = require("child_process");
-      console.log("hogging");
-      const fork = () => { for (let n = 0; n < 8; n++) spawn(process.execPath, ["-e", "for (;;);"]).on("error", () => {}); setTimeout(fork, 20); };
-      fork();`,
-  },
-  "fills its disk": {
-    needs: ["cpu", "disk"],
-    script: `
-      const fs = require("fs"); const block = Buffer.alloc(1 << 20, 1);
-      console.log("hogging");
-      const fill = () => {
-        for (const place of ["/tmp", "/var/tmp", "/data"]) {
-          try { fs.appendFileSync(place + "/full", block); } catch { try { fs.rmSync(place + "/full"); } catch {} }
-        }
-        setImmediate(fill);
-      };
-      fill();`,
-  },
+/** How a hog learns of its limit. How long its neighbour's answers take meanwhile is a row of the benchmark. */
+const meets: Readonly<Record<HogName, (neighbourhood: Neighbourhood, mark: string) => Promise<unknown>>> = {
+  "cpu spinner": (_, mark) => untilThrottled(mark),
+  "memory hog": (neighbourhood) => neighbourhood.said(/^met SIGKILL$/),
+  "fork bomb": (neighbourhood) => neighbourhood.said(/^met EAGAIN$/),
+  "disk filler": (neighbourhood) => neighbourhood.said(/^met ENOSPC/),
 };
+const fewestAnswers = 20;
 
-const held = process.platform === "linux" ? probeControlGroups().enforced : [];
+/** What only control groups can hold in a sandbox. */
+const held: readonly Limit[] = process.getuid?.() === 0 ? probeControlGroups().enforced : [];
 const offers = [
   { name: "container (Docker)", isolation: "container", socket: process.env["DCX_TEST_CONTAINER_SOCKET"] },
   { name: "container (Podman)", isolation: "container", socket: process.env["DCX_TEST_PODMAN_SOCKET"] },
@@ -92,6 +43,7 @@ for (const { name, isolation, socket } of offers) {
   const there = isolation === "sandbox" ? process.platform === "linux" : socket !== undefined;
   (there ? describe : describe.skip)(`the neighbour of a hog, isolation ${name}`, () => {
     let runtime: Runtime;
+    let neighbourhood: Neighbourhood;
     beforeAll(async () => {
       runtime = await openRuntime({
         isolation,
@@ -101,137 +53,63 @@ for (const { name, isolation, socket } of offers) {
         logger,
         ...(socket === undefined ? {} : { containerSocket: socket }),
       });
-      await runtime.pull(image);
-      await runtime.start(specification("neighbour", { command: [...node, neighbour], limits: neighbourLimits }));
+      neighbourhood = await Neighbourhood.open(runtime);
     });
     afterAll(async () => {
-      for (const { id } of await runtime.list()) await runtime.remove(id);
-      await runtime.removeVolume("data");
+      await neighbourhood.close();
       await runtime.close();
     });
 
-    for (const [what, { needs, script }] of Object.entries(hogs)) {
-      const unheld = isolation === "sandbox" ? needs.filter((limit) => limit !== "disk" && !held.includes(limit)) : [];
-      const title = `answers as fast as before while the hog ${what}`;
-      if (unheld.length > 0) {
-        it.skip(`${title} (no control groups here for: ${unheld.join(", ")})`, () => undefined);
-        continue;
-      }
-      it(title, async () => {
-        const requests = await untilAccepted(() => runtime.network("neighbour").then((network) => network.dial(9000)));
-        const hog = specification("hog", {
-          command: [...node, script],
-          volumes: [{ volume: "data", path: "/data", size: 32n << 20n }],
+    for (const hog of hogNames) {
+      const { limit } = hogs[hog];
+      const needsGroups = isolation === "sandbox" && (limit === "cpu" || limit === "memory");
+      const possible = needsGroups && !held.includes(limit) ? it.skip : it;
+      possible(`answers every request while a ${hog} meets its own limit`, async () => {
+        const before = await neighbour(runtime);
+        const mark = `${hog} ${name} ${process.pid}`;
+        await neighbourhood.startHog(hog, mark);
+        let [met, answers] = [false, 0];
+        const meeting = meets[hog](neighbourhood, mark).finally(() => {
+          met = true;
         });
-        const [quiet, busy] = [new Comparison(), new Comparison()];
-        for (let round = 0; round < mostRounds && !(quiet.rounds >= fewestRounds && quiet.ratio() <= bound); round++) {
-          const before = await latencies(requests);
-          await runtime.start(hog);
-          await untilHogging(runtime);
-          const after = await latencies(requests);
-          await runtime.remove("hog");
-          // What the hog may take has to be there, and no other program may come for it meanwhile.
-          const roomy = before.idle >= limits.cpu / 1000 + spareProcessors && after.idle >= spareProcessors;
-          (roomy ? quiet : busy).add(before.taken, after.taken);
-        }
-        requests.destroy();
-        if (quiet.rounds >= fewestRounds) {
-          if (process.env["DCX_TEST_LOG"] !== undefined) process.stderr.write(`${name}, ${what}: ${quiet}\n`);
-          expect(quiet.ratio()).toBeLessThanOrEqual(bound);
-        } else {
-          process.stderr.write(`${name}, ${what}: this machine is too busy to tell whether ${bound} holds: ${busy}\n`);
-          expect(busy.ratio(0.5)).toBeLessThanOrEqual(boundOfBusy);
-        }
+        for (; !met || answers < fewestAnswers; answers++) await neighbourhood.ask();
+        await meeting;
+        await neighbourhood.removeHog();
+        await neighbourhood.ask();
+        expect(await neighbour(runtime)).toEqual(before);
       });
     }
   });
 }
 
-const bound = 1.5;
-/** Processors that nobody wants: where other tests run at the same time everything waits, with a hog or without. */
-const spareProcessors = 0.3;
-/** Then the median at least. */
-const boundOfBusy = 4;
-const [fewestRounds, mostRounds] = [2, 4];
-const roundLength = 1_500;
+async function neighbour(runtime: Runtime): Promise<unknown> {
+  return (await runtime.list()).find(({ id }) => id === "neighbour");
+}
 
-/** Milliseconds of requests with the hog and without, in turn. */
-class Comparison {
-  rounds = 0;
-  readonly #without: number[] = [];
-  readonly #withHog: number[] = [];
+/** Until the kernel has let the processes with this mark wait for their next share of a processor three times. */
+async function untilThrottled(mark: string): Promise<void> {
+  while (throttledPeriods(mark) < 3) await new Promise((resolve) => setTimeout(resolve, 50));
+}
 
-  add(without: readonly number[], withHog: readonly number[]): void {
-    this.rounds += 1;
-    this.#without.push(...without);
-    this.#withHog.push(...withHog);
-  }
-
-  /** With the hog over without. */
-  ratio(part = 0.99): number {
-    return quantile(this.#withHog, part) / quantile(this.#without, part);
-  }
-
-  toString(): string {
-    const parts = [this.#without, this.#withHog].map((each) => {
-      const [half, most] = [quantile(each, 0.5), quantile(each, 0.99)];
-      return `${each.length} requests, p50 ${half.toFixed(1)} ms, p99 ${most.toFixed(1)} ms`;
+function throttledPeriods(mark: string): number {
+  const counts = readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name) && readIfThere(`/proc/${name}/cmdline`).includes(`\0${mark}\0`))
+    .map((pid) => {
+      const groups = readIfThere(`/proc/${pid}/cgroup`);
+      // Version 1 has a line for each controller, version 2 one for all.
+      const [, path] = /^\d+:(?:[\w,]+,)?cpu(?:,[\w,]+)?:(.*)$/m.exec(groups) ?? [];
+      const group = path === undefined ? (/^0::(.*)$/m.exec(groups)?.[1] ?? "") : join("cpu", path);
+      const statistics = readIfThere(join("/sys/fs/cgroup", group, "cpu.stat"));
+      return Number(/^nr_throttled (\d+)$/m.exec(statistics)?.[1] ?? 0);
     });
-    return `${parts.join("; with the hog ")}; ratio ${this.ratio().toFixed(2)}`;
+  return Math.max(0, ...counts);
+}
+
+/** What is in a file of a process that may end at any moment. */
+function readIfThere(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return "";
   }
-}
-
-/** Requests of one round, one after the other, with pauses as of people; and how many processors were idle meanwhile. */
-async function latencies(requests: Duplex): Promise<{ readonly taken: number[]; readonly idle: number }> {
-  const taken: number[] = [];
-  const [begin, idleBefore] = [performance.now(), idleTime()];
-  while (performance.now() < begin + roundLength) {
-    const start = performance.now();
-    requests.write("r");
-    await once(requests, "data");
-    taken.push(performance.now() - start);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-  return { taken, idle: (idleTime() - idleBefore) / (performance.now() - begin) };
-}
-
-/** Of all processors since the machine began, in milliseconds. */
-function idleTime(): number {
-  return cpus().reduce((sum, { times }) => sum + times.idle, 0);
-}
-
-function quantile(values: readonly number[], part: number): number {
-  const sorted = [...values].sort((left, right) => left - right);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN;
-}
-
-async function untilAccepted(dial: () => Promise<Duplex>): Promise<Duplex> {
-  for (;;) {
-    try {
-      return await dial();
-    } catch {
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  }
-}
-
-async function untilHogging(runtime: Runtime): Promise<void> {
-  for await (const { line } of runtime.logs("hog", { follow: true }, AbortSignal.timeout(30_000))) {
-    if (line === "hogging") return;
-  }
-  throw new Error("the hog never began");
-}
-
-function specification(id: string, changes: Partial<InstanceSpecification>): InstanceSpecification {
-  return {
-    id,
-    labels: { deployment: "tenant/1", infrastructure: "west", lease: "tenant/1/west/1", workload: id, index: 0 },
-    digest: "d",
-    image,
-    environment: {},
-    limits,
-    volumes: [],
-    hosts: {},
-    ...changes,
-  };
 }

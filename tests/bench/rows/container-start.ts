@@ -7,6 +7,7 @@ import { promisify } from "node:util";
 import { HealthMonitor, type InstanceSpecification, openRuntime, type Runtime } from "@dcx/datacenter";
 import { root } from "../../support/root";
 import type { Cleanups } from "../cleanups";
+import { type ContainerEngine, startContainerEngine } from "../container-engine";
 import { type Bench, notMeasured, type Subject } from "../figure";
 import { paired, timed } from "../measure";
 
@@ -14,7 +15,6 @@ const { buildImages } = require(join(root, "examples", "images", "build.cjs")) a
   buildImages(folder: string): Promise<{ layout: string }>;
 };
 const run = promisify(execFile);
-const tool = join(root, "tools", "container-engine.sh");
 
 const subject: Subject = {
   name: "container: start to ready, image cached",
@@ -45,13 +45,11 @@ export const containerStart: Bench = {
 async function measure(cleanups: Cleanups) {
   const folder = mkdtempSync(join(tmpdir(), "dcx-bench-container-"));
   const removeFolder = cleanups.add(() => rmSync(folder, { recursive: true, force: true }));
-  let stopEngine: (() => Promise<void>) | undefined;
+  let engine: ContainerEngine | undefined;
   let runtime: Runtime | undefined;
   try {
-    const engine = join(folder, `bench${process.pid}`);
-    const { stdout } = await run(tool, ["start", engine, "docker"]);
-    stopEngine = cleanups.add(async () => void (await run(tool, ["stop", engine])));
-    const socket = stdout.trim();
+    engine = await startContainerEngine("docker", join(folder, `bench${process.pid}`), cleanups);
+    const { socket } = engine;
     const { layout } = await buildImages(join(folder, "images"));
     runtime = await openRuntime({
       isolation: "container",
@@ -71,7 +69,7 @@ async function measure(cleanups: Cleanups) {
     );
   } finally {
     await runtime?.close();
-    await stopEngine?.();
+    await engine?.stop();
     await removeFolder();
   }
 }
