@@ -53,11 +53,12 @@ async function findOrBuildEngine(options = {}) {
       reasons.push(error.message);
     }
   }
-  throw new Error(
-    ["There is no Pulumi engine to run on, and none could be made:", ...reasons.map((reason) => `  - ${reason}`)].join(
-      "\n",
-    ) + "\nInstall Pulumi 3.200 or newer (https://www.pulumi.com/docs/install) or Go 1.25 or newer, and try again.",
-  );
+  const lines = [
+    "There is no Pulumi engine to run on, and none could be made:",
+    ...reasons.map((reason) => `  - ${reason}`),
+    "Install Pulumi 3.200 or newer (https://www.pulumi.com/docs/install) or Go 1.25 or newer, and try again.",
+  ];
+  throw new Error(lines.join("\n"));
 }
 
 async function findOnPath(environment) {

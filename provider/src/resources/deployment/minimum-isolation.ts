@@ -30,7 +30,7 @@ export function withMinimumIsolation(
       const asked = minimum === "container" ? { isolation: minimum } : { isolated: "true" };
       return [name, { ...infrastructure, attributes: { ...attributes, ...asked } }];
     }
-    const own = isolationClasses.findIndex((one) => one === isolation);
+    const own = (isolationClasses as readonly unknown[]).indexOf(isolation);
     if (own >= 0 && own < isolationClasses.indexOf(minimum)) {
       problems.add(`${path}.isolation`, lessThan(String(isolation), minimum));
     }
