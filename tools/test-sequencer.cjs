@@ -3,7 +3,20 @@
 const Sequencer = require("@jest/test-sequencer").default;
 
 /** End-to-end tests that take minutes: begun last, they would keep one worker busy while the others have nothing left. */
-const longest = ["lifecycle", "container", "killed", "validators", "soak", "client"];
+const longest = [
+  "lifecycle",
+  "killed",
+  "perturbed-validators",
+  "soak",
+  "container",
+  "validators",
+  "lost-datacenter",
+  "moving",
+  "providertest",
+  "restarts",
+  "refusals",
+  "rotate-root",
+];
 
 /**
  * The longest end-to-end tests first, then the others, then the unit tests, which fill what room is left: jest's own order

@@ -29,9 +29,9 @@ async function main() {
   }
   const jest = path.join(root, "node_modules", "jest", "bin", "jest.js");
   const args = process.argv.slice(2);
-  // End-to-end tests mostly wait for blocks: two at once take little more than one, even on a machine with two cores.
+  // End-to-end tests wait much, for blocks and periods: three at once keep two processors busy.
   const chosen = args.some((argument) => /^(-i|-w|--runInBand|--maxWorkers)/.test(argument));
-  const workers = chosen ? [] : [`--maxWorkers=${Math.max(2, os.availableParallelism() - 1)}`];
+  const workers = chosen ? [] : [`--maxWorkers=${Math.max(3, os.availableParallelism() - 1)}`];
   // What a failed test leaves open must not hold up the report.
   const command = [jest, "--forceExit", ...workers, ...args];
   const result = spawnSync(process.execPath, command, { cwd: root, env, stdio: "inherit" });
