@@ -6,6 +6,8 @@ import {
   QueryDeploymentByTokenRequest,
   QueryDeploymentRequest,
   QueryDeploymentResponse,
+  QueryDeploymentsByIdsRequest,
+  QueryDeploymentsByIdsResponse,
   QueryDeploymentsRequest,
   QueryDeploymentsResponse,
   QueryFulfillmentsRequest,
@@ -35,6 +37,7 @@ import {
   queryDeployment,
   queryDeploymentByToken,
   queryDeployments,
+  queryDeploymentsByIds,
   queryFulfillments,
   queryLeases,
   queryOrder,
@@ -50,6 +53,11 @@ import type { QueryHandler } from "./cosmos-queries";
 export const exchangeQueries: Readonly<Record<string, QueryHandler>> = {
   "/dcx.exchange.v1.Query/Parameters": handler(QueryParametersRequest, QueryParametersResponse, queryParameters),
   "/dcx.exchange.v1.Query/Deployment": handler(QueryDeploymentRequest, QueryDeploymentResponse, queryDeployment),
+  "/dcx.exchange.v1.Query/DeploymentsByIds": handler(
+    QueryDeploymentsByIdsRequest,
+    QueryDeploymentsByIdsResponse,
+    queryDeploymentsByIds,
+  ),
   "/dcx.exchange.v1.Query/DeploymentByToken": handler(
     QueryDeploymentByTokenRequest,
     QueryDeploymentResponse,

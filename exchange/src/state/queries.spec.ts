@@ -4,6 +4,7 @@ import {
   queryDeployment,
   queryDeploymentByToken,
   queryDeployments,
+  queryDeploymentsByIds,
   queryFulfillments,
   queryLeases,
   queryOrder,
@@ -40,6 +41,24 @@ describe("queries", () => {
       [nextGeneration(lease), 1],
     ]);
     expect(answer.datacenters.map((one) => one.region).sort()).toEqual(["us-east", "us-west"]);
+  });
+
+  test("several deployments are described together, each as by itself, those that are not there too", () => {
+    const exchange = world();
+    const ids = [
+      exchange.lease("alice", "sierra"),
+      exchange.deploy("bob", []),
+      { tenant: addressOf("bob"), sequence: 9n },
+    ];
+    const { state, height } = exchange;
+    const { answers, ...rest } = queryDeploymentsByIds(state, height, { ids });
+    expect(rest).toEqual({ height });
+    expect(answers).toEqual(ids.map((id) => queryDeployment(state, height, { id })));
+    for (const refused of [[], Array.from({ length: 101 }, () => ids[0]), [{ tenant: "", sequence: 1n }]]) {
+      expect(refusal(() => queryDeploymentsByIds(state, height, { ids: refused.flatMap((id) => id ?? []) }))).toBe(
+        ExchangeErrorCode.InvalidMessage,
+      );
+    }
   });
 
   test("the newest lease of an infrastructure shows when it has ended, too", () => {

@@ -14,6 +14,8 @@ import {
   type QueryDeploymentByTokenRequest,
   type QueryDeploymentRequest,
   type QueryDeploymentResponse,
+  type QueryDeploymentsByIdsRequest,
+  type QueryDeploymentsByIdsResponse,
   type QueryDeploymentsRequest,
   type QueryDeploymentsResponse,
   type QueryFulfillmentsRequest,
@@ -29,6 +31,7 @@ import {
 } from "@dcx/protocol";
 import { balanceOf } from "./accounts";
 import { tokenHolder } from "./deployments";
+import { invalid } from "./errors";
 import {
   deploymentKey,
   infrastructureKey,
@@ -64,6 +67,8 @@ import { checkBytes, checkDeploymentId, checkOrderId } from "./validation";
 
 /** Most fulfillments that are given with an order, the newest. */
 const mostFulfillments = 200;
+/** Most deployments that one query describes. */
+const mostIds = 100;
 
 export function queryParameters(store: KeyValueReader, height: bigint): QueryParametersResponse {
   return { parameters: getParameters(store), ...getChain(store), height };
@@ -76,6 +81,19 @@ export function queryDeployment(
   request: QueryDeploymentRequest,
 ): QueryDeploymentResponse {
   return describe(store, height, checkDeploymentId(request.id));
+}
+
+/** As queryDeployment for each of several. PERF: the sum of theirs, for at most `mostIds` of them. */
+export function queryDeploymentsByIds(
+  store: KeyValueReader,
+  height: bigint,
+  { ids }: QueryDeploymentsByIdsRequest,
+): QueryDeploymentsByIdsResponse {
+  if (ids.length === 0 || ids.length > mostIds) {
+    throw invalid("ids", `1 to ${mostIds} are expected, not ${ids.length}`);
+  }
+  const known = ids.map((id, index) => checkDeploymentId(id, `ids[${index}]`));
+  return { height, answers: known.map((id) => describe(store, height, id)) };
 }
 
 /** The active deployment with this client token, or none. */

@@ -141,6 +141,22 @@ export class ExchangeQueryClient implements Disposable {
     return this.queries(options).Deployment({ id });
   }
 
+  /** As `deployment` for each of several, at most 100, in their order and at one height. */
+  async deploymentsByIds(
+    ids: readonly DeploymentId[],
+    options?: CallOptions,
+  ): Promise<readonly QueryDeploymentResponse[]> {
+    const { answers } = await this.queries(options).DeploymentsByIds({ ids: [...ids] });
+    if (answers.length !== ids.length) {
+      throw new QueryFailed(
+        "DeploymentsByIds",
+        0,
+        `${ids.length} deployments were asked for, ${answers.length} answered`,
+      );
+    }
+    return answers;
+  }
+
   /** The tenant's active deployment with this client token; `deployment` absent: there is none. */
   deploymentByToken(tenant: string, clientToken: Uint8Array, options?: CallOptions): Promise<QueryDeploymentResponse> {
     return this.queries(options).DeploymentByToken({ tenant, clientToken });

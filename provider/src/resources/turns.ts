@@ -1,3 +1,5 @@
+import { aborted } from "../await/aborted";
+
 /** Turns at something that only one may do at a time, in the order of asking. Whoever aborts while waiting leaves. */
 export class Turns {
   readonly #last = new Map<string, Promise<void>>();
@@ -20,13 +22,4 @@ export class Turns {
       }
     }
   }
-}
-
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    if (signal.aborted) {
-      reject(signal.reason);
-    }
-    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-  });
 }

@@ -1,7 +1,15 @@
-import { ExchangeQueryClient, type SigningClientOptions, SigningExchangeClient } from "@dcx/protocol";
+import {
+  type DeploymentId,
+  ExchangeQueryClient,
+  type QueryDeploymentResponse,
+  type SigningClientOptions,
+  SigningExchangeClient,
+} from "@dcx/protocol";
+import type DataLoader from "dataloader";
 import { NetworkError, type NetworkIdentity, type NetworkParameters } from "../driver";
 import { Agents } from "./agents";
 import type { ExchangeEndpoint, TenantAccount } from "./endpoint";
+import { readTogether } from "./read-together";
 import { asked } from "./translate-error";
 
 /** An exchange that answers, and who speaks to it. */
@@ -9,6 +17,8 @@ export interface Connection {
   readonly endpoint: ExchangeEndpoint;
   readonly account: TenantAccount;
   readonly query: ExchangeQueryClient;
+  /** Deployments that are asked for one by one, and read together. */
+  readonly deployments: DataLoader<DeploymentId, QueryDeploymentResponse>;
   readonly agents: Agents;
   readonly parameters: NetworkParameters;
   /** Made when something is to be signed: previews never load what signs. */
@@ -62,6 +72,7 @@ async function connectTo(endpoint: ExchangeEndpoint, signal: AbortSignal): Promi
       endpoint,
       account,
       query,
+      deployments: readTogether(query),
       agents: new Agents(query, account.signer, endpoint.agentProxy),
       parameters: {
         blockInterval: Number(parameters.blockInterval),

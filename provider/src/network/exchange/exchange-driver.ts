@@ -14,6 +14,7 @@ import {
   type SubmitResult,
   WrongChain,
 } from "@dcx/protocol";
+import { aborted } from "../../await/aborted";
 import type { FeeSettings } from "../../configuration/configuration";
 import {
   type DatacenterRecord,
@@ -90,8 +91,10 @@ export class ExchangeDriver implements NetworkDriver {
   }
 
   async snapshot(deployment: DeploymentKey, signal: AbortSignal): Promise<Snapshot> {
-    const { query } = await this.#connected(signal);
-    return asked(signal, async () => snapshotOf(query.chainId, await query.deployment(deployment, { signal })));
+    const { query, deployments } = await this.#connected(signal);
+    // What others ask for in the same query goes on where this caller leaves.
+    const described = () => Promise.race([deployments.load(deployment), aborted(signal)]);
+    return asked(signal, async () => snapshotOf(query.chainId, await described()));
   }
 
   async listDeployments(

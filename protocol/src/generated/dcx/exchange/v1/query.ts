@@ -57,6 +57,16 @@ export interface QueryDeploymentRequest {
   id: DeploymentId | undefined;
 }
 
+export interface QueryDeploymentsByIdsRequest {
+  /** At least one, at most 100. */
+  ids: DeploymentId[];
+}
+
+export interface QueryDeploymentsByIdsResponse {
+  answers: QueryDeploymentResponse[];
+  height: bigint;
+}
+
 export interface QueryDeploymentByTokenRequest {
   tenant: string;
   clientToken: Uint8Array;
@@ -707,6 +717,163 @@ export const QueryDeploymentRequest: MessageFns<QueryDeploymentRequest> = {
   fromPartial(object: DeepPartial<QueryDeploymentRequest>): QueryDeploymentRequest {
     const message = createBaseQueryDeploymentRequest();
     message.id = (object.id !== undefined && object.id !== null) ? DeploymentId.fromPartial(object.id) : undefined;
+    return message;
+  },
+};
+
+function createBaseQueryDeploymentsByIdsRequest(): QueryDeploymentsByIdsRequest {
+  return { ids: [] };
+}
+
+export const QueryDeploymentsByIdsRequest: MessageFns<QueryDeploymentsByIdsRequest> = {
+  encode(message: QueryDeploymentsByIdsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.ids) {
+      DeploymentId.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryDeploymentsByIdsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryDeploymentsByIdsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.ids.push(DeploymentId.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): QueryDeploymentsByIdsRequest {
+    return { ids: globalThis.Array.isArray(object?.ids) ? object.ids.map((e: any) => DeploymentId.fromJSON(e)) : [] };
+  },
+
+  toJSON(message: QueryDeploymentsByIdsRequest): unknown {
+    const obj: any = {};
+    if (message.ids?.length) {
+      obj.ids = message.ids.map((e) => DeploymentId.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<QueryDeploymentsByIdsRequest>): QueryDeploymentsByIdsRequest {
+    return QueryDeploymentsByIdsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryDeploymentsByIdsRequest>): QueryDeploymentsByIdsRequest {
+    const message = createBaseQueryDeploymentsByIdsRequest();
+    message.ids = object.ids?.map((e) => DeploymentId.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseQueryDeploymentsByIdsResponse(): QueryDeploymentsByIdsResponse {
+  return { answers: [], height: 0n };
+}
+
+export const QueryDeploymentsByIdsResponse: MessageFns<QueryDeploymentsByIdsResponse> = {
+  encode(message: QueryDeploymentsByIdsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.answers) {
+      QueryDeploymentResponse.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.height !== 0n) {
+      if (BigInt.asUintN(64, message.height) !== message.height) {
+        throw new globalThis.Error("value provided for field message.height of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.height);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryDeploymentsByIdsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryDeploymentsByIdsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.answers.push(QueryDeploymentResponse.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.height = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): QueryDeploymentsByIdsResponse {
+    return {
+      answers: globalThis.Array.isArray(object?.answers)
+        ? object.answers.map((e: any) => QueryDeploymentResponse.fromJSON(e))
+        : [],
+      height: isSet(object.height) ? BigInt(object.height) : 0n,
+    };
+  },
+
+  toJSON(message: QueryDeploymentsByIdsResponse): unknown {
+    const obj: any = {};
+    if (message.answers?.length) {
+      obj.answers = message.answers.map((e) => QueryDeploymentResponse.toJSON(e));
+    }
+    if (message.height !== 0n) {
+      obj.height = message.height.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<QueryDeploymentsByIdsResponse>): QueryDeploymentsByIdsResponse {
+    return QueryDeploymentsByIdsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueryDeploymentsByIdsResponse>): QueryDeploymentsByIdsResponse {
+    const message = createBaseQueryDeploymentsByIdsResponse();
+    message.answers = object.answers?.map((e) => QueryDeploymentResponse.fromPartial(e)) || [];
+    message.height = (object.height !== undefined && object.height !== null) ? BigInt(object.height) : 0n;
     return message;
   },
 };
@@ -3955,6 +4122,8 @@ export interface Query {
   Parameters(request: QueryParametersRequest): Promise<QueryParametersResponse>;
   /** One deployment with all that belongs to it, at one height. */
   Deployment(request: QueryDeploymentRequest): Promise<QueryDeploymentResponse>;
+  /** As Deployment for each of several, in their order and at one height. Over ABCI query and gRPC alone. */
+  DeploymentsByIds(request: QueryDeploymentsByIdsRequest): Promise<QueryDeploymentsByIdsResponse>;
   /** The active deployment with this client token, or none. */
   DeploymentByToken(request: QueryDeploymentByTokenRequest): Promise<QueryDeploymentResponse>;
   Deployments(request: QueryDeploymentsRequest): Promise<QueryDeploymentsResponse>;
@@ -3980,6 +4149,7 @@ export class QueryClientImpl implements Query {
     this.rpc = rpc;
     this.Parameters = this.Parameters.bind(this);
     this.Deployment = this.Deployment.bind(this);
+    this.DeploymentsByIds = this.DeploymentsByIds.bind(this);
     this.DeploymentByToken = this.DeploymentByToken.bind(this);
     this.Deployments = this.Deployments.bind(this);
     this.Order = this.Order.bind(this);
@@ -4004,6 +4174,12 @@ export class QueryClientImpl implements Query {
     const data = QueryDeploymentRequest.encode(request).finish();
     const promise = this.rpc.request(this.service, "Deployment", data);
     return promise.then((data) => QueryDeploymentResponse.decode(new BinaryReader(data)));
+  }
+
+  DeploymentsByIds(request: QueryDeploymentsByIdsRequest): Promise<QueryDeploymentsByIdsResponse> {
+    const data = QueryDeploymentsByIdsRequest.encode(request).finish();
+    const promise = this.rpc.request(this.service, "DeploymentsByIds", data);
+    return promise.then((data) => QueryDeploymentsByIdsResponse.decode(new BinaryReader(data)));
   }
 
   DeploymentByToken(request: QueryDeploymentByTokenRequest): Promise<QueryDeploymentResponse> {
