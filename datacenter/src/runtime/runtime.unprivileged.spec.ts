@@ -22,7 +22,7 @@ asRoot(
           ...[`--reuid=${nobody}`, `--regid=${nobody}`, "--clear-groups", process.execPath],
           ...[join(root, "node_modules", "jest", "bin", "jest.js"), "--selectProjects", "unit", "--runInBand"],
           ...["--reporters=default", "--forceExit", `--cacheDirectory=${join(home, "cache")}`],
-          ...["--testPathPatterns", "runtime/runtime\\.spec", "--testNamePattern", "isolation sandbox"],
+          ...["--testPathPatterns", "runtime/conformance/", "--testNamePattern", "isolation sandbox"],
         ],
         { cwd: root, env: { PATH: process.env["PATH"], HOME: home, TMPDIR: home }, encoding: "utf8", timeout: 240_000 },
       );

@@ -1,11 +1,8 @@
 import { once } from "node:events";
 import type { Duplex } from "node:stream";
-import type { InstanceSpecification, Runtime } from "../runtime";
+import type { Runtime } from "../runtime";
 import { type HogName, hogLimits, hogs, hogVolume } from "./hogs";
-
-export const neighbourhoodImage = "dcx.example/two-tier-api:1.0";
-
-const node = ["/usr/local/bin/node", "-e"];
+import { image, inNode, specification, untilAccepted, untilLogged } from "./instances";
 
 /** Answers each byte after several milliseconds of work on memory that it has: a page that is rendered. */
 const neighbour = `
@@ -27,11 +24,10 @@ export class Neighbourhood {
 
   /** Starts the neighbour; resolves when it accepts requests. */
   static async open(runtime: Runtime): Promise<Neighbourhood> {
-    await runtime.pull(neighbourhoodImage);
+    await runtime.pull(image);
     const limits = { ...hogLimits, cpu: 1_000 };
-    await runtime.start(specification("neighbour", { command: [...node, neighbour], limits }));
-    const network = await runtime.network("neighbour");
-    return new Neighbourhood(runtime, await untilAccepted(() => network.dial(9000)));
+    await runtime.start(specification("neighbour", { command: inNode(neighbour), limits }));
+    return new Neighbourhood(runtime, await untilAccepted(runtime, "neighbour", 9000));
   }
 
   /** One request; resolves with its answer. Rejects where the connection ends instead. */
@@ -44,7 +40,8 @@ export class Neighbourhood {
   async startHog(name: HogName, mark = "hog"): Promise<void> {
     await this.runtime.start(
       specification("hog", {
-        command: [...node, hogs[name].script, mark],
+        command: [...inNode(hogs[name].script), mark],
+        limits: hogLimits,
         volumes: [{ volume: "data", path: "/data", size: hogVolume }],
       }),
     );
@@ -53,14 +50,7 @@ export class Neighbourhood {
 
   /** The first line of the hog's that is like this, once there is one. */
   async said(pattern: RegExp): Promise<string> {
-    const stop = new AbortController();
-    for await (const { line } of this.runtime.logs("hog", { follow: true }, stop.signal)) {
-      if (pattern.test(line)) {
-        stop.abort();
-        return line;
-      }
-    }
-    throw new Error(`the hog ended, and said nothing like ${pattern}`);
+    return (await untilLogged(this.runtime, "hog", pattern)).line;
   }
 
   removeHog(): Promise<void> {
@@ -73,28 +63,4 @@ export class Neighbourhood {
     for (const { id } of await this.runtime.list()) await this.runtime.remove(id);
     await this.runtime.removeVolume("data");
   }
-}
-
-async function untilAccepted(dial: () => Promise<Duplex>): Promise<Duplex> {
-  for (;;) {
-    try {
-      return await dial();
-    } catch {
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  }
-}
-
-function specification(id: string, changes: Partial<InstanceSpecification>): InstanceSpecification {
-  return {
-    id,
-    labels: { deployment: "tenant/1", infrastructure: "west", lease: "tenant/1/west/1", workload: id, index: 0 },
-    digest: "d",
-    image: neighbourhoodImage,
-    environment: {},
-    limits: hogLimits,
-    volumes: [],
-    hosts: {},
-    ...changes,
-  };
 }
