@@ -23,6 +23,7 @@ import {
 import { Empty } from "google-protobuf/google/protobuf/empty_pb";
 import { Value as WireValue } from "google-protobuf/google/protobuf/struct_pb";
 import { Application } from "../components/application";
+import { listen } from "../testing/grpc";
 import { decode, encode } from "../wire/codec";
 import { ResourceReference, Secret, Unknown, type ValueMap } from "../wire/value";
 import { type RunningProvider, serve } from "./serve";
@@ -105,12 +106,7 @@ describe("Construct", () => {
       schema: async () => "{}",
     });
     listener = createServer(provider.accept);
-    const port = await new Promise<number>((resolve) => {
-      listener.listen(0, "127.0.0.1", () => {
-        const bound = listener.address();
-        resolve(typeof bound === "object" && bound !== null ? bound.port : 0);
-      });
-    });
+    const port = await listen(listener);
     client = new ResourceProviderClient(`127.0.0.1:${port}`, credentials.createInsecure());
   });
 

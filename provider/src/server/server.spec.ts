@@ -1,12 +1,5 @@
 import { createServer, type Server as NetServer } from "node:net";
-import {
-  type CallOptions,
-  type ClientUnaryCall,
-  credentials,
-  Metadata,
-  type ServiceError,
-  status,
-} from "@grpc/grpc-js";
+import { credentials, type ServiceError, status } from "@grpc/grpc-js";
 import { PluginAttach } from "@pulumi/pulumi/proto/plugin_pb";
 import { ResourceProviderClient } from "@pulumi/pulumi/proto/provider_grpc_pb";
 import {
@@ -34,6 +27,7 @@ import { WaitTimeout } from "../await/wait";
 import { NetworkError, RevisionConflict } from "../network/driver";
 import { type CallContext, type CheckRequest as Check, PartialFailure, type Resource } from "../resources/resource";
 import { FakeEngine } from "../testing/fake-engine";
+import { ask, listen, type Method } from "../testing/grpc";
 import { decode, encode } from "../wire/codec";
 import { Secret, Unknown, type ValueMap } from "../wire/value";
 import { type RunningProvider, serve } from "./serve";
@@ -69,14 +63,6 @@ class Scripted implements Resource {
   };
 }
 
-type Answer<Response> = (error: ServiceError | null, response: Response) => void;
-type Method<Request, Response> = (
-  request: Request,
-  metadata: Metadata,
-  options: Partial<CallOptions>,
-  answer: Answer<Response>,
-) => ClientUnaryCall;
-
 describe("the provider's server", () => {
   let engine: FakeEngine;
   let provider: RunningProvider;
@@ -85,11 +71,7 @@ describe("the provider's server", () => {
   let resource: Scripted;
 
   const call = <Request, Response>(method: Method<Request, Response>, request: Request): Promise<Response> =>
-    new Promise((resolve, reject) => {
-      method.call(client, request, new Metadata(), {}, (error, response) =>
-        error === null ? resolve(response) : reject(error),
-      );
-    });
+    ask(client, method, request);
   const failure = async (promise: Promise<unknown>): Promise<ServiceError> => {
     const outcome = await promise.then(
       () => undefined,
@@ -133,12 +115,7 @@ describe("the provider's server", () => {
       schema: async () => '{"name":"dcx"}',
     });
     listener = createServer(provider.accept);
-    const port = await new Promise<number>((resolve) => {
-      listener.listen(0, "127.0.0.1", () => {
-        const bound = listener.address();
-        resolve(typeof bound === "object" && bound !== null ? bound.port : 0);
-      });
-    });
+    const port = await listen(listener);
     client = new ResourceProviderClient(`127.0.0.1:${port}`, credentials.createInsecure());
     await handshake();
     await configure();

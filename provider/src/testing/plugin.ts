@@ -1,5 +1,5 @@
 import { createServer, type Server } from "node:net";
-import { type CallOptions, type ClientUnaryCall, credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
+import { credentials, type ServiceError } from "@grpc/grpc-js";
 import { ResourceProviderClient } from "@pulumi/pulumi/proto/provider_grpc_pb";
 import { ConfigureRequest, ProviderHandshakeRequest } from "@pulumi/pulumi/proto/provider_pb";
 import type { ProviderConfiguration } from "../configuration/configuration";
@@ -8,13 +8,7 @@ import { type RunningProvider, serve } from "../server/serve";
 import { encode } from "../wire/codec";
 import type { ValueMap } from "../wire/value";
 import { FakeEngine } from "./fake-engine";
-
-type Method<Request, Response> = (
-  request: Request,
-  metadata: Metadata,
-  options: Partial<CallOptions>,
-  answer: (error: ServiceError | null, response: Response) => void,
-) => ClientUnaryCall;
+import { ask, listen, type Method } from "./grpc";
 
 /** A plugin in this process, asked over real gRPC as the engine asks one. */
 export class Plugin {
@@ -47,12 +41,7 @@ export class Plugin {
       schema: async () => '{"name":"dcx"}',
     });
     const listener = createServer(provider.accept);
-    const port = await new Promise<number>((resolve) => {
-      listener.listen(0, "127.0.0.1", () => {
-        const bound = listener.address();
-        resolve(typeof bound === "object" && bound !== null ? bound.port : 0);
-      });
-    });
+    const port = await listen(listener);
     // With a pool of its own: an earlier plugin that was killed may have had this port, and its connection wait to be tried
     // again.
     const options = { "grpc.use_local_subchannel_pool": 1 };
@@ -82,12 +71,7 @@ export class Plugin {
   }
 
   call<Request, Response>(method: Method<Request, Response>, request: Request): Promise<Response> {
-    const answer = new Promise<Response>((resolve, reject) => {
-      method.call(this.client, request, new Metadata(), {}, (error, response) =>
-        error === null ? resolve(response) : reject(error),
-      );
-    });
-    return Promise.race([answer, this.#death]);
+    return Promise.race([ask(this.client, method, request), this.#death]);
   }
 
   /** What a call fails with. Throws where it does not fail. */

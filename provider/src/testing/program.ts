@@ -1,6 +1,6 @@
 import { Unknown, type Value, type ValueMap } from "../wire/value";
 
-export type ResourceType = "Deployment" | "Workload" | "Connection";
+type ResourceType = "Deployment" | "Workload" | "Connection";
 
 /** What other resources may refer to. Unknown where a preview does not tell. */
 export interface Made {

@@ -1,17 +1,5 @@
 import { createServer, type Server as NetServer } from "node:net";
-import {
-  type CallOptions,
-  type ClientUnaryCall,
-  credentials,
-  Metadata,
-  Server,
-  ServerCredentials,
-  type ServerUnaryCall,
-  type ServiceError,
-  type sendUnaryData,
-} from "@grpc/grpc-js";
-import { EngineService } from "@pulumi/pulumi/proto/engine_grpc_pb";
-import type { LogRequest } from "@pulumi/pulumi/proto/engine_pb";
+import { credentials } from "@grpc/grpc-js";
 import { ResourceProviderClient } from "@pulumi/pulumi/proto/provider_grpc_pb";
 import {
   CheckRequest,
@@ -26,10 +14,11 @@ import {
   ReadRequest,
   UpdateRequest,
 } from "@pulumi/pulumi/proto/provider_pb";
-import { Empty } from "google-protobuf/google/protobuf/empty_pb";
 import type { NetworkDriver } from "../../network/driver";
 import { resourcesOn } from "../../resources";
 import type { SessionSettings } from "../../resources/session";
+import { FakeEngine } from "../../testing/fake-engine";
+import { ask, listen, type Method } from "../../testing/grpc";
 import { decode, encode } from "../../wire/codec";
 import type { ValueMap } from "../../wire/value";
 import { type RunningProvider, serve } from "../serve";
@@ -52,26 +41,12 @@ export interface Difference {
   readonly stables: readonly string[];
 }
 
-interface Line {
-  readonly message: string;
-  readonly ephemeral: boolean;
-}
-
-type Method<Request, Response> = (
-  request: Request,
-  metadata: Metadata,
-  options: Partial<CallOptions>,
-  answer: (error: ServiceError | null, response: Response) => void,
-) => ClientUnaryCall;
-
 /** For tests: an engine in front of a provider on any network, both ends over gRPC as they are in life. */
 export class ModelEngine {
-  readonly #lines: Line[] = [];
-
   private constructor(
     private readonly provider: RunningProvider,
     private readonly listener: NetServer,
-    private readonly log: Server,
+    private readonly log: FakeEngine,
     private readonly client: ResourceProviderClient,
     readonly stack: string,
   ) {}
@@ -88,11 +63,12 @@ export class ModelEngine {
       components: () => Promise.reject(new Error("there are no components in this test")),
     });
     const listener = createServer(provider.accept);
-    const log = new Server();
+    const log = new FakeEngine();
+    await log.start();
     const client = new ResourceProviderClient(`127.0.0.1:${await listen(listener)}`, credentials.createInsecure());
     const engine = new ModelEngine(provider, listener, log, client, stack);
     const handshake = new ProviderHandshakeRequest();
-    handshake.setEngineAddress(await engine.#listenForLogs());
+    handshake.setEngineAddress(log.address);
     await engine.#call(client.handshake, handshake);
     const configure = new ConfigureRequest();
     configure.setArgs(encode({ network: "embedded" }));
@@ -104,7 +80,7 @@ export class ModelEngine {
     this.client.close();
     this.provider.close();
     this.listener.close();
-    this.log.forceShutdown();
+    this.log.close();
   }
 
   [Symbol.dispose](): void {
@@ -113,8 +89,8 @@ export class ModelEngine {
 
   /** What the provider has said since this was last called, status lines apart. */
   said(): string {
-    const said = this.#lines.filter(({ ephemeral }) => !ephemeral).map(({ message }) => message);
-    this.#lines.length = 0;
+    const said = this.log.lines.filter(({ ephemeral }) => !ephemeral).map(({ message }) => message);
+    this.log.lines.length = 0;
     return said.join("\n");
   }
 
@@ -250,46 +226,11 @@ export class ModelEngine {
         };
   }
 
-  async #listenForLogs(): Promise<string> {
-    const unused = (): void => {
-      throw new Error("not used by the plugin");
-    };
-    this.log.addService(EngineService, {
-      log: (call: ServerUnaryCall<LogRequest, Empty>, answer: sendUnaryData<Empty>) => {
-        this.#lines.push({ message: call.request.getMessage(), ephemeral: call.request.getEphemeral() });
-        answer(null, new Empty());
-      },
-      getRootResource: unused,
-      setRootResource: unused,
-      startDebugging: unused,
-      requirePulumiVersion: unused,
-    });
-    const port = await new Promise<number>((resolve, reject) => {
-      this.log.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, bound) =>
-        error === null ? resolve(bound) : reject(error),
-      );
-    });
-    return `127.0.0.1:${port}`;
-  }
-
   #call<Request, Response>(method: Method<Request, Response>, request: Request): Promise<Response> {
-    return new Promise((resolve, reject) => {
-      method.call(this.client, request, new Metadata(), {}, (error, response) =>
-        error === null ? resolve(response) : reject(error),
-      );
-    });
+    return ask(this.client, method, request);
   }
 }
 
 function kindName(kind: PropertyDiff.Kind): string {
   return Object.entries(PropertyDiff.Kind).find(([, number]) => number === kind)?.[0] ?? String(kind);
-}
-
-function listen(server: NetServer): Promise<number> {
-  return new Promise((resolve) => {
-    server.listen(0, "127.0.0.1", () => {
-      const bound = server.address();
-      resolve(typeof bound === "object" && bound !== null ? bound.port : 0);
-    });
-  });
 }

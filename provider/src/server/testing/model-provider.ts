@@ -1,12 +1,5 @@
 import { createServer } from "node:net";
-import {
-  type CallOptions,
-  type ClientUnaryCall,
-  credentials,
-  Metadata,
-  type ServiceError,
-  status,
-} from "@grpc/grpc-js";
+import { credentials, Metadata, status } from "@grpc/grpc-js";
 import { ResourceProviderClient } from "@pulumi/pulumi/proto/provider_grpc_pb";
 import {
   CheckRequest,
@@ -21,6 +14,7 @@ import {
 import { Status } from "@pulumi/pulumi/proto/status_pb";
 import type { NetworkDriver } from "../../network/driver";
 import { resourcesOn } from "../../resources";
+import { ask, listen, type Method } from "../../testing/grpc";
 import { decode, encode } from "../../wire/codec";
 import type { ValueMap } from "../../wire/value";
 import { serve } from "../serve";
@@ -33,13 +27,6 @@ export interface Kept {
   /** Why it is not done, where it is not. */
   readonly reasons: readonly string[];
 }
-
-type Method<Request, Response> = (
-  request: Request,
-  metadata: Metadata,
-  options: Partial<CallOptions>,
-  answer: (error: ServiceError | null, response: Response) => void,
-) => ClientUnaryCall;
 
 /**
  * The plugin on a network of a test, asked over gRPC as the engine asks it: what a resource is comes back as the engine
@@ -61,12 +48,7 @@ export class ModelProvider implements AsyncDisposable {
       schema: async () => "{}",
     });
     const listener = createServer(provider.accept);
-    const port = await new Promise<number>((resolve) => {
-      listener.listen(0, "127.0.0.1", () => {
-        const bound = listener.address();
-        resolve(typeof bound === "object" && bound !== null ? bound.port : 0);
-      });
-    });
+    const port = await listen(listener);
     const client = new ResourceProviderClient(`127.0.0.1:${port}`, credentials.createInsecure());
     const made = new ModelProvider(client, stack, () => {
       client.close();
@@ -84,11 +66,7 @@ export class ModelProvider implements AsyncDisposable {
   }
 
   call<Request, Response>(method: Method<Request, Response>, request: Request): Promise<Response> {
-    return new Promise((resolve, reject) => {
-      method.call(this.client, request, new Metadata(), {}, (error, response) =>
-        error === null ? resolve(response) : reject(error),
-      );
-    });
+    return ask(this.client, method, request);
   }
 
   urn(type: string, name: string): string {
