@@ -39,4 +39,5 @@ export * from "./identifiers";
 export * from "./manifest";
 export * from "./network/embedded";
 export * from "./quantities";
+export * from "./registry/authorization";
 export * from "./signer";

@@ -2,25 +2,12 @@ import { createHash } from "node:crypto";
 import { Readable } from "node:stream";
 import type { ReadableStream } from "node:stream/web";
 import { types } from "node:util";
-import { z } from "zod";
+import { manifestMediaTypes, type RegistryCredentials, registryAuthorization, registryOrigin } from "@dcx/protocol";
 import { formatImageReference, type ImageReference } from "./reference";
 import type { ImageSource } from "./source";
 
-export interface RegistryCredentials {
-  readonly username: string;
-  readonly password: string;
-}
-
-const documents = [
-  "application/vnd.oci.image.index.v1+json",
-  "application/vnd.oci.image.manifest.v1+json",
-  "application/vnd.docker.distribution.manifest.list.v2+json",
-  "application/vnd.docker.distribution.manifest.v2+json",
-].join(", ");
 const documentLimit = 4 * 1024 * 1024;
 const patience = 30_000;
-
-const Token = z.object({ token: z.string().optional(), access_token: z.string().optional() });
 
 /**
  * Looks an image up in its registry (OCI distribution specification: GET manifests and blobs; token or basic
@@ -32,8 +19,17 @@ export async function findInRegistry(
 ): Promise<ImageSource> {
   const image = formatImageReference(reference);
   const host = reference.registry === "docker.io" ? "registry-1.docker.io" : reference.registry;
-  const base = `${isLocal(host) ? "http" : "https"}://${host}/v2/${reference.repository}`;
+  const base = `${registryOrigin(host)}/v2/${reference.repository}`;
   let authorization: string | undefined;
+
+  const askForToken = async (url: string, headers: Record<string, string>): Promise<Response> => {
+    const response = await request(url, headers);
+    if (!response.ok) {
+      await response.body?.cancel();
+      throw new Error(`${new URL(url).host} ${explain(response.status, credentials)}`);
+    }
+    return response;
+  };
 
   const get = async (path: string, accept?: string): Promise<Response> => {
     const send = () =>
@@ -44,7 +40,9 @@ export async function findInRegistry(
     let response = await send();
     if (response.status === 401) {
       await response.body?.cancel();
-      authorization = await authorize(response.headers.get("www-authenticate") ?? "", reference, credentials);
+      const challenge = response.headers.get("www-authenticate") ?? "";
+      const place = { host: reference.registry, repository: reference.repository };
+      authorization = await registryAuthorization(challenge, place, credentials, askForToken);
       response = await send();
     }
     if (!response.ok) {
@@ -68,13 +66,13 @@ export async function findInRegistry(
     return Buffer.concat(parts);
   };
 
-  const top = await readDocument(`/manifests/${reference.digest ?? reference.tag ?? "latest"}`, documents);
+  const top = await readDocument(`/manifests/${reference.digest ?? reference.tag ?? "latest"}`, manifestMediaTypes);
   const digest = `sha256:${createHash("sha256").update(top).digest("hex")}`;
   return {
     name: host,
     digest: reference.digest ?? digest,
     manifest: async (wanted) =>
-      wanted === (reference.digest ?? digest) ? top : readDocument(`/manifests/${wanted}`, documents),
+      wanted === (reference.digest ?? digest) ? top : readDocument(`/manifests/${wanted}`, manifestMediaTypes),
     blob: async (wanted) => toReadable(await get(`/blobs/${wanted}`)),
   };
 }
@@ -103,40 +101,6 @@ async function request(url: string, headers: Record<string, string>): Promise<Re
   }
 }
 
-/** Answers a 401's challenge. Resolves to the value of the Authorization header. */
-async function authorize(
-  challenge: string,
-  { registry, repository }: ImageReference,
-  credentials: RegistryCredentials | undefined,
-): Promise<string | undefined> {
-  const basic =
-    credentials === undefined
-      ? undefined
-      : `Basic ${Buffer.from(`${credentials.username}:${credentials.password}`).toString("base64")}`;
-  if (!/^bearer /i.test(challenge)) {
-    return basic;
-  }
-  const parameters = new Map(
-    [...challenge.matchAll(/(\w+)="([^"]*)"/g)].map(([, key, value]) => [key ?? "", value ?? ""]),
-  );
-  const realm = new URL(parameters.get("realm") ?? "");
-  if (realm.protocol !== "https:" && !isLocal(registry)) {
-    throw new Error(`${registry} wants credentials sent without encryption, to ${realm.origin}`);
-  }
-  realm.searchParams.set("scope", parameters.get("scope") ?? `repository:${repository}:pull`);
-  const service = parameters.get("service");
-  if (service !== undefined) {
-    realm.searchParams.set("service", service);
-  }
-  const response = await request(realm.href, basic === undefined ? {} : { authorization: basic });
-  if (!response.ok) {
-    await response.body?.cancel();
-    throw new Error(`${realm.host} ${explain(response.status, credentials)}`);
-  }
-  const token = Token.parse(await response.json());
-  return `Bearer ${token.token ?? token.access_token ?? ""}`;
-}
-
 function explain(status: number, credentials: RegistryCredentials | undefined): string {
   switch (status) {
     case 401:
@@ -151,8 +115,4 @@ function explain(status: number, credentials: RegistryCredentials | undefined): 
     default:
       return `answers with status ${status}`;
   }
-}
-
-function isLocal(host: string): boolean {
-  return /^(localhost|127\.\d+\.\d+\.\d+)(:\d+)?$/.test(host);
 }

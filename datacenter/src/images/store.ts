@@ -4,11 +4,12 @@ import { join } from "node:path";
 import { PassThrough, type Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip, createZstdDecompress } from "node:zlib";
+import type { RegistryCredentials } from "@dcx/protocol";
 import { z } from "zod";
 import { Digest, ImageConfigFile, ImageDocument, type ImageManifest, selectPlatform } from "./formats";
 import { findInLayouts } from "./layout";
 import { formatImageReference, parseImageReference } from "./reference";
-import { findInRegistry, type RegistryCredentials } from "./registry";
+import { findInRegistry } from "./registry";
 import type { ImageSource } from "./source";
 import { unpackLayer } from "./unpack";
 

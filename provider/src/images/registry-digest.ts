@@ -1,19 +1,11 @@
-import { type ImageReference, parseImageReference } from "@dcx/protocol";
-import { z } from "zod";
-
-export interface RegistryCredentials {
-  readonly username: string;
-  readonly password: string;
-}
-
-const MANIFESTS = [
-  "application/vnd.oci.image.index.v1+json",
-  "application/vnd.oci.image.manifest.v1+json",
-  "application/vnd.docker.distribution.manifest.list.v2+json",
-  "application/vnd.docker.distribution.manifest.v2+json",
-].join(", ");
-
-const Token = z.object({ token: z.string().optional(), access_token: z.string().optional() });
+import {
+  type ImageReference,
+  manifestMediaTypes,
+  parseImageReference,
+  type RegistryCredentials,
+  registryAuthorization,
+  registryOrigin,
+} from "@dcx/protocol";
 
 /** Top-level domains that nobody can have a registry under (RFC 2606). */
 const NOWHERE = /(^|\.)(example|test|invalid)$|(^|\.)example\.(com|net|org)$/;
@@ -49,52 +41,20 @@ export async function digestInRegistry(
     return undefined;
   }
   const { host, repository, tag } = place;
-  const url = `${isLocal(host) ? "http" : "https"}://${host}/v2/${repository}/manifests/${tag}`;
+  const url = `${registryOrigin(host)}/v2/${repository}/manifests/${tag}`;
   const ask = (authorization: string | undefined): Promise<Response> =>
     fetch(url, {
       method: "HEAD",
-      headers: { accept: MANIFESTS, ...(authorization === undefined ? {} : { authorization }) },
+      headers: { accept: manifestMediaTypes, ...(authorization === undefined ? {} : { authorization }) },
       signal,
     });
   let response = await ask(undefined);
   if (response.status === 401) {
     const challenge = response.headers.get("www-authenticate") ?? "";
-    response = await ask(await authorization(challenge, { host, repository }, credentials, signal));
+    const askForToken = (url: string, headers: Record<string, string>): Promise<Response> =>
+      fetch(url, { headers, signal });
+    response = await ask(await registryAuthorization(challenge, place, credentials, askForToken));
   }
   const digest = response.headers.get("docker-content-digest") ?? "";
   return response.ok && /^sha256:[0-9a-f]{64}$/.test(digest) ? digest : undefined;
-}
-
-async function authorization(
-  challenge: string,
-  { host, repository }: { readonly host: string; readonly repository: string },
-  credentials: RegistryCredentials | undefined,
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  const basic =
-    credentials === undefined
-      ? undefined
-      : `Basic ${Buffer.from(`${credentials.username}:${credentials.password}`).toString("base64")}`;
-  if (!/^bearer /i.test(challenge)) {
-    return basic;
-  }
-  const parameters = new Map(
-    [...challenge.matchAll(/(\w+)="([^"]*)"/g)].map(([, key, value]) => [key ?? "", value ?? ""]),
-  );
-  const realm = new URL(parameters.get("realm") ?? "");
-  if (realm.protocol !== "https:" && !isLocal(host)) {
-    throw new Error("the registry wants credentials sent without encryption");
-  }
-  realm.searchParams.set("scope", parameters.get("scope") ?? `repository:${repository}:pull`);
-  const service = parameters.get("service");
-  if (service !== undefined) {
-    realm.searchParams.set("service", service);
-  }
-  const response = await fetch(realm, { headers: basic === undefined ? {} : { authorization: basic }, signal });
-  const { token, access_token: access } = Token.parse(await response.json());
-  return `Bearer ${token ?? access ?? ""}`;
-}
-
-function isLocal(host: string): boolean {
-  return /^(localhost|127\.\d+\.\d+\.\d+)(:\d+)?$/.test(host);
 }

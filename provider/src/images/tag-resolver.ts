@@ -1,4 +1,5 @@
-import { digestInRegistry, type RegistryCredentials, registryOf } from "./registry-digest";
+import type { RegistryCredentials } from "@dcx/protocol";
+import { digestInRegistry, registryOf } from "./registry-digest";
 
 export interface WantedImage {
   readonly image: string;

@@ -1,13 +1,13 @@
 import { createHash } from "node:crypto";
 import { PassThrough, type Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import type { RegistryCredentials } from "@dcx/protocol";
 import type Docker from "dockerode";
 import { pack } from "tar-stream";
 import { z } from "zod";
 import { ImageDocument, type ImageManifest, selectPlatform } from "../../images/formats";
 import { findInLayouts } from "../../images/layout";
 import { formatImageReference, parseImageReference } from "../../images/reference";
-import type { RegistryCredentials } from "../../images/registry";
 import type { ImageSource } from "../../images/source";
 
 /** An image as the engine knows it. */
