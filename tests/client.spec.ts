@@ -24,6 +24,7 @@ import {
 } from "@dcx/protocol";
 import { Client, credentials } from "@grpc/grpc-js";
 import pino from "pino";
+import { smallDeployment } from "../exchange/src/gateway/testing/served-node";
 import { type Exchange, engines } from "./support/exchanges";
 
 jest.setTimeout(120_000);
@@ -93,24 +94,6 @@ async function eventually(ask: () => Promise<unknown>, field: string): Promise<u
   }
 }
 
-function submitDeployment(tenant: string, token: number) {
-  return messages.submitDeployment({
-    tenant,
-    infrastructures: [
-      {
-        name: "west",
-        region: "us-west",
-        resources: [{ compute: { cpu: 500n, memory: 1n << 28n, disk: 1n << 30n }, price: "1000000", count: 1 }],
-      },
-    ],
-    waitDuration: 2n,
-    version: new Uint8Array(32).fill(7),
-    manifestEntries: 1,
-    nonce: new Uint8Array(32).fill(8),
-    clientToken: new Uint8Array(32).fill(token),
-  });
-}
-
 describe.each(Object.entries(engines))("on %s", (_name, start) => {
   beforeAll(() => {
     engine = start;
@@ -118,7 +101,7 @@ describe.each(Object.entries(engines))("on %s", (_name, start) => {
 
   it("answers wallets by REST, programs by gRPC, Prometheus and supervisors", async () => {
     const { node, client, tenant } = await startWorld();
-    const { hash, height } = await client.submit([submitDeployment(tenant.address, 1)]);
+    const { hash, height } = await client.submit([smallDeployment(tenant.address, 1)]);
     const { restUrl = "", grpcAddress = "", metricsUrl = "" } = node.clients;
     const get = async (path: string): Promise<unknown> => (await fetch(`${restUrl}${path}`)).json();
     expect(await get("/cosmos/base/tendermint/v1beta1/node_info")).toMatchObject({
@@ -161,7 +144,7 @@ describe.each(Object.entries(engines))("on %s", (_name, start) => {
   describe("reading the exchange", () => {
     it("sees what a transaction did, by queries, events and its hash", async () => {
       const { query, client, tenant } = await startWorld();
-      const result = await client.submit([submitDeployment(tenant.address, 1), submitDeployment(tenant.address, 2)]);
+      const result = await client.submit([smallDeployment(tenant.address, 1), smallDeployment(tenant.address, 2)]);
       const id = { tenant: tenant.address, sequence: 1n };
       expect(result.responses).toMatchObject([
         { type: "submitDeployment", value: { id, revision: 1n, existed: false } },
@@ -200,7 +183,7 @@ describe.each(Object.entries(engines))("on %s", (_name, start) => {
 
     it("goes through all pages", async () => {
       const { query, client, tenant } = await startWorld();
-      await client.submit([1, 2, 3, 4, 5].map((token) => submitDeployment(tenant.address, token)));
+      await client.submit([1, 2, 3, 4, 5].map((token) => smallDeployment(tenant.address, token)));
       const sequences: bigint[] = [];
       const all = pages(
         (page) => query.orders({ page }),
@@ -227,7 +210,7 @@ describe.each(Object.entries(engines))("on %s", (_name, start) => {
       await query.waitForHeight((await query.height()) + 2n);
       await world.node.close();
       await restart(world);
-      const result = await client.submit([submitDeployment(tenant.address, 1)]);
+      const result = await client.submit([smallDeployment(tenant.address, 1)]);
       await following;
       expect(found?.height).toBe(result.height);
       const first = seen[0]?.height ?? 0n;
@@ -278,9 +261,9 @@ describe.each(Object.entries(engines))("on %s", (_name, start) => {
   describe("signing for the exchange", () => {
     it("pays what it estimated, and reports the hash before it sends", async () => {
       const { query, client, tenant } = await startWorld();
-      const estimate = await client.estimateFee([submitDeployment(tenant.address, 1)], { memo: "first" });
+      const estimate = await client.estimateFee([smallDeployment(tenant.address, 1)], { memo: "first" });
       const signed: string[] = [];
-      const result = await client.submit([submitDeployment(tenant.address, 1)], {
+      const result = await client.submit([smallDeployment(tenant.address, 1)], {
         memo: "first",
         onSigned: async (hash, plan) => {
           expect(await query.transaction(hash)).toBeUndefined();
@@ -297,7 +280,7 @@ describe.each(Object.entries(engines))("on %s", (_name, start) => {
     it("sends one transaction after the other, however many are asked for at once", async () => {
       const { query, client, tenant } = await startWorld();
       const results = await Promise.all(
-        [1, 2, 3, 4].map((token) => client.submit([submitDeployment(tenant.address, token)])),
+        [1, 2, 3, 4].map((token) => client.submit([smallDeployment(tenant.address, token)])),
       );
       expect(new Set(results.map(({ hash }) => hash)).size).toBe(4);
       expect((await query.account(tenant.address))?.sequence).toBe(4n);
@@ -310,13 +293,13 @@ describe.each(Object.entries(engines))("on %s", (_name, start) => {
         await SigningExchangeClient.connect(await connect(node.rpcUrls.at(-1) ?? ""), tenant, { inFlight: 8 }),
       ];
       const alone = await Promise.all(
-        Array.from({ length: 20 }, (_, token) => first.submit([submitDeployment(tenant.address, token + 1)])),
+        Array.from({ length: 20 }, (_, token) => first.submit([smallDeployment(tenant.address, token + 1)])),
       );
       // Not a block for each, however slow the machine.
       expect(new Set(alone.map(({ height }) => height)).size).toBeLessThan(20);
       const together = await Promise.all(
         Array.from({ length: 20 }, (_, token) =>
-          (token % 2 === 0 ? first : second).submit([submitDeployment(tenant.address, token + 101)]),
+          (token % 2 === 0 ? first : second).submit([smallDeployment(tenant.address, token + 101)]),
         ),
       );
       // The node that is asked may be a block behind the one that the second client learned it from.
@@ -330,7 +313,7 @@ describe.each(Object.entries(engines))("on %s", (_name, start) => {
       const other = await SigningExchangeClient.connect(await connect(node.rpcUrls[0]), tenant);
       const results = await Promise.all(
         [1, 2, 3, 4, 5, 6].map((token) =>
-          (token % 2 === 0 ? client : other).submit([submitDeployment(tenant.address, token)]),
+          (token % 2 === 0 ? client : other).submit([smallDeployment(tenant.address, token)]),
         ),
       );
       expect(results).toHaveLength(6);
@@ -341,7 +324,7 @@ describe.each(Object.entries(engines))("on %s", (_name, start) => {
     it("brings a transaction through a restart of the node, once", async () => {
       const world = await startWorld();
       const { query, client, tenant } = world;
-      const sending = client.submit([submitDeployment(tenant.address, 1)], {
+      const sending = client.submit([smallDeployment(tenant.address, 1)], {
         onSigned: () => world.node.close(),
       });
       const outcome = sending.catch((error: unknown) => error);
@@ -354,12 +337,12 @@ describe.each(Object.entries(engines))("on %s", (_name, start) => {
     it("sends nothing when it is cancelled before the signature, and follows when after", async () => {
       const { query, client, tenant } = await startWorld();
       const leaving = AbortSignal.abort(new Error("the user left"));
-      await expect(client.submit([submitDeployment(tenant.address, 1)], { signal: leaving })).rejects.toThrow(
+      await expect(client.submit([smallDeployment(tenant.address, 1)], { signal: leaving })).rejects.toThrow(
         "the user left",
       );
       expect((await query.account(tenant.address))?.sequence).toBe(0n);
       const late = new AbortController();
-      const result = await client.submit([submitDeployment(tenant.address, 1)], {
+      const result = await client.submit([smallDeployment(tenant.address, 1)], {
         signal: late.signal,
         onSigned: () => late.abort(new Error("the user left")),
       });
@@ -388,7 +371,7 @@ describe.each(Object.entries(engines))("on %s", (_name, start) => {
       await expect(client.submit([tooMuch])).rejects.toThrow(InsufficientFunds);
       const stranger = await signerFromPrivateKey("44".repeat(32));
       const poor = await SigningExchangeClient.connect(await connect(node.rpcUrls[0]), stranger);
-      const failure = poor.submit([submitDeployment(stranger.address, 1)]);
+      const failure = poor.submit([smallDeployment(stranger.address, 1)]);
       await expect(failure).rejects.toThrow(new RegExp(`Account ${stranger.address} has not enough tokens`));
     });
   });

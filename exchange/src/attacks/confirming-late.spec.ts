@@ -6,7 +6,7 @@ import {
   type OrderId,
   OrderState,
 } from "@dcx/protocol";
-import { nextGeneration, orderOf, terms } from "../state/testing/world";
+import { nextGeneration } from "../state/testing/world";
 import { Market, written } from "./testing/market";
 
 /*
@@ -29,11 +29,7 @@ afterEach(() => market.close());
 
 /** Leases to alice whose last confirmation is of the block before the next. */
 function leases(...names: string[]): OrderId[] {
-  const id = market.deploy(
-    "alice",
-    names.map((name) => terms(name, { persist: true })),
-  );
-  const orders = names.map((name) => orderOf(id, name));
+  const orders = market.deployPersistent("alice", ...names);
   for (const order of orders) market.offerOn(order, "sierra");
   market.blocks(1 + names.length);
   const confirmations = orders.map((order) => market.confirmation("sierra", order));

@@ -1,6 +1,6 @@
 import { CloseReason, ConfirmationOutcome, LeaseState, type OrderId, OrderState } from "@dcx/protocol";
 import { EnvelopeErrorCode } from "../application/envelope-error";
-import { nextGeneration, orderOf, terms } from "../state/testing/world";
+import { nextGeneration } from "../state/testing/world";
 import { fee, Market, written } from "./testing/market";
 
 /*
@@ -20,16 +20,8 @@ beforeEach(() => {
 
 afterEach(() => market.close());
 
-function order(...names: string[]): OrderId[] {
-  const id = market.deploy(
-    "mallory",
-    names.map((name) => terms(name, { persist: true })),
-  );
-  return names.map((name) => orderOf(id, name));
-}
-
 test("between order and match: the order closes as unfunded, the collateral returns", () => {
-  const [id] = order("west") as [OrderId];
+  const [id] = market.deployPersistent("mallory", "west") as [OrderId];
   market.offerOn(id, "sierra");
   market.transfer("mallory", "bob", 900n);
   market.blocks();
@@ -49,7 +41,7 @@ test("between order and match: the order closes as unfunded, the collateral retu
 });
 
 test("after the match: who serves is paid up to the block in which it asks, and nothing reopens", () => {
-  const [id] = order("west") as [OrderId];
+  const [id] = market.deployPersistent("mallory", "west") as [OrderId];
   market.offerOn(id, "sierra");
   market.blocks(2);
   market.transfer("mallory", "bob", 800n);
@@ -80,7 +72,7 @@ test("after the match: who serves is paid up to the block in which it asks, and 
 });
 
 test("with two leases and what one takes: in order of the block, one goes on, the other is paid and ends", () => {
-  const [west, east] = order("west", "east") as [OrderId, OrderId];
+  const [west, east] = market.deployPersistent("mallory", "west", "east") as [OrderId, OrderId];
   market.offerOn(west, "sierra");
   market.offerOn(east, "tidewater");
   market.blocks(2);
@@ -111,7 +103,7 @@ test("with two leases and what one takes: in order of the block, one goes on, th
 });
 
 test("by fees as well: an empty account sends nothing more, and what it has leased is paid", () => {
-  const [id] = order("west") as [OrderId];
+  const [id] = market.deployPersistent("mallory", "west") as [OrderId];
   market.offerOn(id, "sierra");
   market.blocks(2);
   let sent = 0;

@@ -15,6 +15,7 @@ import { TxRaw } from "cosmjs-types/cosmos/tx/v1beta1/tx";
 import pino from "pino";
 import { Application } from "../application";
 import { defaultGenesis } from "../application/default-genesis";
+import { smallDeployment } from "../gateway/testing/served-node";
 import { type EmbeddedNode, startEmbeddedNode } from "./embedded-node";
 
 jest.setTimeout(60_000);
@@ -86,27 +87,6 @@ function disconnectForGood(client: Comet38Client): void {
   timers.mockRestore();
 }
 
-function deployment(tenant: string): EncodeObject {
-  return {
-    typeUrl: "/dcx.exchange.v1.MsgSubmitDeployment",
-    value: MsgSubmitDeployment.fromPartial({
-      tenant,
-      infrastructures: [
-        {
-          name: "west",
-          region: "us-west",
-          resources: [{ compute: { cpu: 500n, memory: 1n << 28n, disk: 1n << 30n }, price: "1000000", count: 1 }],
-        },
-      ],
-      waitDuration: 2n,
-      version: new Uint8Array(32).fill(7),
-      manifestEntries: 1,
-      nonce: new Uint8Array(32).fill(8),
-      clientToken: new Uint8Array(32).fill(9),
-    }),
-  };
-}
-
 describe("an embedded node under the unmodified clients of cosmjs", () => {
   test("sends tokens, finds the transaction and shows the balances", async () => {
     const world = await startWorld();
@@ -147,7 +127,7 @@ describe("an embedded node under the unmodified clients of cosmjs", () => {
   test("takes the exchange's own messages through a registry", async () => {
     const world = await startWorld();
     const client = await signingClient(world);
-    const result = await client.signAndBroadcast(world.sender, [deployment(world.sender)], fee);
+    const result = await client.signAndBroadcast(world.sender, [smallDeployment(world.sender, 9)], fee);
     expect(result).toMatchObject({ code: 0 });
     const [response] = result.msgResponses;
     const { id } = MsgSubmitDeploymentResponse.decode(response?.value ?? new Uint8Array());

@@ -21,7 +21,7 @@ import { Mempool, type MempoolLimits } from "../../node/mempool/mempool";
 import { fulfillmentKey, orderKey, tables } from "../../state/keys";
 import { scale } from "../../state/quantities";
 import { present } from "../../state/records";
-import { addressOf, bytesOf, messages, type WorldOptions } from "../../state/testing/world";
+import { addressOf, bytesOf, messages, orderOf, terms, type WorldOptions } from "../../state/testing/world";
 import { sha256 } from "../../storage/sha256";
 
 /** What one of the kinds of messages of a world is made of. */
@@ -119,6 +119,15 @@ export class Market {
       managers: [],
     };
     return present(this.run(messages.submitDeployment, message).response.id, "id of a deployment");
+  }
+
+  /** Deploys infrastructures of these names with `persist`. Returns their orders. */
+  deployPersistent(tenant: string, ...names: readonly string[]): OrderId[] {
+    const id = this.deploy(
+      tenant,
+      names.map((name) => terms(name, { persist: true })),
+    );
+    return names.map((name) => orderOf(id, name));
   }
 
   /** An offer on an order at that price (micro-units per block and unit), else at the order's own. */
