@@ -1,16 +1,12 @@
 import {
   type Datacenter,
-  DeploymentState,
   deploymentKey,
   type ExchangeBlock,
-  type ExchangeEvent,
   type ExchangeQueryClient,
   type Fulfillment,
   FulfillmentState,
   fulfillmentKey,
-  type Lease,
   LeaseState,
-  type Order,
   type OrderId,
   OrderState,
   orderKey,
@@ -22,7 +18,8 @@ import {
 } from "@dcx/protocol";
 import type { Logger } from "pino";
 import type { Proven, ProvenReads } from "./proven-reads";
-import { type ChainView, infrastructureKey, type ViewChange } from "./view";
+import { touchedBy } from "./touched";
+import { type ChainView, infrastructureKey, type MutableView, type ViewChange } from "./view";
 
 /** Requests to the node at a time. */
 const concurrency = 8;
@@ -30,29 +27,6 @@ const concurrency = 8;
 /** Blocks and time that the newest state may be behind before nobody is served by it. */
 const freshBlocks = 5n;
 const freshMilliseconds = 10_000;
-
-interface MutableView extends ChainView {
-  height: bigint;
-  parameters: QueryParametersResponse;
-  record: Datacenter | undefined;
-  readonly orders: Map<string, Order>;
-  readonly fulfillments: Map<string, Fulfillment>;
-  readonly leases: Map<string, Lease>;
-  readonly broken: Map<string, bigint>;
-  readonly deployments: Map<string, QueryDeploymentResponse>;
-  /** Which request the state of each deployment was read by. */
-  readonly readAt: Map<string, number>;
-  /** When what is known of each deployment was so, on the clock of `performance.now()`. */
-  readonly asOf: Map<string, number>;
-}
-
-/** Ids that the events of a block name. */
-interface Touched {
-  readonly orders: Set<string>;
-  readonly ownOrders: Set<string>;
-  readonly deployments: Set<string>;
-  record: boolean;
-}
 
 export interface FollowerOptions {
   readonly query: ExchangeQueryClient;
@@ -197,7 +171,8 @@ export class ChainFollower {
 
   async #apply(view: MutableView, block: ExchangeBlock, signal: AbortSignal): Promise<void> {
     const reached = await this.#options.proven?.reach(block.height, signal);
-    const touched = this.#touched(view, block.events);
+    const { datacenter, region, proven } = this.#options;
+    const touched = touchedBy(block.events, view, { datacenter, region, believed: proven === undefined });
     if (touched.record) view.record = await this.#loadRecord(signal);
     // A lease appears before its fulfillment goes, so that nothing sold looks free in between.
     await eachOf([...touched.deployments], (deployment) => this.#loadDeployment(view, deployment, signal));
@@ -211,50 +186,6 @@ export class ChainFollower {
       leases: touched.deployments.size > 0 || touched.record,
       everything: touched.record,
     });
-  }
-
-  #touched(view: MutableView, events: readonly ExchangeEvent[]): Touched {
-    const touched: Touched = { orders: new Set(), ownOrders: new Set(), deployments: new Set(), record: false };
-    for (const event of events) this.#touch(view, touched, event);
-    return touched;
-  }
-
-  #touch(view: MutableView, touched: Touched, event: ExchangeEvent): void {
-    const { datacenter, region } = this.#options;
-    if (event.type === "order" && event.value.order !== undefined) {
-      const key = orderKey(event.value.order);
-      const ours = event.value.region === "" || event.value.region === region;
-      if (event.value.state === OrderState.OPEN && ours) touched.orders.add(key);
-      else {
-        view.orders.delete(key);
-        touched.orders.delete(key);
-      }
-    } else if (event.type === "fulfillment" && event.value.datacenter === datacenter) {
-      if (event.value.fulfillment?.order !== undefined) touched.ownOrders.add(orderKey(event.value.fulfillment.order));
-    } else if (event.type === "lease" && event.value.lease !== undefined) {
-      this.#touchLease(view, touched, event.value.lease, event.value.state, event.value.datacenter);
-    } else if (event.type === "deployment" && event.value.deployment !== undefined) {
-      const key = deploymentKey(event.value.deployment);
-      if (view.deployments.has(key)) touched.deployments.add(key);
-    } else if (event.type === "datacenter") {
-      if (event.value.datacenter === datacenter) touched.record = true;
-      for (const [key, { datacenters }] of view.deployments) {
-        if (datacenters.some(({ address }) => address === event.value.datacenter)) touched.deployments.add(key);
-      }
-    }
-  }
-
-  #touchLease(view: MutableView, touched: Touched, lease: OrderId, state: LeaseState, datacenter: string): void {
-    const deployment = deploymentKey(lease);
-    if (datacenter !== this.#options.datacenter) {
-      if (view.deployments.has(deployment)) touched.deployments.add(deployment);
-      return;
-    }
-    touched.deployments.add(deployment);
-    touched.ownOrders.add(orderKey(lease));
-    // An event proves nothing: where the endpoint is not believed the lease goes once it is read.
-    if (state !== LeaseState.ACTIVE && this.#options.proven === undefined) view.leases.delete(orderKey(lease));
-    if (state === LeaseState.BROKEN) view.broken.set(infrastructureKey(lease), view.height + 1n);
   }
 
   async #snapshot(signal: AbortSignal): Promise<MutableView> {
@@ -366,11 +297,6 @@ export class ChainFollower {
     const held = new Set([...view.leases.values()].flatMap(({ id }) => (id === undefined ? [] : [deploymentKey(id)])));
     for (const key of [...view.deployments.keys()]) if (!held.has(key)) view.deployments.delete(key);
   }
-}
-
-/** Whether the chain says that the deployment is over, or knows it no more. */
-export function isOver(answer: QueryDeploymentResponse | undefined): boolean {
-  return answer?.deployment?.state !== DeploymentState.ACTIVE;
 }
 
 function keepFulfillment(view: MutableView, fulfillment: Fulfillment): void {

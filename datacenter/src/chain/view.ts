@@ -43,3 +43,19 @@ export function infrastructureKey(id: {
 }): string {
   return `${id.tenant}/${id.sequence}/${id.infrastructure}`;
 }
+
+/** As whoever follows the chain keeps it. */
+export interface MutableView extends ChainView {
+  height: bigint;
+  parameters: QueryParametersResponse;
+  record: Datacenter | undefined;
+  readonly orders: Map<string, Order>;
+  readonly fulfillments: Map<string, Fulfillment>;
+  readonly leases: Map<string, Lease>;
+  readonly broken: Map<string, bigint>;
+  readonly deployments: Map<string, QueryDeploymentResponse>;
+  /** Which request the state of each deployment was read by. */
+  readonly readAt: Map<string, number>;
+  /** When what is known of each deployment was so, on the clock of `performance.now()`. */
+  readonly asOf: Map<string, number>;
+}

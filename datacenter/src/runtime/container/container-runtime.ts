@@ -2,27 +2,24 @@ import { createHash } from "node:crypto";
 import { chownSync, existsSync, statSync } from "node:fs";
 import type { Readable } from "node:stream";
 import type Docker from "dockerode";
-import type { ContainerInspectInfo } from "dockerode";
-import { z } from "zod";
 import type { ExecOptions, Execution } from "../execution";
 import { NamespaceNetwork } from "../namespace-network";
-import { processorTime } from "../processor-time";
 import type {
-  InstanceLabels,
   InstanceNetwork,
   InstanceSpecification,
   Limit,
   LogOptions,
   ObservedInstance,
-  ObservedState,
   Runtime,
   VolumeMount,
 } from "../runtime";
 import type { Line } from "../supervised/logs";
+import { containerOptions, type ProvidedVolume } from "./container-options";
 import { ignoreMissing, readable } from "./engine-answers";
 import { executeInContainer, openInContainer } from "./engine-exec";
 import { presentInEngine, pullIntoEngine } from "./engine-images";
 import { readEngineLogs } from "./engine-logs";
+import { ContainerObserver } from "./observed-container";
 import type { SizedVolumes } from "./sized-volumes";
 
 export interface ContainerRuntimeOptions {
@@ -41,25 +38,8 @@ export interface ContainerRuntimeOptions {
 }
 
 const mark = "dcx.datacenter";
-const temporaryFolders = ["/tmp", "/run", "/var/tmp"];
-// What many images need of "root": the engines' own list without raw sockets and devices.
-const capabilities = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "NET_BIND_SERVICE"];
 const stopSeconds = 10;
 const retryDelay = 1000;
-
-interface ProvidedVolume {
-  readonly type: "bind" | "volume";
-  readonly source: string;
-  readonly path: string;
-}
-
-const Labels = z.object({
-  deployment: z.string(),
-  infrastructure: z.string(),
-  lease: z.string(),
-  workload: z.string(),
-  index: z.number().int(),
-});
 
 /**
  * Runs instances as containers of Docker or Podman on this machine. The engine keeps them running and starts them again;
@@ -72,7 +52,7 @@ export class ContainerRuntime implements Runtime {
   readonly #options: ContainerRuntimeOptions;
   readonly #listeners = new Set<() => void>();
   readonly #networks = new Map<string, NamespaceNetwork>();
-  readonly #lastWords = new Map<string, string>();
+  readonly #observer = new ContainerObserver((id, options, signal) => this.logs(id, options, signal));
   #events: Readable | undefined;
   #closed = false;
   /** Whether the engine has a program that can be process 1 and pass signals on. */
@@ -99,7 +79,7 @@ export class ContainerRuntime implements Runtime {
     const observed = await Promise.all(
       found.map(async ({ Id }) => {
         const container = await engine.getContainer(Id).inspect().catch(ignoreMissing);
-        return container === undefined ? undefined : this.#observe(container);
+        return container === undefined ? undefined : this.#observer.observe(container);
       }),
     );
     return observed.filter((instance) => instance !== undefined);
@@ -112,62 +92,12 @@ export class ContainerRuntime implements Runtime {
 
   async start(specification: InstanceSpecification): Promise<void> {
     const { datacenter, engine, imageLayouts } = this.#options;
-    const { limits, volumes } = specification;
     const image = await presentInEngine(engine, imageLayouts, specification.image);
-    const provided = await Promise.all(volumes.map((volume) => this.#provideVolume(volume, image.user)));
-    const processor = processorTime(limits.cpu);
-    const temporary = `rw,nosuid,nodev,mode=1777,size=${limits.disk}`;
-    const taken = new Set([...temporaryFolders, ...volumes.map(({ path }) => path)]);
-    const create: Docker.ContainerCreateOptions = {
+    const provided = await Promise.all(specification.volumes.map((volume) => this.#provideVolume(volume, image.user)));
+    const create = containerOptions(specification, image, provided, {
       name: this.#name(specification.id),
-      Image: image.name,
-      Hostname: `${specification.labels.workload}-${specification.labels.index}`.slice(0, 63),
-      ...(specification.command === undefined ? {} : { Entrypoint: [...specification.command] }),
-      ...(specification.arguments === undefined
-        ? // With another entry point the image's own arguments mean nothing.
-          specification.command === undefined
-          ? {}
-          : { Cmd: [] }
-        : { Cmd: [...specification.arguments] }),
-      Env: Object.entries(specification.environment).map(([name, value]) => `${name}=${value}`),
-      Labels: {
-        [mark]: datacenter,
-        "dcx.id": specification.id,
-        "dcx.digest": specification.digest,
-        "dcx.labels": JSON.stringify(specification.labels),
-        "dcx.image-digest": image.digest,
-      },
-      HostConfig: {
-        NetworkMode: "none",
-        RestartPolicy: { Name: "always" },
-        Memory: Number(limits.memory),
-        MemorySwap: Number(limits.memory),
-        CpuPeriod: processor.period,
-        CpuQuota: processor.quota,
-        CpuShares: processor.shares,
-        PidsLimit: limits.processes,
-        ReadonlyRootfs: true,
-        Tmpfs: Object.fromEntries(temporaryFolders.map((folder) => [folder, temporary])),
-        Mounts: [
-          ...provided.map(({ type, source, path }) => ({ Type: type, Source: source, Target: path })),
-          // Else the engine makes a volume without a bound of each.
-          ...image.volumes
-            .filter((folder) => !taken.has(folder))
-            .map((folder) => ({
-              Type: "tmpfs" as const,
-              Source: "",
-              Target: folder,
-              TmpfsOptions: { SizeBytes: Number(limits.disk), Mode: 0o1777 },
-            })),
-        ],
-        CapDrop: ["ALL"],
-        // Podman would give them to a user who is not root, too.
-        CapAdd: /^(0|root)?(:|$)/.test(image.user) ? capabilities : [],
-        SecurityOpt: ["no-new-privileges"],
-        ExtraHosts: Object.entries(specification.hosts).map(([name, address]) => `${name}:${address}`),
-        LogConfig: { Type: "json-file", Config: { "max-size": "4m", "max-file": "2" } },
-      },
-    };
+      marks: { [mark]: datacenter },
+    });
     try {
       await this.#run(create);
     } catch (error) {
@@ -299,63 +229,6 @@ export class ContainerRuntime implements Runtime {
       }
       throw error;
     }
-  }
-
-  async #observe(container: ContainerInspectInfo): Promise<ObservedInstance> {
-    const own = container.Config.Labels;
-    const labels: InstanceLabels = Labels.parse(JSON.parse(own["dcx.labels"] ?? "{}"));
-    return {
-      id: own["dcx.id"] ?? "",
-      labels,
-      digest: own["dcx.digest"] ?? "",
-      imageDigest: own["dcx.image-digest"] ?? "",
-      containerId: `${container.Id.slice(0, 12)}-${container.RestartCount}`,
-      state: await this.#state(container),
-    };
-  }
-
-  async #state(container: ContainerInspectInfo): Promise<ObservedState> {
-    const { State, RestartCount: restarts } = container;
-    if (State.Running && !State.Restarting) {
-      return { phase: "running", startedAt: State.StartedAt, restarts };
-    }
-    if (State.Status === "created") {
-      return { phase: "pulling", message: State.Error || "created" };
-    }
-    // Podman does not tell one from the other.
-    const killed =
-      State.ExitCode === 137 ? "it was killed (137), as what uses more memory than its limit is" : undefined;
-    const why = State.OOMKilled
-      ? "it used more memory than its limit and was killed"
-      : killed !== undefined
-        ? killed
-        : `exited with ${State.ExitCode}${State.Error === "" ? "" : ` (${State.Error})`}`;
-    const words = await this.#last(container);
-    const message = words === "" ? why : `${why}: "${words}"`;
-    return { phase: "exited", exitCode: State.ExitCode, message, restarts };
-  }
-
-  /** The last line of a run that ended. */
-  async #last(container: ContainerInspectInfo): Promise<string> {
-    const key = `${container.Id} ${container.State.FinishedAt}`;
-    const known = this.#lastWords.get(key);
-    if (known !== undefined) {
-      return known;
-    }
-    let words = "";
-    const signal = new AbortController().signal;
-    for await (const { line } of this.logs(
-      container.Config.Labels["dcx.id"] ?? "",
-      { follow: false, tail: 5 },
-      signal,
-    )) {
-      words = line.trim() === "" ? words : line.slice(0, 300);
-    }
-    if (this.#lastWords.size > 1000) {
-      this.#lastWords.clear();
-    }
-    this.#lastWords.set(key, words);
-    return words;
   }
 
   /** Tells of what the engine reports, for as long as this is open. */

@@ -8,7 +8,7 @@ import { ignoreMissing, readable } from "./engine-answers";
 const betweenRuns = 250;
 
 /** Takes an engine's log apart: frames of eight bytes' head, lines that begin with a time. */
-export async function* parseEngineLog(stream: Readable): AsyncGenerator<Line> {
+async function* parseEngineLog(stream: Readable): AsyncGenerator<Line> {
   let buffer = Buffer.alloc(0);
   const rest = { stdout: "", stderr: "" };
   for await (const chunk of stream) {

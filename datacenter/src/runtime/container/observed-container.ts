@@ -1,0 +1,79 @@
+import type { ContainerInspectInfo } from "dockerode";
+import { z } from "zod";
+import type { InstanceLabels, ObservedInstance, ObservedState, Runtime } from "../runtime";
+
+const Labels = z.object({
+  deployment: z.string(),
+  infrastructure: z.string(),
+  lease: z.string(),
+  workload: z.string(),
+  index: z.number().int(),
+});
+
+/** What containers tell of their instances. Remembers the last words of runs that ended: an engine is slow to read logs. */
+export class ContainerObserver {
+  readonly #logs: Runtime["logs"];
+  readonly #lastWords = new Map<string, string>();
+
+  constructor(logs: Runtime["logs"]) {
+    this.#logs = logs;
+  }
+
+  /** @throws where it is no container of an agent's */
+  async observe(container: ContainerInspectInfo): Promise<ObservedInstance> {
+    const own = container.Config.Labels;
+    const labels: InstanceLabels = Labels.parse(JSON.parse(own["dcx.labels"] ?? "{}"));
+    return {
+      id: own["dcx.id"] ?? "",
+      labels,
+      digest: own["dcx.digest"] ?? "",
+      imageDigest: own["dcx.image-digest"] ?? "",
+      containerId: `${container.Id.slice(0, 12)}-${container.RestartCount}`,
+      state: await this.#state(container),
+    };
+  }
+
+  async #state(container: ContainerInspectInfo): Promise<ObservedState> {
+    const { State, RestartCount: restarts } = container;
+    if (State.Running && !State.Restarting) {
+      return { phase: "running", startedAt: State.StartedAt, restarts };
+    }
+    if (State.Status === "created") {
+      return { phase: "pulling", message: State.Error || "created" };
+    }
+    // Podman does not tell one from the other.
+    const killed =
+      State.ExitCode === 137 ? "it was killed (137), as what uses more memory than its limit is" : undefined;
+    const why = State.OOMKilled
+      ? "it used more memory than its limit and was killed"
+      : killed !== undefined
+        ? killed
+        : `exited with ${State.ExitCode}${State.Error === "" ? "" : ` (${State.Error})`}`;
+    const words = await this.#last(container);
+    const message = words === "" ? why : `${why}: "${words}"`;
+    return { phase: "exited", exitCode: State.ExitCode, message, restarts };
+  }
+
+  /** The last line of a run that ended. */
+  async #last(container: ContainerInspectInfo): Promise<string> {
+    const key = `${container.Id} ${container.State.FinishedAt}`;
+    const known = this.#lastWords.get(key);
+    if (known !== undefined) {
+      return known;
+    }
+    let words = "";
+    const signal = new AbortController().signal;
+    for await (const { line } of this.#logs(
+      container.Config.Labels["dcx.id"] ?? "",
+      { follow: false, tail: 5 },
+      signal,
+    )) {
+      words = line.trim() === "" ? words : line.slice(0, 300);
+    }
+    if (this.#lastWords.size > 1000) {
+      this.#lastWords.clear();
+    }
+    this.#lastWords.set(key, words);
+    return words;
+  }
+}
