@@ -18,15 +18,10 @@ export interface ResourceSet {
   readonly functions: ReadonlyMap<string, ResourceFunction>;
 }
 
-/** The resource types of a configured provider. Connects to nothing before one of them is asked something. */
-export function createResources(
-  configuration: ProviderConfiguration,
-  environment: NodeJS.ProcessEnv = process.env,
-): ReadonlyMap<string, Resource> {
-  return createResourceSet(configuration, environment).resources;
-}
-
-/** As `createResources`, with the functions that look at the same network. */
+/**
+ * The resource types of a configured provider, and the functions that look at the same network. Connects to nothing
+ * before one of them is asked something.
+ */
 export function createResourceSet(
   configuration: ProviderConfiguration,
   environment: NodeJS.ProcessEnv,

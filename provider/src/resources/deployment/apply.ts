@@ -34,7 +34,7 @@ export async function applyPlan(
 }
 
 /** At least one holder must take it: a version that nobody has could not be fetched by anybody. */
-export async function stage(
+async function stage(
   driver: NetworkDriver,
   deployment: { readonly tenant: string; readonly sequence: bigint },
   holders: readonly string[],

@@ -64,11 +64,15 @@ export async function foreseeCreation(
   const plan = planCreation(desiredState(inputs, sealed, parameters), birth);
   const entries = sealed === undefined ? [] : describeEntries(undefined, sealed.content);
   const datacenters = identity === undefined ? [] : await session.datacenters(signal);
-  const [{ fees, notes }, digests, offers] = await Promise.all([
-    feesOf(session, plan.steps, identity, signal),
-    digestsOf(session, sealed, entries, signal),
-    foreseeOffers(session, plan.consequences, datacenters, signal),
-  ]);
+  const { fees, notes, digests, offers } = await foundOut(
+    session,
+    plan,
+    identity,
+    sealed,
+    entries,
+    datacenters,
+    signal,
+  );
   const report = reportPlan(plan, {
     identity,
     parameters,
@@ -103,11 +107,15 @@ export async function foreseeUpdate(
   const entries = sealed === undefined ? [] : describeEntries(foresight.before, sealed.content);
   const sends = plan.steps.some(({ kind }) => kind === "transaction");
   const datacenters = sends ? await session.datacenters(signal) : [];
-  const [{ fees, notes }, digests, offers] = await Promise.all([
-    feesOf(session, plan.steps, identity, signal),
-    digestsOf(session, sealed, entries, signal),
-    foreseeOffers(session, plan.consequences, datacenters, signal),
-  ]);
+  const { fees, notes, digests, offers } = await foundOut(
+    session,
+    plan,
+    identity,
+    sealed,
+    entries,
+    datacenters,
+    signal,
+  );
   const report = reportPlan(plan, {
     identity,
     parameters,
@@ -130,6 +138,24 @@ export async function foreseeUpdate(
     ],
   });
   return { plan, report, sealed, before: foresight.before };
+}
+
+/** What of a plan only others can tell: fees, digests of images, and who would serve what it orders. */
+async function foundOut(
+  session: Session,
+  { steps, consequences }: Plan,
+  identity: NetworkIdentity | undefined,
+  sealed: SealedManifest | undefined,
+  entries: readonly EntryChange[],
+  datacenters: Awaited<ReturnType<Session["datacenters"]>>,
+  signal: AbortSignal,
+) {
+  const [fees, digests, offers] = await Promise.all([
+    feesOf(session, steps, identity, signal),
+    digestsOf(session, sealed, entries, signal),
+    foreseeOffers(session, consequences, datacenters, signal),
+  ]);
+  return { ...fees, digests, offers };
 }
 
 function unknownNotes(inputs: ValueMap): readonly string[] {

@@ -1,7 +1,6 @@
 import type { ManifestConnection } from "@dcx/protocol";
-import { connected, naming, serves, unservedHosts } from "../../await/conditions";
-import { HolderWatch } from "../../await/holder-watch";
-import { type Progress, WaitFailed, waitFor } from "../../await/wait";
+import { connected, unservedHosts } from "../../await/conditions";
+import type { HolderView } from "../../await/holder-watch";
 import { NetworkError } from "../../network/driver";
 import { describeConnection } from "../../plan/describe-entries";
 import { connectionPlaces } from "../../plan/manifest";
@@ -10,8 +9,9 @@ import { holdersOf } from "../deployment/await-deployment";
 import { connectionInputs, manifestConnection } from "../inputs/manifest-entries";
 import { connectionFields } from "../inputs/manifest-shapes";
 import { flag } from "../inputs/shape";
+import { type Arrival, arriveAtHolder } from "./arrival";
 import { withEntry } from "./entry";
-import type { EntryKindRules } from "./entry-resource";
+import type { EntryKindRules } from "./entry-rules";
 import { deploymentReference, nameField } from "./workload";
 
 /** `dcx:index:Connection`: done when its tunnel stands and its target accepts; a global one, when it has an address. */
@@ -51,42 +51,20 @@ export const connectionRules: EntryKindRules<ManifestConnection> = {
     return undefined;
   },
 
-  async arrive(session, entry, deadline, context) {
-    const { driver } = session;
-    const commits = session.commits(entry.deploymentId, entry.deployment);
-    using watch = new HolderWatch(driver, entry.deployment, () => commits.latest, deadline.signal);
-    const words = naming(await driver.parameters(deadline.signal), await driver.datacenters(deadline.signal));
-    let height = 0n;
-    return await waitFor<ValueMap>({
-      deadline,
-      status: (line) => context.status(line),
-      next: (signal) => Promise.race([driver.waitForHeight(height, signal), watch.changed()]),
-      async look(): Promise<Progress<ValueMap>> {
-        const snapshot = await driver.snapshot(entry.deployment, deadline.signal);
-        height = snapshot.height;
-        if (snapshot.deployment === undefined || !snapshot.deployment.active) {
-          throw new WaitFailed(["its deployment has been cancelled"]);
-        }
-        const [place] = connectionPlaces(entry.manifest, entry.name);
-        const [holder] = place === undefined ? [] : holdersOf(snapshot, place);
-        if (holder === undefined) {
-          const line = `${entry.name}: infrastructure ${place ?? ""} has no lease yet`;
-          return { done: false, line, reasons: [line] };
-        }
-        const view = watch.watch(holder);
-        const verdict = connected(entry.name, view);
-        const address = addressOf(entry.content, view.status?.connections[entry.name]?.address);
-        if (verdict.met && address !== undefined) {
-          context.status(`${entry.name}: ${address}`);
-          for (const line of unservedHosts(entry.name, view)) context.log("warning", line);
-          return { done: true, value: { address } };
-        }
-        const holding = serves(commits.latest?.version ?? "", holder, view, words);
-        const missing = verdict.met ? `${entry.name}: no address yet` : verdict.missing;
-        const line = view.status?.connections[entry.name] === undefined && !holding.met ? holding.missing : missing;
-        return { done: false, line, reasons: [line] };
-      },
-    });
+  arrive(session, entry, deadline, context) {
+    const { name, content, manifest } = entry;
+    const arrival = (view: HolderView): Arrival => {
+      const verdict = connected(name, view);
+      const address = addressOf(content, view.status?.connections[name]?.address);
+      if (!verdict.met) return verdict;
+      if (address === undefined) return { missing: `${name}: no address yet` };
+      context.status(`${name}: ${address}`);
+      for (const line of unservedHosts(name, view)) context.log("warning", line);
+      return { outputs: { address } };
+    };
+    const told = ({ status }: HolderView): boolean => status?.connections[name] !== undefined;
+    const [place] = connectionPlaces(manifest, name);
+    return arriveAtHolder(session, entry, place, arrival, told, deadline, context);
   },
 
   foretell: (content, oldState) => ({

@@ -1,17 +1,14 @@
-import { IdentifierError, parseResourceId, resourceIdText } from "@dcx/protocol";
+import { type EntryKind, IdentifierError, parseResourceId, resourceIdText } from "@dcx/protocol";
 import { deploymentId } from "../identity";
 
 /** `<deployment>/workloads/<name>` or `<deployment>/connections/<name>`. */
-export function entryResourceId(deployment: string, kind: "workloads" | "connections", name: string): string {
+export function entryResourceId(deployment: string, kind: EntryKind, name: string): string {
   const id = deploymentId(deployment);
   return resourceIdText({ ...id, ...(kind === "workloads" ? { workload: name } : { connection: name }) });
 }
 
 /** @throws {IdentifierError} where it names something else */
-export function parseEntryId(
-  text: string,
-  kind: "workloads" | "connections",
-): { readonly deployment: string; readonly name: string } {
+export function parseEntryId(text: string, kind: EntryKind): { readonly deployment: string; readonly name: string } {
   const { chain, tenant, sequence, workload, connection } = parseResourceId(text);
   const name = kind === "workloads" ? workload : connection;
   if (name === undefined) {

@@ -44,7 +44,7 @@ export function withoutEntry(draft: Draft, kind: Entry["kind"], name: string): D
   return { ...draft, stamps, manifest: { ...draft.manifest, [kind]: left } };
 }
 
-export function hasEntry(manifest: Manifest, kind: Entry["kind"], name: string): boolean {
+function hasEntry(manifest: Manifest, kind: Entry["kind"], name: string): boolean {
   return Object.hasOwn(manifest[kind], name);
 }
 

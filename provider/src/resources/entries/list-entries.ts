@@ -1,3 +1,4 @@
+import type { EntryKind } from "@dcx/protocol";
 import { z } from "zod";
 import { openManifest } from "../../plan/manifest";
 import { findManifest } from "../current-manifest";
@@ -12,7 +13,7 @@ const Query = z.strictObject({ deployment: z.string({ error: "must be the id of 
 /** Workloads or connections of one deployment, by name; none where it has ended. */
 export async function listEntries(
   session: Session,
-  kind: "workloads" | "connections",
+  kind: EntryKind,
   { query, after, size }: ListRequest,
   { signal }: CallContext,
 ): Promise<ListPage> {

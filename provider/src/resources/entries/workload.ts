@@ -1,18 +1,18 @@
 import { type ManifestWorkload, resourceIdText } from "@dcx/protocol";
-import { naming, serves, type WorkloadExpectation, workloadRuns } from "../../await/conditions";
-import { HolderWatch } from "../../await/holder-watch";
-import { type Progress, WaitFailed, waitFor } from "../../await/wait";
+import { type WorkloadExpectation, workloadRuns } from "../../await/conditions";
+import type { HolderView } from "../../await/holder-watch";
 import { NetworkError } from "../../network/driver";
 import { describeWorkload } from "../../plan/describe-entries";
-import { Unknown, type ValueMap } from "../../wire/value";
+import { Unknown } from "../../wire/value";
 import { holdersOf } from "../deployment/await-deployment";
 import { deploymentId } from "../identity";
 import { manifestWorkload, workloadInputs } from "../inputs/manifest-entries";
 import { workloadFields } from "../inputs/manifest-shapes";
 import { entryName } from "../inputs/quantities";
 import { choice, type Field, flag, reference, text } from "../inputs/shape";
+import { type Arrival, arriveAtHolder } from "./arrival";
 import { withEntry } from "./entry";
-import type { ArrivingEntry, EntryKindRules } from "./entry-resource";
+import type { ArrivingEntry, EntryKindRules } from "./entry-rules";
 
 export const deploymentReference = reference((id) => resourceIdText(deploymentId(id)));
 export const nameField: Field = {
@@ -49,42 +49,17 @@ export const workloadRules: EntryKindRules<ManifestWorkload> = {
     return undefined;
   },
 
-  async arrive(session, entry, deadline, context) {
-    const { driver } = session;
-    const commits = session.commits(entry.deploymentId, entry.deployment);
-    using watch = new HolderWatch(driver, entry.deployment, () => commits.latest, deadline.signal);
-    const words = naming(await driver.parameters(deadline.signal), await driver.datacenters(deadline.signal));
-    let height = 0n;
-    return await waitFor<ValueMap>({
-      deadline,
-      status: (line) => context.status(line),
-      next: (signal) => Promise.race([driver.waitForHeight(height, signal), watch.changed()]),
-      async look(): Promise<Progress<ValueMap>> {
-        const snapshot = await driver.snapshot(entry.deployment, deadline.signal);
-        height = snapshot.height;
-        if (snapshot.deployment === undefined || !snapshot.deployment.active) {
-          throw new WaitFailed([`its deployment has been cancelled`]);
-        }
-        const [holder] = holdersOf(snapshot, entry.content.infrastructure);
-        if (holder === undefined) {
-          const line = `${entry.name}: infrastructure ${entry.content.infrastructure} has no lease yet`;
-          return { done: false, line, reasons: [line] };
-        }
-        const view = watch.watch(holder);
-        const verdict = workloadRuns(expectationOf(entry), view);
-        if (verdict.met) {
-          const count = entry.content.count ?? 1;
-          const word = entry.inputs["waitFor"] === "ready" ? "ready" : "started";
-          context.status(`${entry.name}: ${count} of ${count} ${word}`);
-          return { done: true, value: { state: "running" } };
-        }
-        // That its holder does not answer, or has no manifest yet, says more than that nothing has started.
-        const holding = serves(commits.latest?.version ?? "", holder, view, words);
-        const line =
-          view.status?.workloads[entry.name] === undefined && !holding.met ? holding.missing : verdict.missing;
-        return { done: false, line, reasons: [line] };
-      },
-    });
+  arrive(session, entry, deadline, context) {
+    const { name, content, inputs } = entry;
+    const arrival = (view: HolderView): Arrival => {
+      const verdict = workloadRuns(expectationOf(entry), view);
+      if (!verdict.met) return verdict;
+      const count = content.count ?? 1;
+      context.status(`${name}: ${count} of ${count} ${inputs["waitFor"] === "ready" ? "ready" : "started"}`);
+      return { outputs: { state: "running" } };
+    };
+    const told = ({ status }: HolderView): boolean => status?.workloads[name] !== undefined;
+    return arriveAtHolder(session, entry, content.infrastructure, arrival, told, deadline, context);
   },
 
   foretell: (_content, oldState) => ({ state: oldState?.["state"] ?? Unknown.instance }),

@@ -1,4 +1,4 @@
-import { parseCpu, parseRate, parseSize, parseTokens, RATE_SCALE } from "@dcx/protocol";
+import { parseCpu, parseRate, parseSize, parseTokens } from "@dcx/protocol";
 import { z } from "zod";
 import type { NetworkParameters } from "../../network/driver";
 import type { Manager, ResourceGroup, Terms } from "../../network/snapshot";
@@ -91,12 +91,7 @@ export function plainTexts(value: Value | undefined): Record<string, string> {
   return value === undefined ? {} : z.record(z.string(), z.string()).parse(withoutMarks(value));
 }
 
-/** The whole micro-units that a rate is at least, for a person: rates carry 18 places. */
-export function wholeMicroUnits(rate: bigint): bigint {
-  return rate / RATE_SCALE;
-}
-
-export function entryOf(map: Value | undefined, name: string): Value {
+function entryOf(map: Value | undefined, name: string): Value {
   const plain = map === undefined ? {} : withoutMarks(map);
   const entries = z.record(z.string(), z.custom<Value>()).parse(plain);
   return entries[name] ?? {};

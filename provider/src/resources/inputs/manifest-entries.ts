@@ -90,7 +90,7 @@ export function connectionInputs(entry: ManifestConnection): ValueMap {
 }
 
 /** The values of `plain` with the secrets' marks of `marks`; what `marks` does not know keeps its own. */
-export function markLike(plain: ValueMap, marks: ValueMap): ValueMap {
+function markLike(plain: ValueMap, marks: ValueMap): ValueMap {
   return Object.fromEntries(Object.entries(plain).map(([key, value]) => [key, markValue(value, marks[key])]));
 }
 
