@@ -21,7 +21,7 @@ export interface Registration extends WantedRoots {
 }
 
 /** The message that makes the record on chain say this; undefined where it does already. Pure. */
-export function registrationMessage(
+function registrationMessage(
   wanted: Registration,
   known: DatacenterRecord | undefined,
 ): MsgRegisterDatacenter | undefined {

@@ -135,7 +135,7 @@ function scriptsIn(folder: string): Readonly<Record<string, string>> {
 }
 
 /** The commands of a block as words: comments, prompts and assignments taken off, pipes and lists taken apart. */
-export function commandsOf({ language, text }: Fence): readonly (readonly string[])[] {
+function commandsOf({ language, text }: Fence): readonly (readonly string[])[] {
   const inner = [...text.matchAll(/\$\(([^()]+)\)/g)].map(([, command = ""]) => command);
   const lines = [...text.replaceAll("\\\n", " ").split("\n"), ...inner];
   return lines

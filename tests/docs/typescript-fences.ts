@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { root } from "../support/root";
-import { type Fence, placeOf } from "./fences";
+import type { Fence } from "./fences";
 
 /** In the checkout, so that `@dcx/pulumi` and `@pulumi/pulumi` are found as in a program of a user. */
 const folder = join(root, ".cache", "snippets");
@@ -59,9 +59,4 @@ function moduleOf(block: readonly Fence[]): string {
     lines.push(...text.split("\n"));
   }
   return `${lines.join("\n")}\nexport {};\n`;
-}
-
-/** Fails unless there is something to check. */
-export function describeBlock(block: readonly Fence[]): string {
-  return block.map(placeOf).join(" + ");
 }

@@ -5,8 +5,8 @@ export const phases = ["create", "update", "replace", "delete"] as const;
 export type Phase = (typeof phases)[number];
 
 /** What is killed, all at the same moment. */
-export const victims = ["engine and plugin", "engine", "plugin"] as const;
-export type Victim = (typeof victims)[number];
+const victims = ["engine and plugin", "engine", "plugin"] as const;
+type Victim = (typeof victims)[number];
 
 export interface Moment {
   readonly phase: Phase;

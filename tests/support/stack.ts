@@ -185,7 +185,7 @@ interface Watch {
 }
 
 /** Runs an operation and gathers what the engine said. A failure carries the whole text. */
-export async function observe(operation: (watch: Watch) => Promise<unknown>): Promise<Outcome> {
+async function observe(operation: (watch: Watch) => Promise<unknown>): Promise<Outcome> {
   const texts: string[] = [];
   const diagnostics: string[] = [];
   const steps: Step[] = [];

@@ -16,7 +16,7 @@ export interface SignerOptions {
 }
 
 /** `undefined`: nobody was named. Throws CommandFailure with what is wrong. */
-export function signerChoice(options: SignerOptions): SignerChoice | undefined {
+function signerChoice(options: SignerOptions): SignerChoice | undefined {
   const inputs = options.keyFile === undefined ? {} : { keyFile: options.keyFile };
   const reader = new Reader(inputs, process.env);
   const choice = resolveSigner(reader);
@@ -45,7 +45,7 @@ export async function tenantAddress(options: SignerOptions, client: ExchangeQuer
 }
 
 /** A key file's password is asked for on a terminal where nothing else says it. */
-export async function withPassword(choice: SignerChoice): Promise<SignerChoice> {
+async function withPassword(choice: SignerChoice): Promise<SignerChoice> {
   if (choice.kind !== "keyFile" || choice.password !== undefined || choice.passwordCommand !== undefined) {
     return choice;
   }

@@ -2,7 +2,7 @@ import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, writeSync } from
 import { dirname } from "node:path";
 
 /** Writes a file whole or not at all, readable by its owner only, also across a crash. */
-export function writeFileAtomically(path: string, text: string): void {
+function writeFileAtomically(path: string, text: string): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const draft = `${path}.${process.pid}.draft`;
   const file = openSync(draft, "w", 0o600);

@@ -17,7 +17,7 @@ export const noCapacity: Capacity = { cpu: 0n, memory: 0n, disk: 0n, gpu: 0n };
 const dimensions = ["cpu", "memory", "disk", "gpu"] as const;
 
 /** What one unit of `compute` takes. */
-export function unitOf(compute: Compute | undefined): Capacity {
+function unitOf(compute: Compute | undefined): Capacity {
   return {
     cpu: compute?.cpu ?? 0n,
     memory: compute?.memory ?? 0n,
@@ -31,7 +31,7 @@ export function totalOf(groups: readonly ResourceGroup[]): Capacity {
   return groups.reduce((sum, group) => add(sum, times(unitOf(group.compute), BigInt(group.count))), noCapacity);
 }
 
-export function add(a: Capacity, b: Capacity): Capacity {
+function add(a: Capacity, b: Capacity): Capacity {
   return { cpu: a.cpu + b.cpu, memory: a.memory + b.memory, disk: a.disk + b.disk, gpu: a.gpu + b.gpu };
 }
 

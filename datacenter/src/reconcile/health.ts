@@ -6,7 +6,7 @@ import type { Runtime } from "../runtime/runtime";
 import type { Serving } from "./plan";
 
 /** How long an instance without a health check has to run without an exit before it counts as ready. */
-export const settleMilliseconds = 3_000;
+const settleMilliseconds = 3_000;
 
 /** Milliseconds after which an instance that has not served yet is asked again, and by how much longer each time. */
 const firstPause = 50;

@@ -97,7 +97,7 @@ export function connectionHost(
 }
 
 /** Short, stable and unique among the leases of all datacenters on one machine: `<key>` of ids and volumes. */
-export function instanceKey(placement: Pick<Placement, "chainId" | "datacenter" | "deployment">): string {
+function instanceKey(placement: Pick<Placement, "chainId" | "datacenter" | "deployment">): string {
   const text = JSON.stringify([placement.chainId, placement.datacenter, placement.deployment]);
   return `dcx-${sha256(text).toString("hex").slice(0, 16)}`;
 }

@@ -15,7 +15,7 @@ import { type SandboxMaker, sandboxMethod, sandboxOwnerOffset } from "./sandbox/
 import { findTool } from "./sandbox/tools";
 import { SupervisedRuntime } from "./supervised/supervised-runtime";
 
-export interface RuntimeLogger {
+interface RuntimeLogger {
   info(details: object, message: string): void;
   warn(details: object, message: string): void;
 }

@@ -28,7 +28,7 @@ export class HaltHeightReached extends Error {
 }
 
 /** The engine asked for something that the application does not take part in. */
-export class UnsupportedRequest extends Error {
+class UnsupportedRequest extends Error {
   override readonly name = "UnsupportedRequest";
 }
 

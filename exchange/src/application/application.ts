@@ -460,7 +460,7 @@ export class Application {
 }
 
 /** Most bytes of one transaction: what a block has outside of the part kept for confirmations. */
-export function mostBytes(parameters: Parameters): number {
+function mostBytes(parameters: Parameters): number {
   return Math.floor((Number(parameters.blockMaxBytes) * (1000 - parameters.confirmationReserve)) / 1000);
 }
 

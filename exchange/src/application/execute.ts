@@ -38,11 +38,11 @@ export interface Surroundings {
 }
 
 /** The most characters of a memo. */
-export const mostMemoBytes = 512;
+const mostMemoBytes = 512;
 /** The most messages of a transaction. */
-export const mostMessages = 100;
+const mostMessages = 100;
 /** The most accounts that sign a transaction: the SDK's figure. Each signature is checked before anybody has paid. */
-export const mostSigners = 7;
+const mostSigners = 7;
 
 interface Refusal {
   readonly code: number;

@@ -12,12 +12,12 @@ export interface OfferedFee {
 }
 
 /** The least fee (micro-units) for a gas limit: ⌈gas × minimum gas price⌉. */
-export function leastFee(parameters: Parameters, gasLimit: bigint): bigint {
+function leastFee(parameters: Parameters, gasLimit: bigint): bigint {
   return (gasLimit * BigInt(parameters.minimumGasPrice === "" ? "0" : parameters.minimumGasPrice) + scale - 1n) / scale;
 }
 
 /** Most gas that one transaction may ask for: what a block has outside of the part kept for confirmations. */
-export function mostGas(parameters: Parameters): bigint {
+function mostGas(parameters: Parameters): bigint {
   return (parameters.blockMaxGas * (1000n - BigInt(parameters.confirmationReserve))) / 1000n;
 }
 

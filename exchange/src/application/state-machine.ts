@@ -7,7 +7,7 @@ import type { ValidatorUpdate } from "../state/validators";
 import type { EncodedMessage } from "./transaction";
 
 /** Who a message comes from: an account's transaction, or the facilitator's part of the block. */
-export type Origin = "transaction" | "facilitator";
+type Origin = "transaction" | "facilitator";
 
 /** What the application asks of the state machine: pure functions of a store. */
 export interface StateMachine {

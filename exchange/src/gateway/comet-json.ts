@@ -5,16 +5,16 @@ import { z } from "zod";
 
 /** Reads CometBFT's JSON: hashes in hexadecimal, bytes in base64, 64-bit numbers as text. */
 
-export const hexSchema = z
+const hexSchema = z
   .string()
   .regex(/^([0-9a-fA-F]{2})*$/)
   .transform((text): Uint8Array => Buffer.from(text, "hex"));
-export const base64Schema = z.base64().transform((text): Uint8Array => Buffer.from(text, "base64"));
+const base64Schema = z.base64().transform((text): Uint8Array => Buffer.from(text, "base64"));
 export const integerSchema = z
   .union([z.string().regex(/^-?\d+$/), z.number().int()])
   .transform((value) => BigInt(value));
 
-export const timeSchema = z.string().transform((text, context): Timestamp => {
+const timeSchema = z.string().transform((text, context): Timestamp => {
   const [, whole, fraction = ""] = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?Z$/.exec(text) ?? [];
   if (whole === undefined) {
     context.addIssue({ code: "custom", message: "a time as in RFC 3339 is expected" });
@@ -23,7 +23,7 @@ export const timeSchema = z.string().transform((text, context): Timestamp => {
   return { seconds: BigInt(Date.parse(`${whole}Z`) / 1000), nanos: Number(fraction.padEnd(9, "0")) };
 });
 
-export const blockIdSchema = z
+const blockIdSchema = z
   .object({ hash: hexSchema, parts: z.object({ total: z.number(), hash: hexSchema }) })
   .transform(({ hash, parts }): BlockID => ({ hash, partSetHeader: parts }));
 
@@ -107,7 +107,7 @@ export const blockSchema = z
   })
   .transform(({ block_id: blockId, block }) => ({ blockId, block }));
 
-export const eventsSchema = z
+const eventsSchema = z
   .array(
     z.object({
       type: z.string(),

@@ -28,7 +28,7 @@ export interface ServedInterfaces extends ClientUrls {
 }
 
 /** An address to listen on, as a node's options name it: this machine alone, any port, no page of a browser. */
-export function listenOf(options: ListenOptions): HttpListen {
+function listenOf(options: ListenOptions): HttpListen {
   return { host: "127.0.0.1", port: 0, allowedHosts: [], allowedOrigins: [], ...options };
 }
 

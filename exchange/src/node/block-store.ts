@@ -166,7 +166,7 @@ function hashesOf(block: Block): Buffer[] {
   return block.data.txs.map((transaction) => sha256(transaction));
 }
 
-export function heightKey(height: bigint): Buffer {
+function heightKey(height: bigint): Buffer {
   const key = Buffer.alloc(heightLength);
   key.writeBigUInt64BE(height);
   return key;

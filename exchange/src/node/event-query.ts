@@ -1,6 +1,6 @@
 /** CometBFT's query language for events: conditions joined by AND. */
 
-export type Operator = "=" | "<" | "<=" | ">" | ">=" | "CONTAINS" | "EXISTS";
+type Operator = "=" | "<" | "<=" | ">" | ">=" | "CONTAINS" | "EXISTS";
 
 export interface Condition {
   readonly key: string;

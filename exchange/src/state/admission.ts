@@ -15,18 +15,18 @@ import { exclusions, infrastructureOf, orderIdOf } from "./records";
 import type { KeyValueReader } from "./store";
 
 /** What of a datacenter counts against terms: its record, or what a lease has frozen of it. */
-export interface Offerer {
+interface Offerer {
   readonly datacenter: string;
   readonly region: string;
   readonly attributes: readonly Attribute[];
 }
 
-export function asOfferer(datacenter: Datacenter): Offerer {
+function asOfferer(datacenter: Datacenter): Offerer {
   return { datacenter: datacenter.address, region: datacenter.region, attributes: datacenter.attributes };
 }
 
 /** Why a datacenter does not meet terms: region, attributes, lists; undefined: it does. */
-export function termsProblem(terms: Infrastructure, offerer: Offerer): string | undefined {
+function termsProblem(terms: Infrastructure, offerer: Offerer): string | undefined {
   if (terms.region !== "" && terms.region !== offerer.region)
     return `region is "${offerer.region}", asked for is "${terms.region}"`;
   for (const { key, value } of terms.attributes) {
@@ -66,7 +66,7 @@ export function admissionRefusal(
   return undefined;
 }
 
-export function sameCompute(left: Compute | undefined, right: Compute | undefined): boolean {
+function sameCompute(left: Compute | undefined, right: Compute | undefined): boolean {
   if (left === undefined || right === undefined) return left === right;
   return (
     left.cpu === right.cpu &&

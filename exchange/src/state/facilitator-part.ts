@@ -10,8 +10,8 @@ export interface FacilitatorMessage {
   readonly value: Uint8Array;
 }
 
-export const submitLeaseType = "/dcx.exchange.v1.MsgSubmitLease";
-export const submitStaleLeaseType = "/dcx.exchange.v1.MsgSubmitStaleLease";
+const submitLeaseType = "/dcx.exchange.v1.MsgSubmitLease";
+const submitStaleLeaseType = "/dcx.exchange.v1.MsgSubmitStaleLease";
 
 /** What a message takes in a block besides its value and type: the envelope of an unsigned transaction, at most. */
 const envelopeBytes = 64;

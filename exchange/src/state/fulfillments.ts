@@ -50,7 +50,7 @@ export function worstBid(store: KeyValueReader, order: OrderId): Fulfillment | u
 }
 
 /** All open fulfillments of an order, cheapest first; at most max-fulfillments-per-order. */
-export function openBids(store: KeyValueReader, order: OrderId): Fulfillment[] {
+function openBids(store: KeyValueReader, order: OrderId): Fulfillment[] {
   return [...bids(store, order, false)];
 }
 

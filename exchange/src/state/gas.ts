@@ -2,7 +2,7 @@ import type { GasMeter } from "./context";
 import type { KeyValueStore, RangeOptions } from "./store";
 
 /** What reading and writing costs. Storage is dear beside computing: it stays with every node. */
-export const gasCosts = {
+const gasCosts = {
   read: 300n,
   readByte: 1n,
   write: 600n,

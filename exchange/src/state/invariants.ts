@@ -39,7 +39,7 @@ function activeLeases(store: KeyValueReader): Lease[] {
 }
 
 /** What there is anywhere, and what was burnt, is what there was at genesis and the interest minted. */
-export function tokensAddUp(store: KeyValueReader): string[] {
+function tokensAddUp(store: KeyValueReader): string[] {
   const totals = getTotals(store);
   const balances = sum([...all(store, tables.account, AccountRecord)].map((account) => account.balance));
   const collateral = sum(openOrMatched(store).map((fulfillment) => fulfillment.collateral));
@@ -53,7 +53,7 @@ export function tokensAddUp(store: KeyValueReader): string[] {
 }
 
 /** The running sums are those of the records. */
-export function totalsAreExact(store: KeyValueReader): string[] {
+function totalsAreExact(store: KeyValueReader): string[] {
   const totals = getTotals(store);
   const accounts = [...all(store, tables.account, AccountRecord)];
   const active = activeLeases(store);
@@ -84,7 +84,7 @@ export function totalsAreExact(store: KeyValueReader): string[] {
 }
 
 /** A fulfillment that is open posts its groups' collateral; one that is matched posts its active lease's, or nothing. */
-export function collateralIsPosted(store: KeyValueReader): string[] {
+function collateralIsPosted(store: KeyValueReader): string[] {
   return [...all(store, tables.fulfillment, Fulfillment)].flatMap((fulfillment) => {
     const id = fulfillmentIdOf(fulfillment);
     const lease = leases.get(store, id.order);
@@ -98,7 +98,7 @@ export function collateralIsPosted(store: KeyValueReader): string[] {
 }
 
 /** At most one active lease for an infrastructure, besides one that is being replaced; the slots say which. */
-export function leasesAreSingle(store: KeyValueReader): string[] {
+function leasesAreSingle(store: KeyValueReader): string[] {
   const problems: string[] = [];
   const expected = new Set<string>();
   for (const slot of all(store, tables.slot, SlotRecord)) {
@@ -129,7 +129,7 @@ export function leasesAreSingle(store: KeyValueReader): string[] {
 }
 
 /** An active lease has a matched order, a matched fulfillment, an active deployment, and its full deposit's remainder. */
-export function leasesAreFounded(store: KeyValueReader): string[] {
+function leasesAreFounded(store: KeyValueReader): string[] {
   return activeLeases(store).flatMap((lease) => {
     const id = orderIdOf(lease);
     const name = describeOrder(id);
@@ -146,7 +146,7 @@ export function leasesAreFounded(store: KeyValueReader): string[] {
 }
 
 /** An open order belongs to an infrastructure that its deployment still has. */
-export function ordersAreWanted(store: KeyValueReader): string[] {
+function ordersAreWanted(store: KeyValueReader): string[] {
   const active = [...all(store, tables.deployment, Deployment)].filter(({ state }) => state === DeploymentState.ACTIVE);
   const wanted = new Set(
     active.flatMap(({ id, infrastructures }) =>
@@ -161,7 +161,7 @@ export function ordersAreWanted(store: KeyValueReader): string[] {
 }
 
 /** Every index holds exactly what its records say. */
-export function indicesAreExact(store: KeyValueReader): string[] {
+function indicesAreExact(store: KeyValueReader): string[] {
   const expected = new Map<string, Set<string>>();
   const expect = (table: string, key: string): void => {
     const keys = expected.get(table) ?? new Set();
@@ -216,7 +216,7 @@ export function indicesAreExact(store: KeyValueReader): string[] {
 }
 
 /** Every lease and order of which nothing was pruned still has its slot, and no generation beyond its slot's. */
-export function generationsAreCounted(store: KeyValueReader): string[] {
+function generationsAreCounted(store: KeyValueReader): string[] {
   return [...all(store, tables.order, Order)].flatMap((order) => {
     const id = orderIdOf(order);
     const slot = slots.get(store, infrastructureOf(id));
@@ -225,7 +225,7 @@ export function generationsAreCounted(store: KeyValueReader): string[] {
   });
 }
 
-export const invariants: Readonly<Record<string, Invariant>> = {
+const invariants: Readonly<Record<string, Invariant>> = {
   tokensAddUp,
   totalsAreExact,
   collateralIsPosted,

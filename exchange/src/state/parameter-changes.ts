@@ -37,7 +37,7 @@ export function changedParameters(before: Readonly<Parameters>, changes: readonl
  * The chain goes by other parameters from the next block on. Interest up to now is counted by the old ones; whom the
  * stake elects is looked at anew.
  */
-export function replaceParameters(store: KeyValueStore, height: bigint, parameters: Parameters): void {
+function replaceParameters(store: KeyValueStore, height: bigint, parameters: Parameters): void {
   changeMatchedCollateral(store, height, 0n);
   parameterTable.put(store, undefined, parameters);
   changeStaking(store, { electionDue: true });

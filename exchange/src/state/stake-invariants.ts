@@ -35,7 +35,7 @@ export function proposalDeposits(store: KeyValueReader): bigint {
 }
 
 /** A validator's shares are those of its delegations, at least as many as tokens, and without them there are none. */
-export function stakeIsShared(store: KeyValueReader): string[] {
+function stakeIsShared(store: KeyValueReader): string[] {
   const shares = new Map<string, bigint>();
   for (const delegation of all(store, tables.delegation, Delegation)) {
     if (BigInt(delegation.shares) <= 0n) return [`a delegation of ${delegation.delegator} is empty`];
@@ -58,7 +58,7 @@ export function stakeIsShared(store: KeyValueReader): string[] {
  * The set is those candidates with most stake, with the power of that stake. Where nobody can be elected it is the last
  * that could be.
  */
-export function powerFollowsStake(store: KeyValueReader): string[] {
+function powerFollowsStake(store: KeyValueReader): string[] {
   const parameters = getParameters(store);
   const records = [...all(store, tables.validator, Validator)];
   const elected = records
@@ -80,7 +80,7 @@ export function powerFollowsStake(store: KeyValueReader): string[] {
 }
 
 /** Nobody has earned more than there is to pay it from. */
-export function rewardsAreFunded(store: KeyValueReader): string[] {
+function rewardsAreFunded(store: KeyValueReader): string[] {
   const problems: string[] = [];
   let earned = 0n;
   const due = new Map<string, bigint>();
@@ -106,7 +106,7 @@ export function rewardsAreFunded(store: KeyValueReader): string[] {
 }
 
 /** No amount is below 0, and no unbonding has more than it began with. */
-export function stakeIsPositive(store: KeyValueReader): string[] {
+function stakeIsPositive(store: KeyValueReader): string[] {
   const totals = getTotals(store);
   const amounts = [totals.staked, totals.unbonding, totals.rewards, totals.burnt, totals.feePool, totals.balances];
   const problems = amounts.some((amount) => amount < 0n || amount >= scale * 10n) ? ["a sum is out of range"] : [];
@@ -116,7 +116,7 @@ export function stakeIsPositive(store: KeyValueReader): string[] {
 }
 
 /** Every index of stake holds exactly what the records say. */
-export function stakeIndicesAreExact(store: KeyValueReader): string[] {
+function stakeIndicesAreExact(store: KeyValueReader): string[] {
   const expected: Record<string, string[]> = {
     [tables.candidate]: [...all(store, tables.validator, Validator)].flatMap((one) => candidateKey(one) ?? []),
     [tables.validatorDelegation]: [...all(store, tables.delegation, Delegation)].map(

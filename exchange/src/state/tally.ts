@@ -38,7 +38,7 @@ export function tallyOf(store: KeyValueReader, votes: readonly Vote[]): Tally {
 }
 
 /** What an account has staked, with whomever. */
-export function delegationsOf(store: KeyValueReader, delegator: string): Delegation[] {
+function delegationsOf(store: KeyValueReader, delegator: string): Delegation[] {
   const prefix = tables.delegation + textKey(delegator);
   return [...store.range(prefix, prefixEnd(prefix))].map(([, bytes]) => Delegation.decode(bytes));
 }

@@ -20,7 +20,7 @@ const prompt: readonly TimerKind[] = [
 ];
 
 /** Most timers of each of the two queues in one block: the rest runs in the blocks after. */
-export const timersPerBlock = 500;
+const timersPerBlock = 500;
 
 export const noOrder: OrderId = { tenant: "", sequence: 0n, infrastructure: "", generation: 0 };
 

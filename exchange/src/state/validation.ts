@@ -177,7 +177,7 @@ export function checkedGroups(
 }
 
 /** The terms as they are recorded: attributes sorted. @throws ExchangeError naming the field */
-export function checkedInfrastructure(
+function checkedInfrastructure(
   store: KeyValueReader,
   parameters: Parameters,
   infrastructure: Infrastructure,

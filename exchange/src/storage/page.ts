@@ -16,7 +16,7 @@ export interface Child {
 
 export type Slot = Leaf | Child;
 
-export const slotsPerPage = 16;
+const slotsPerPage = 16;
 
 const leafTag = 1;
 const childTag = 2;
@@ -24,7 +24,7 @@ const hashBytes = 32;
 const innerBuffer = Buffer.alloc(1 + 2 * hashBytes, 1);
 
 /** The hash of an inner node: 0x01 | left | right. */
-export function innerHash(left: HashText, right: HashText): HashText {
+function innerHash(left: HashText, right: HashText): HashText {
   innerBuffer.write(left, 1, "latin1");
   innerBuffer.write(right, 1 + hashBytes, "latin1");
   return hashText(innerBuffer);

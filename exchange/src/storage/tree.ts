@@ -28,7 +28,7 @@ export interface TreeUpdate {
 }
 
 /** The root of a tree with nothing in it. */
-export const emptyRoot = Buffer.alloc(32);
+const emptyRoot = Buffer.alloc(32);
 
 interface Change {
   readonly key: string;

@@ -21,7 +21,7 @@ const secretVariables = [
 ];
 
 /** The environment without what dcx itself takes secrets from. */
-export function signerEnvironment(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+function signerEnvironment(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(environment).filter(([name]) => !secretVariables.includes(name)));
 }
 

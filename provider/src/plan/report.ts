@@ -62,7 +62,7 @@ export interface InfrastructureReport {
   readonly offers: OffersReport | null;
 }
 
-export interface OffersReport {
+interface OffersReport {
   readonly text: string;
   /** The cheapest first. */
   readonly bids: readonly { readonly datacenter: string; readonly name: string; readonly cost: CostReport }[];
@@ -74,7 +74,7 @@ export interface OffersReport {
   }[];
 }
 
-export interface EntryReport {
+interface EntryReport {
   readonly kind: "workload" | "connection";
   readonly name: string;
   readonly action: EntryChange["action"];
@@ -84,7 +84,7 @@ export interface EntryReport {
   readonly imageDigest: string | null;
 }
 
-export interface CostReport {
+interface CostReport {
   readonly rate: string;
   readonly perBlock: string;
   readonly perHour: string;
@@ -184,7 +184,7 @@ export function reportPlan(plan: Plan, context: ReportContext): PlanReport {
   };
 }
 
-export function costReport(rate: bigint, { blockInterval }: NetworkParameters): CostReport {
+function costReport(rate: bigint, { blockInterval }: NetworkParameters): CostReport {
   return {
     rate: formatRate(rate, blockInterval),
     perBlock: formatRatePerBlock(rate),

@@ -17,7 +17,7 @@ import type { Session } from "../resources/session";
 import type { Value, ValueMap } from "../wire/value";
 
 /** What a file asks for can't be. Its message names every problem; no secret. */
-export class PlanRefused extends Error {
+class PlanRefused extends Error {
   override readonly name = "PlanRefused";
   constructor(readonly problems: readonly string[]) {
     super(problems.length === 1 ? (problems[0] ?? "") : problems.map((one) => `  ${one}`).join("\n"));

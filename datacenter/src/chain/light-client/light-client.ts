@@ -13,10 +13,10 @@ import {
 } from "./verify";
 
 /** The block that trust begins with: named by somebody, or the newest one that the first endpoint shows. */
-export type TrustRoot = { readonly height: bigint; readonly hash: Uint8Array } | "first-use";
+type TrustRoot = { readonly height: bigint; readonly hash: Uint8Array } | "first-use";
 
 /** Where the newest trusted block outlives the process. */
-export interface TrustStore {
+interface TrustStore {
   read(): Uint8Array | undefined;
   write(block: Uint8Array): void;
 }

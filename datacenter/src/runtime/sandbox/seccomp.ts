@@ -1,5 +1,5 @@
 /** What `process.arch` calls a machine for which there is a filter. */
-export type FilteredArchitecture = "x64" | "arm64";
+type FilteredArchitecture = "x64" | "arm64";
 
 interface Architecture {
   /** AUDIT_ARCH_… of linux/audit.h. */

@@ -19,7 +19,7 @@ export function findTool(name: string): string | undefined {
 }
 
 /** What the `unshare` sandbox needs of util-linux and the shell; each is part of any Linux distribution's base. */
-export const sandboxTools = [
+const sandboxTools = [
   "sh",
   "unshare",
   "nsenter",

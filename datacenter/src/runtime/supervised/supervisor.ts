@@ -56,7 +56,7 @@ export interface Launch {
   readonly logSize: number;
 }
 
-export interface ProcessMark {
+interface ProcessMark {
   readonly pid: number;
   readonly startTime: string;
 }

@@ -3,7 +3,7 @@ import { definitions } from "../../gateway/definitions";
 import { readFields } from "./wire";
 
 /** What a field holds, as far as it matters for what to put into it. */
-export type Kind = "integer32" | "integer64" | "flag" | "text" | "bytes" | "message";
+type Kind = "integer32" | "integer64" | "flag" | "text" | "bytes" | "message";
 
 export interface FieldShape {
   readonly name: string;

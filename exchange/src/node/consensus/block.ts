@@ -19,7 +19,7 @@ import { encode } from "../../encode";
 import { sha256 } from "../../storage/sha256";
 import type { ValidatorKey } from "./validator-key";
 
-export const partSize = 65_536;
+const partSize = 65_536;
 export const blockProtocol = 11n;
 /** The one validator of an embedded network has all the power there is. */
 export const votingPower = 10n;
@@ -80,7 +80,7 @@ export function sealBlock(
   return { id: { hash: headerHash(header), partSetHeader: partSetHeader(bytes) }, block, bytes };
 }
 
-export function partSetHeader(blockBytes: Uint8Array): PartSetHeader {
+function partSetHeader(blockBytes: Uint8Array): PartSetHeader {
   const parts: Uint8Array[] = [];
   for (let at = 0; at < blockBytes.length; at += partSize) parts.push(blockBytes.subarray(at, at + partSize));
   return { total: parts.length, hash: merkleRoot(parts) };

@@ -128,7 +128,7 @@ export function actWithStake(world: World, step: StakeAction): void {
 }
 
 /** Every proposal that there is. */
-export function proposalsOf(world: World): Proposal[] {
+function proposalsOf(world: World): Proposal[] {
   return [...world.state.range(tables.proposal, prefixEnd(tables.proposal))].map(([, bytes]) => Proposal.decode(bytes));
 }
 

@@ -62,7 +62,7 @@ import { datacenters, deployments, fulfillments, getParameters, leases, orders, 
 import type { KeyValueStore } from "../store";
 
 /** Short periods, so that a scenario's numbers can be followed by hand. Interest is a thousandth a block. */
-export const shortPeriods: Parameters = {
+const shortPeriods: Parameters = {
   ...defaultParameters(),
   reconfirmationPeriod: 10n,
   collateralInterestRate: (scale / 1_000n).toString(),

@@ -29,14 +29,6 @@ export interface TenantAccount {
   readonly tenantKey: TenantKey;
 }
 
-export const noFeeSettings: FeeSettings = {
-  feeGranter: undefined,
-  gasPrice: undefined,
-  gasAdjustment: undefined,
-  gasLimit: undefined,
-  maxFee: undefined,
-};
-
 /** Finds an exchange, and starts it where it is the user's own. */
 export interface EndpointSource {
   /** `undefined`: there is none yet, and `start` would make it. Starts nothing. */

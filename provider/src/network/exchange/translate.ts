@@ -190,7 +190,7 @@ export function datacenterOf(datacenter: Datacenter): DatacenterRecord {
 }
 
 /** `dcx1q9…k2`: enough of an address to tell it by. */
-export function shortAddress(address: string): string {
+function shortAddress(address: string): string {
   return address.length <= 14 ? address : `${address.slice(0, 8)}…${address.slice(-4)}`;
 }
 
