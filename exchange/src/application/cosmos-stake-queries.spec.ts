@@ -8,8 +8,9 @@ import {
   setupStakingExtension,
 } from "@cosmjs/stargate";
 import type { Comet38Client } from "@cosmjs/tendermint-rpc";
+import { addressOf } from "../state/testing/names";
 import { operatorOf, Staking, VoteOption } from "../state/testing/stake";
-import { addressOf, World } from "../state/testing/world";
+import { World } from "../state/testing/world";
 import { cosmosQueries } from "./cosmos-queries";
 
 /** cosmjs's own query client, asking a state in memory. */

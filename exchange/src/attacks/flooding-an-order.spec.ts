@@ -1,5 +1,7 @@
 import { ExchangeErrorCode, FulfillmentState, LeaseState, type OrderId, OrderState } from "@dcx/protocol";
-import { addressOf, messages, orderOf, terms } from "../state/testing/world";
+import { messages } from "../state/testing/messages";
+import { addressOf } from "../state/testing/names";
+import { orderOf, terms } from "../state/testing/world";
 import { fee, Market, written } from "./testing/market";
 
 /*

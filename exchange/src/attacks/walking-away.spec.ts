@@ -1,5 +1,7 @@
 import { CloseReason, ExchangeErrorCode, LeaseState, type OrderId, OrderState } from "@dcx/protocol";
-import { addressOf, messages, nextGeneration, orderOf, terms } from "../state/testing/world";
+import { messages } from "../state/testing/messages";
+import { addressOf } from "../state/testing/names";
+import { nextGeneration, orderOf, terms } from "../state/testing/world";
 import { Market, written } from "./testing/market";
 
 /*

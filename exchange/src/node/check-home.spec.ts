@@ -5,7 +5,7 @@ import { open } from "lmdb";
 import pino from "pino";
 import { defaultGenesis } from "../application/default-genesis";
 import { tables } from "../state/keys";
-import { addressOf } from "../state/testing/world";
+import { addressOf } from "../state/testing/names";
 import { checkHome } from "./check-home";
 import { type EmbeddedNode, startEmbeddedNode } from "./embedded-node";
 

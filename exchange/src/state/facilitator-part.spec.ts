@@ -1,7 +1,8 @@
 import { MsgSubmitLease, MsgSubmitStaleLease } from "@dcx/protocol";
 import { facilitatorMessageBytes, facilitatorPart, nextFacilitatorHeight } from "./facilitator-part";
 import type { KeyValueReader, RangeOptions } from "./store";
-import { addressOf, orderOf, terms, World } from "./testing/world";
+import { addressOf } from "./testing/names";
+import { orderOf, terms, World } from "./testing/world";
 
 function world(parameters = {}): World {
   return new World({ parameters, accounts: { alice: 1_000_000n }, datacenters: { sierra: { region: "us-west" } } });

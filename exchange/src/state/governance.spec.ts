@@ -3,8 +3,9 @@ import { queryProposals, queryVotes } from "./governance-queries";
 import { defaultParameters } from "./parameters";
 import { outcomeOf } from "./proposals";
 import { queryDelegations, queryUnbondings, queryValidators } from "./stake-queries";
+import { addressOf } from "./testing/names";
 import { Staking, VoteOption } from "./testing/stake";
-import { addressOf, refusal, World } from "./testing/world";
+import { refusal, World } from "./testing/world";
 import { getTotals } from "./totals";
 
 const { VOTE_OPTION_YES: yes, VOTE_OPTION_NO: no } = VoteOption;

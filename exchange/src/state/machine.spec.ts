@@ -6,7 +6,10 @@ import { EventList, type GasMeter, UnlimitedGas } from "./context";
 import { applyMessage, checkInvariants, initializeGenesis, requiredSigners } from "./machine";
 import { MemoryStore } from "./memory-store";
 import { defaultParameters } from "./parameters";
-import { addressOf, bytesOf, chainId, messages, refusal, terms, World } from "./testing/world";
+import { chainId } from "./testing/genesis";
+import { messages } from "./testing/messages";
+import { addressOf, bytesOf } from "./testing/names";
+import { refusal, terms, World } from "./testing/world";
 import { getTotals } from "./totals";
 
 const submission = {

@@ -15,7 +15,8 @@ import { ExchangeError } from "./errors";
 import { describeFulfillment, describeOrder, tables } from "./keys";
 import { fulfillmentIdOf, orderIdOf } from "./records";
 import { type Action, act, histories, isActive, newWorld, records, tenants } from "./testing/histories";
-import { addressOf, type World } from "./testing/world";
+import { addressOf } from "./testing/names";
+import type { World } from "./testing/world";
 
 // `World` checks every invariant after every block and throws where one fails.
 

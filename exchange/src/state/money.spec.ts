@@ -1,6 +1,7 @@
 import { CloseReason, ConfirmationOutcome, LeaseState, type OrderId, OrderState } from "@dcx/protocol";
 import fc from "fast-check";
-import { bytesOf, nextGeneration, terms, World } from "./testing/world";
+import { bytesOf } from "./testing/names";
+import { nextGeneration, terms, World } from "./testing/world";
 import { getTotals } from "./totals";
 
 /**

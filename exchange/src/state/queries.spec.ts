@@ -12,7 +12,8 @@ import {
   queryParameters,
   queryTotals,
 } from "./queries";
-import { addressOf, bytesOf, nextGeneration, orderOf, refusal, terms, World } from "./testing/world";
+import { addressOf, bytesOf } from "./testing/names";
+import { nextGeneration, orderOf, refusal, terms, World } from "./testing/world";
 
 const whole = undefined;
 

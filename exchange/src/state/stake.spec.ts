@@ -1,6 +1,7 @@
 import { ExchangeErrorCode } from "@dcx/protocol";
+import { addressOf } from "./testing/names";
 import { operatorOf, Staking } from "./testing/stake";
-import { addressOf, refusal, World } from "./testing/world";
+import { refusal, World } from "./testing/world";
 import { getTotals } from "./totals";
 
 // Power is stake ÷ 10; three validators; unbonding takes 12 blocks. `World` checks every invariant after every block.

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
+import type { WorldOptions } from "../../state/testing/genesis";
 import { participants } from "../../state/testing/histories";
-import type { WorldOptions } from "../../state/testing/world";
 import type { SignedChain } from "./signed-chain";
 
 /** A history of all messages as it was signed once, with the app hash that each block led to then. */

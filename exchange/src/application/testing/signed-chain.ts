@@ -11,15 +11,8 @@ import {
 import { BlockIDFlag } from "cosmjs-types/tendermint/types/validator";
 import { ecdsaSign } from "secp256k1";
 import { type Conduct, noConduct } from "../../state/begin-block";
-import {
-  addressOf,
-  chainId,
-  initializeWorld,
-  keyOf,
-  publicKeyOf,
-  type WorldOptions,
-  worldGenesis,
-} from "../../state/testing/world";
+import { chainId, initializeWorld, type WorldOptions, worldGenesis } from "../../state/testing/genesis";
+import { addressOf, keyOf, publicKeyOf } from "../../state/testing/names";
 import { sha256 } from "../../storage/sha256";
 import { Application, type ApplicationOptions } from "../application";
 import { exchangeMachine } from "../exchange-machine";

@@ -21,15 +21,11 @@ import { Mempool, type MempoolLimits } from "../../node/mempool/mempool";
 import { fulfillmentKey, orderKey, tables } from "../../state/keys";
 import { scale } from "../../state/quantities";
 import { present } from "../../state/records";
-import { addressOf, bytesOf, messages, orderOf, terms, type WorldOptions } from "../../state/testing/world";
+import type { WorldOptions } from "../../state/testing/genesis";
+import { type Kind, messages } from "../../state/testing/messages";
+import { addressOf, bytesOf } from "../../state/testing/names";
+import { orderOf, terms } from "../../state/testing/world";
 import { sha256 } from "../../storage/sha256";
-
-/** What one of the kinds of messages of a world is made of. */
-interface Kind<Request, Response> {
-  readonly typeUrl: string;
-  readonly request: { encode(message: Request): { finish(): Uint8Array } };
-  readonly response: { decode(input: Uint8Array): Response };
-}
 
 /** What a transaction takes from whoever signs it: gas, and for it the least fee at 1/10,000 a unit. */
 const gasLimit = 300_000n;

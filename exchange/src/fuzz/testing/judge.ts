@@ -7,7 +7,8 @@ import { ecdsaSign } from "secp256k1";
 import { EnvelopeErrorCode } from "../../application/envelope-error";
 import type { SignedChain } from "../../application/testing/signed-chain";
 import type { EncodedMessage } from "../../application/transaction";
-import { addressOf, chainId, keyOf, publicKeyOf } from "../../state/testing/world";
+import { chainId } from "../../state/testing/genesis";
+import { addressOf, keyOf, publicKeyOf } from "../../state/testing/names";
 import { sha256 } from "../../storage/sha256";
 import { count } from "./runs";
 

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { addressOf } from "../../state/testing/world";
+import { addressOf } from "../../state/testing/names";
 import type { FieldShape, Shape } from "./shapes";
 import { readFields, varintOf, type WireField, writeFields } from "./wire";
 

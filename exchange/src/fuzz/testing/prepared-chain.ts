@@ -3,8 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { OrderId } from "@dcx/protocol";
 import { SignedChain } from "../../application/testing/signed-chain";
+import type { WorldOptions } from "../../state/testing/genesis";
 import { Staking } from "../../state/testing/stake";
-import { nextGeneration, orderOf, terms, World, type WorldOptions } from "../../state/testing/world";
+import { nextGeneration, orderOf, terms, World } from "../../state/testing/world";
 
 const world: WorldOptions = {
   accounts: { alice: 1_000_000n, bob: 1_000_000n, mia: 1_000_000n, adam: 1_000_000n, beth: 1_000_000n },

@@ -10,8 +10,11 @@ import {
 import { AllowedMsgAllowance, BasicAllowance } from "cosmjs-types/cosmos/feegrant/v1beta1/feegrant";
 import type { EncodedMessage } from "../../application/transaction";
 import { ExchangeError } from "../../state/errors";
+import { chainId } from "../../state/testing/genesis";
+import { messages } from "../../state/testing/messages";
+import { addressOf, bytesOf } from "../../state/testing/names";
 import { Staking, VoteOption } from "../../state/testing/stake";
-import { addressOf, bytesOf, chainId, messages, terms } from "../../state/testing/world";
+import { terms } from "../../state/testing/world";
 import { prepareWorld } from "./prepared-chain";
 
 /** A message that the exchange takes from its signer, on the prepared chain. */

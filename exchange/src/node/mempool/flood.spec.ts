@@ -9,7 +9,9 @@ import { EnvelopeErrorCode } from "../../application/envelope-error";
 import { SignedChain } from "../../application/testing/signed-chain";
 import type { EncodedMessage } from "../../application/transaction";
 import { orderKey, tables } from "../../state/keys";
-import { addressOf, orderOf, terms, World, type WorldOptions } from "../../state/testing/world";
+import type { WorldOptions } from "../../state/testing/genesis";
+import { addressOf } from "../../state/testing/names";
+import { orderOf, terms, World } from "../../state/testing/world";
 import { sha256 } from "../../storage/sha256";
 import { Mempool } from "./mempool";
 

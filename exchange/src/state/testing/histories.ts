@@ -3,8 +3,11 @@ import fc from "fast-check";
 import { ExchangeError } from "../errors";
 import { prefixEnd, tables } from "../keys";
 import { fulfillmentIdOf, orderIdOf } from "../records";
+import type { WorldOptions } from "./genesis";
+import { messages } from "./messages";
+import { addressOf, bytesOf } from "./names";
 import { actWithStake, stakeAction } from "./stake-history";
-import { addressOf, bytesOf, messages, terms, World, type WorldOptions } from "./world";
+import { terms, World } from "./world";
 
 /** Random histories of all messages by several tenants, managers and datacenters, with blocks in between. */
 export const tenants = ["alice", "bob"];

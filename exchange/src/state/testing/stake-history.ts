@@ -1,8 +1,9 @@
 import { Proposal, ProposalStatus, Validator } from "@dcx/protocol";
 import fc from "fast-check";
 import { prefixEnd, tables } from "../keys";
+import { addressOf } from "./names";
 import { Staking, VoteOption } from "./stake";
-import { addressOf, type World } from "./world";
+import type { World } from "./world";
 
 /** What may happen with stake in a random history. */
 export const operators = ["adam", "beth", "cleo", "alice"];

@@ -36,7 +36,8 @@ import { validators } from "../validators";
 
 export { VoteOption };
 
-import { addressOf, consensusKeyOf, type World } from "./world";
+import { addressOf, consensusKeyOf } from "./names";
+import type { World } from "./world";
 
 const kinds = {
   createValidator: {

@@ -1,43 +1,18 @@
-import { createHash } from "node:crypto";
-import { toBech32 } from "@cosmjs/encoding";
 import {
   type Attribute,
   type DeploymentId,
   type Fulfillment,
-  type Genesis,
   type Infrastructure,
   type Lease,
   LeaseConfirmation,
   type LeaseConfirmationResult,
-  MsgCancelDeployment,
-  MsgCancelDeploymentResponse,
-  MsgCancelFulfillment,
-  MsgCancelFulfillmentResponse,
-  MsgCloseLease,
-  MsgCloseLeaseResponse,
-  MsgGiveNotice,
-  MsgGiveNoticeResponse,
-  MsgSubmitDeployment,
-  MsgSubmitDeploymentResponse,
-  MsgSubmitFulfillment,
-  MsgSubmitFulfillmentResponse,
-  MsgSubmitLeaseConfirmation,
-  MsgSubmitLeaseConfirmationResponse,
-  MsgUpdateDeployment,
-  MsgUpdateDeploymentResponse,
+  type MsgSubmitDeployment,
+  type MsgUpdateDeployment,
   type Order,
   type OrderId,
   type Parameters,
 } from "@dcx/protocol";
-import { secp256k1 } from "@noble/curves/secp256k1.js";
-import { MsgSend, MsgSendResponse } from "cosmjs-types/cosmos/bank/v1beta1/tx";
 import { BasicAllowance } from "cosmjs-types/cosmos/feegrant/v1beta1/feegrant";
-import {
-  MsgGrantAllowance,
-  MsgGrantAllowanceResponse,
-  MsgRevokeAllowance,
-  MsgRevokeAllowanceResponse,
-} from "cosmjs-types/cosmos/feegrant/v1beta1/tx";
 import { consensusAddressOf } from "../../consensus-key";
 import { balanceOf, collectFees, debit } from "../accounts";
 import { noConduct } from "../begin-block";
@@ -51,87 +26,15 @@ import {
   checkInvariants,
   endBlock,
   facilitatorPart,
-  initializeGenesis,
   type ValidatorUpdate,
   validatorSet,
 } from "../machine";
 import { MemoryStore } from "../memory-store";
-import { defaultParameters } from "../parameters";
 import { scale } from "../quantities";
-import { datacenters, deployments, fulfillments, getParameters, leases, orders, present } from "../records";
-import type { KeyValueStore } from "../store";
-
-/** Short periods, so that a scenario's numbers can be followed by hand. Interest is a thousandth a block. */
-const shortPeriods: Parameters = {
-  ...defaultParameters(),
-  reconfirmationPeriod: 10n,
-  collateralInterestRate: (scale / 1_000n).toString(),
-  maxInterestPerBlock: 1_000n,
-  maxWaitDuration: 10n,
-  maxFulfillmentsPerOrder: 3,
-  orderExpiry: 50n,
-  exclusionPeriod: 15n,
-  handoverPeriod: 8n,
-  noticePeriod: 6n,
-  closedRetention: 40n,
-  maxValidators: 3,
-  powerReduction: 10n,
-  unbondingPeriod: 12n,
-  maxUnbondings: 3,
-  commissionPeriod: 5n,
-  doubleSignSlash: 100_000,
-  signingWindow: 6n,
-  minSigned: 500,
-  absenceSlash: 10_000,
-  absenceJail: 5n,
-  proposalDeposit: 100n,
-  votingPeriod: 6n,
-};
-
-export interface WorldOptions {
-  readonly parameters?: Partial<Parameters>;
-  /** Balances by name of tenants and others. */
-  readonly accounts?: Readonly<Record<string, bigint>>;
-  /** Stake by name of operators, besides what balance they have. */
-  readonly validators?: Readonly<Record<string, bigint>>;
-  readonly datacenters?: Readonly<Record<string, { region: string; attributes?: Attribute[]; balance?: bigint }>>;
-}
-
-export const chainId = "world-1";
-
-/** The secret key of whoever has that name. */
-export function keyOf(name: string): Uint8Array {
-  return bytesOf(name);
-}
-
-const publicKeys = new Map<string, Uint8Array>();
-
-export function publicKeyOf(name: string): Uint8Array {
-  const publicKey = publicKeys.get(name) ?? secp256k1.getPublicKey(keyOf(name), true);
-  publicKeys.set(name, publicKey);
-  return publicKey;
-}
-
-const addresses = new Map<string, string>();
-
-export function addressOf(name: string): string {
-  const known = addresses.get(name);
-  if (known !== undefined) return known;
-  const hash = createHash("sha256").update(publicKeyOf(name)).digest();
-  const address = toBech32("dcx", createHash("ripemd160").update(hash).digest());
-  addresses.set(name, address);
-  return address;
-}
-
-/** 32 bytes that a word stands for. */
-export function bytesOf(word: string): Uint8Array {
-  return new Uint8Array(createHash("sha256").update(word).digest());
-}
-
-/** The key with which whoever has that name signs blocks. */
-export function consensusKeyOf(name: string): Uint8Array {
-  return bytesOf(`${name} signs blocks`);
-}
+import { deployments, fulfillments, getParameters, leases, orders, present } from "../records";
+import { chainId, initializeWorld, type WorldOptions } from "./genesis";
+import { type Kind, messages } from "./messages";
+import { addressOf, bytesOf, consensusKeyOf } from "./names";
 
 /** Terms of one group; a price is in micro-units per block and unit. */
 export function terms(
@@ -165,83 +68,6 @@ export function terms(
       },
     ],
   };
-}
-
-interface Codec<Value> {
-  encode(message: Value): { finish(): Uint8Array };
-  decode(input: Uint8Array): Value;
-}
-
-interface Kind<Request, Response> {
-  readonly typeUrl: string;
-  readonly request: Codec<Request>;
-  readonly response: Codec<Response>;
-}
-
-function kind<Request, Response>(
-  name: string,
-  request: Codec<Request>,
-  response: Codec<Response>,
-): Kind<Request, Response> {
-  return { typeUrl: `/dcx.exchange.v1.Msg${name}`, request, response };
-}
-
-export const messages = {
-  submitDeployment: kind("SubmitDeployment", MsgSubmitDeployment, MsgSubmitDeploymentResponse),
-  updateDeployment: kind("UpdateDeployment", MsgUpdateDeployment, MsgUpdateDeploymentResponse),
-  cancelDeployment: kind("CancelDeployment", MsgCancelDeployment, MsgCancelDeploymentResponse),
-  closeLease: kind("CloseLease", MsgCloseLease, MsgCloseLeaseResponse),
-  submitFulfillment: kind("SubmitFulfillment", MsgSubmitFulfillment, MsgSubmitFulfillmentResponse),
-  cancelFulfillment: kind("CancelFulfillment", MsgCancelFulfillment, MsgCancelFulfillmentResponse),
-  giveNotice: kind("GiveNotice", MsgGiveNotice, MsgGiveNoticeResponse),
-  confirm: kind("SubmitLeaseConfirmation", MsgSubmitLeaseConfirmation, MsgSubmitLeaseConfirmationResponse),
-  grantAllowance: {
-    typeUrl: "/cosmos.feegrant.v1beta1.MsgGrantAllowance",
-    request: MsgGrantAllowance,
-    response: MsgGrantAllowanceResponse,
-  },
-  revokeAllowance: {
-    typeUrl: "/cosmos.feegrant.v1beta1.MsgRevokeAllowance",
-    request: MsgRevokeAllowance,
-    response: MsgRevokeAllowanceResponse,
-  },
-  send: { typeUrl: "/cosmos.bank.v1beta1.MsgSend", request: MsgSend, response: MsgSendResponse },
-};
-
-/** The genesis of a world. */
-export function worldGenesis(options: WorldOptions): Genesis {
-  const sites = Object.entries(options.datacenters ?? {});
-  return {
-    chainId,
-    denomination: "udcx",
-    addressPrefix: "dcx",
-    parameters: { ...shortPeriods, ...options.parameters },
-    accounts: [
-      ...Object.entries(options.accounts ?? {}).map(([name, balance]) => ({ address: addressOf(name), balance })),
-      ...sites.map(([name, { balance }]) => ({ address: addressOf(name), balance: balance ?? 100_000n })),
-    ],
-    validators: Object.entries(options.validators ?? {}).map(([name, stake]) => ({
-      operator: addressOf(name),
-      consensusKey: consensusKeyOf(name),
-      moniker: name,
-      stake,
-    })),
-  };
-}
-
-/** Its state at height 0: datacenters are there as if they had registered. */
-export function initializeWorld(store: KeyValueStore, options: WorldOptions): void {
-  initializeGenesis(store, worldGenesis(options));
-  for (const [name, { region, attributes }] of Object.entries(options.datacenters ?? {}))
-    datacenters.put(store, addressOf(name), {
-      address: addressOf(name),
-      region,
-      attributes: attributes ?? [],
-      agentUrls: [],
-      tunnelAddresses: [],
-      roots: [],
-      registeredHeight: 0n,
-    });
 }
 
 export interface Attempt {

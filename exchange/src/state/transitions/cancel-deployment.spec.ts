@@ -1,5 +1,7 @@
 import { DeploymentState, ExchangeErrorCode, OrderState } from "@dcx/protocol";
-import { addressOf, bytesOf, messages, orderOf, refusal, terms, World } from "../testing/world";
+import { messages } from "../testing/messages";
+import { addressOf, bytesOf } from "../testing/names";
+import { orderOf, refusal, terms, World } from "../testing/world";
 
 describe("CancelDeployment", () => {
   test("closes orders and leases, and everybody has back what was held", () => {

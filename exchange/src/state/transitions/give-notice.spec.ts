@@ -1,5 +1,6 @@
 import { CloseReason, ExchangeErrorCode, LeaseState, OrderState } from "@dcx/protocol";
-import { addressOf, nextGeneration, refusal, terms, World } from "../testing/world";
+import { addressOf } from "../testing/names";
+import { nextGeneration, refusal, terms, World } from "../testing/world";
 
 function world(): World {
   return new World({

@@ -2,7 +2,9 @@ import { ExchangeErrorCode } from "@dcx/protocol";
 import { AllowedMsgAllowance, BasicAllowance } from "cosmjs-types/cosmos/feegrant/v1beta1/feegrant";
 import { getAccount } from "../accounts";
 import { feeGrants, readAllowance, spendGrant } from "../fee-grants";
-import { addressOf, messages, refusal, World } from "../testing/world";
+import { messages } from "../testing/messages";
+import { addressOf } from "../testing/names";
+import { refusal, World } from "../testing/world";
 
 const basicType = "/cosmos.feegrant.v1beta1.BasicAllowance";
 const allowedType = "/cosmos.feegrant.v1beta1.AllowedMsgAllowance";

@@ -8,7 +8,9 @@ import {
   type RootCertificate,
 } from "@dcx/protocol";
 import { datacenters } from "../records";
-import { addressOf, chainId, refusal, World } from "../testing/world";
+import { chainId } from "../testing/genesis";
+import { addressOf } from "../testing/names";
+import { refusal, World } from "../testing/world";
 
 const register = {
   typeUrl: "/dcx.exchange.v1.MsgRegisterDatacenter",

@@ -1,6 +1,8 @@
 import { ExchangeErrorCode } from "@dcx/protocol";
 import { getAccount } from "../accounts";
-import { addressOf, messages, refusal, World } from "../testing/world";
+import { messages } from "../testing/messages";
+import { addressOf } from "../testing/names";
+import { refusal, World } from "../testing/world";
 
 describe("Send", () => {
   test("moves tokens, and makes the account where there is none", () => {

@@ -1,5 +1,7 @@
 import { ExchangeErrorCode, OrderState } from "@dcx/protocol";
-import { addressOf, bytesOf, messages, orderOf, refusal, terms, World } from "../testing/world";
+import { messages } from "../testing/messages";
+import { addressOf, bytesOf } from "../testing/names";
+import { orderOf, refusal, terms, World } from "../testing/world";
 
 function world(): World {
   return new World({ accounts: { alice: 10_000n, bob: 10_000n } });

@@ -1,6 +1,8 @@
 import { ExchangeErrorCode, FulfillmentState } from "@dcx/protocol";
 import { scale } from "../quantities";
-import { addressOf, messages, nextGeneration, orderOf, refusal, terms, World } from "../testing/world";
+import { messages } from "../testing/messages";
+import { addressOf } from "../testing/names";
+import { nextGeneration, orderOf, refusal, terms, World } from "../testing/world";
 
 function world(): World {
   return new World({

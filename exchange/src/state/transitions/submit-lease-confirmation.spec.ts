@@ -1,5 +1,7 @@
 import { CloseReason, ConfirmationOutcome, ExchangeErrorCode, LeaseState, OrderState } from "@dcx/protocol";
-import { addressOf, bytesOf, messages, nextGeneration, refusal, terms, World } from "../testing/world";
+import { messages } from "../testing/messages";
+import { addressOf, bytesOf } from "../testing/names";
+import { nextGeneration, refusal, terms, World } from "../testing/world";
 
 function world(tenant = 10_000n): World {
   return new World({

@@ -10,7 +10,9 @@ import { Branch } from "../branch";
 import { EventList, UnlimitedGas } from "../context";
 import { applyMessage } from "../machine";
 import { datacenters } from "../records";
-import { addressOf, bytesOf, chainId, nextGeneration, orderOf, refusal, terms, World } from "../testing/world";
+import { chainId } from "../testing/genesis";
+import { addressOf, bytesOf } from "../testing/names";
+import { nextGeneration, orderOf, refusal, terms, World } from "../testing/world";
 
 function world(tenant = 10_000n): World {
   return new World({

@@ -2,7 +2,9 @@ import { CloseReason, ExchangeErrorCode, LeaseState, MsgSubmitStaleLease, OrderS
 import { Branch } from "../branch";
 import { EventList, UnlimitedGas } from "../context";
 import { applyMessage } from "../machine";
-import { bytesOf, chainId, nextGeneration, refusal, terms, World } from "../testing/world";
+import { chainId } from "../testing/genesis";
+import { bytesOf } from "../testing/names";
+import { nextGeneration, refusal, terms, World } from "../testing/world";
 
 function world(): World {
   return new World({

@@ -7,7 +7,8 @@ import {
   OrderState,
 } from "@dcx/protocol";
 import { scale } from "../quantities";
-import { addressOf, bytesOf, nextGeneration, orderOf, refusal, terms, World } from "../testing/world";
+import { addressOf, bytesOf } from "../testing/names";
+import { nextGeneration, orderOf, refusal, terms, World } from "../testing/world";
 
 function world(): World {
   return new World({
