@@ -3,6 +3,7 @@ import { chownSync, existsSync, statSync } from "node:fs";
 import type { Readable } from "node:stream";
 import type Docker from "dockerode";
 import type { ExecOptions, Execution } from "../execution";
+import { InstanceNetworks } from "../instance-networks";
 import { NamespaceNetwork } from "../namespace-network";
 import type {
   InstanceNetwork,
@@ -51,7 +52,7 @@ export class ContainerRuntime implements Runtime {
   readonly unenforced: readonly Limit[];
   readonly #options: ContainerRuntimeOptions;
   readonly #listeners = new Set<() => void>();
-  readonly #networks = new Map<string, NamespaceNetwork>();
+  readonly #networks = new InstanceNetworks();
   readonly #observer = new ContainerObserver((id, options, signal) => this.logs(id, options, signal));
   #events: Readable | undefined;
   #closed = false;
@@ -109,19 +110,13 @@ export class ContainerRuntime implements Runtime {
   }
 
   async remove(id: string): Promise<void> {
-    await this.#closeNetwork(id);
+    await this.#networks.close(id);
     const container = this.#container(id);
     await container.stop({ t: stopSeconds }).catch(ignoreMissing);
     await container.remove({ force: true, v: true }).catch(ignoreMissing);
     // Somebody may have asked for it while the container ended.
-    await this.#closeNetwork(id);
+    await this.#networks.close(id);
     this.#notify();
-  }
-
-  async #closeNetwork(id: string): Promise<void> {
-    const network = this.#networks.get(id);
-    this.#networks.delete(id);
-    await network?.close();
   }
 
   async removeVolume(volume: string): Promise<void> {
@@ -142,24 +137,18 @@ export class ContainerRuntime implements Runtime {
   }
 
   async network(id: string): Promise<InstanceNetwork> {
-    const known = this.#networks.get(id);
-    if (known !== undefined) {
-      return known;
-    }
     const { networkHelper, nsenter } = this.#options;
-    await this.#container(id).inspect();
-    const network =
-      this.#networks.get(id) ??
+    const inspect = () => this.#container(id).inspect();
+    const open = () =>
       new NamespaceNetwork(async () => {
-        const { State } = await this.#container(id).inspect();
+        const { State } = await inspect();
         const file = `/proc/${State.Pid}/ns/net`;
         if (!State.Running || !existsSync(file)) {
           throw new Error(`the instance has no network (its container is ${State.Status})`);
         }
         return { key: `${State.Pid} ${State.StartedAt}`, enter: [nsenter, `--net=${file}`] };
       }, networkHelper);
-    this.#networks.set(id, network);
-    return network;
+    return await this.#networks.of(id, inspect, open);
   }
 
   subscribe(listener: () => void): () => void {
@@ -171,8 +160,7 @@ export class ContainerRuntime implements Runtime {
     this.#closed = true;
     this.#events?.destroy();
     this.#listeners.clear();
-    await Promise.all([...this.#networks.values()].map((network) => network.close()));
-    this.#networks.clear();
+    await this.#networks.closeAll();
   }
 
   /** The folder or the engine's name of a volume, made where it is missing, that an instance of this user can write to. */
@@ -259,9 +247,7 @@ export class ContainerRuntime implements Runtime {
   }
 
   #notify(): void {
-    for (const network of this.#networks.values()) {
-      network.refresh().catch(() => undefined);
-    }
+    this.#networks.refresh();
     for (const listener of this.#listeners) {
       listener();
     }

@@ -5,6 +5,7 @@ import type { Isolation } from "@dcx/protocol";
 import type { Seal } from "../../home/seal";
 import type { ImageStore, UnpackedImage } from "../../images/store";
 import type { ExecOptions, Execution } from "../execution";
+import { InstanceNetworks, type OpenNetwork } from "../instance-networks";
 import { isRunning } from "../processes";
 import type { InstanceNetwork, InstanceSpecification, Limit, LogOptions, ObservedInstance, Runtime } from "../runtime";
 import { executeInside, type InnerCommand, openInside } from "./inside";
@@ -37,10 +38,7 @@ export interface SupervisedMethod {
   ): Promise<MethodLaunch>;
   /** How a command is run in the instance, under its limits. Throws where it does not run. */
   inside(folder: string, state: State, command: readonly string[], secrets: Secrets): Promise<InnerCommand>;
-  network(
-    folder: string,
-    state: () => Promise<State>,
-  ): InstanceNetwork & { refresh(): Promise<void>; close(): Promise<void> };
+  network(folder: string, state: () => Promise<State>): OpenNetwork;
   /** Ends whatever may be left, besides the processes that the state names. */
   clear(groups: readonly ControlGroup[]): Promise<void>;
 }
@@ -88,7 +86,7 @@ export class SupervisedRuntime implements Runtime {
   readonly unenforced: readonly Limit[];
   readonly #options: SupervisedRuntimeOptions;
   readonly #listeners = new Set<() => void>();
-  readonly #networks = new Map<string, ReturnType<SupervisedMethod["network"]>>();
+  readonly #networks = new InstanceNetworks();
   readonly #watchers = new Map<string, FSWatcher>();
   readonly #busy = new Map<string, Promise<unknown>>();
   readonly #poll: NodeJS.Timeout;
@@ -152,14 +150,8 @@ export class SupervisedRuntime implements Runtime {
   }
 
   async network(id: string): Promise<InstanceNetwork> {
-    const known = this.#networks.get(id);
-    if (known !== undefined) {
-      return known;
-    }
-    await this.#instance(id);
-    const network = this.#networks.get(id) ?? this.#options.method.network(this.#folder(id), () => this.#stateOf(id));
-    this.#networks.set(id, network);
-    return network;
+    const open = () => this.#options.method.network(this.#folder(id), () => this.#stateOf(id));
+    return await this.#networks.of(id, () => this.#instance(id), open);
   }
 
   subscribe(listener: () => void): () => void {
@@ -176,8 +168,7 @@ export class SupervisedRuntime implements Runtime {
     }
     this.#watchers.clear();
     this.#listeners.clear();
-    await Promise.all([...this.#networks.values()].map((network) => network.close()));
-    this.#networks.clear();
+    await this.#networks.closeAll();
     await Promise.allSettled(this.#busy.values());
   }
 
@@ -221,20 +212,14 @@ export class SupervisedRuntime implements Runtime {
 
   async #remove(id: string): Promise<void> {
     const folder = this.#folder(id);
-    await this.#closeNetwork(id);
+    await this.#networks.close(id);
     this.#watchers.get(folder)?.close();
     this.#watchers.delete(folder);
     await this.#end(folder);
     await rm(folder, { recursive: true, force: true });
     // Somebody may have asked for it while the instance ended.
-    await this.#closeNetwork(id);
+    await this.#networks.close(id);
     this.#look();
-  }
-
-  async #closeNetwork(id: string): Promise<void> {
-    const network = this.#networks.get(id);
-    this.#networks.delete(id);
-    await network?.close();
   }
 
   /** Ends all processes of an instance, whatever state they are in. */
@@ -313,9 +298,7 @@ export class SupervisedRuntime implements Runtime {
       return;
     }
     this.#seen = seen;
-    for (const network of this.#networks.values()) {
-      network.refresh().catch(() => undefined);
-    }
+    this.#networks.refresh();
     for (const listener of this.#listeners) {
       listener();
     }
