@@ -28,6 +28,8 @@ export interface Validator {
   readonly rpcUrl: string;
   /** CometBFT's id of the node. */
   readonly nodeId: string;
+  /** Where others reach it, without the links between validators. */
+  readonly peerPort: number;
   process: ChildProcess | undefined;
 }
 
@@ -52,7 +54,6 @@ export class Validators {
 
   private constructor(
     readonly all: readonly Validator[],
-    private readonly peers: readonly { readonly id: string; readonly port: number }[],
     private readonly cometbft: string,
     private readonly genesis: string,
     private readonly links: PeerLinks,
@@ -92,11 +93,11 @@ export class Validators {
       home,
       rpcUrl: `http://127.0.0.1:${ports[index]}`,
       nodeId: identities[index]?.nodeId ?? "",
+      peerPort: ports[options.count + index] ?? 0,
       process: undefined,
     }));
-    const peers = identities.map(({ nodeId }, index) => ({ id: nodeId, port: ports[options.count + index] ?? 0 }));
-    const links = await PeerLinks.start(peers.map(({ port }) => port));
-    const network = new Validators(validators, peers, cometbft, genesis, links);
+    const links = await PeerLinks.start(validators.map(({ peerPort }) => peerPort));
+    const network = new Validators(validators, cometbft, genesis, links);
     for (const validator of network.all) network.run(validator);
     return network;
   }
@@ -113,13 +114,17 @@ export class Validators {
     return this.all.map(({ rpcUrl }) => rpcUrl);
   }
 
-  /** Starts the process of one that does not run. */
-  run(validator: Validator, program: Program = { command: dcxCommand, args: [] }): void {
+  /** Starts the process of one that does not run, which connects to the other validators, and to those that joined. */
+  run(
+    validator: Validator,
+    program: Program = { command: dcxCommand, args: [] },
+    joined: readonly Validator[] = [],
+  ): void {
     const index = this.all.indexOf(validator);
-    const peers = this.peers.flatMap(({ id }, other) =>
-      other === index ? [] : [`${id}@127.0.0.1:${this.links.port(index, other)}`],
+    const peers = this.all.flatMap(({ nodeId }, other) =>
+      other === index ? [] : [`${nodeId}@127.0.0.1:${this.links.port(index, other)}`],
     );
-    this.spawn(validator, this.peers[index]?.port ?? 0, peers, ["--snapshot-interval", "20"], program);
+    this.spawn(validator, [...peers, ...joined.map(addressOf)], ["--snapshot-interval", "20"], program);
   }
 
   /** Nothing comes through between those of `side` and the others, until `heal`. */
@@ -137,10 +142,9 @@ export class Validators {
     const init = ["node", "init", "--home", home, "--genesis", this.genesis, ...engine, "--no-password", "--json"];
     const { nodeId } = Identity.parse(JSON.parse((await run(dcxCommand, init)).stdout));
     const [rpcPort, peerPort = 0] = await freePorts(2);
-    const node: Validator = { home, rpcUrl: `http://127.0.0.1:${rpcPort}`, nodeId, process: undefined };
+    const node: Validator = { home, rpcUrl: `http://127.0.0.1:${rpcPort}`, nodeId, peerPort, process: undefined };
     this.joined.push(node);
-    const peers = this.peers.map(({ id, port }) => `${id}@127.0.0.1:${port}`);
-    this.spawn(node, peerPort, peers, options, { command: dcxCommand, args: [] });
+    this.spawn(node, this.all.map(addressOf), options, { command: dcxCommand, args: [] });
     return node;
   }
 
@@ -151,33 +155,31 @@ export class Validators {
   async joinByCommand(home: string, ended?: Validator): Promise<Validator> {
     const [rpcPort, peerPort = 0] = await freePorts(2);
     const [first = "", second = ""] = this.endpoints;
-    const node = ended ?? { home, rpcUrl: `http://127.0.0.1:${rpcPort}`, nodeId: "", process: undefined };
+    const rpcUrl = `http://127.0.0.1:${rpcPort}`;
+    const node = ended ?? { home, rpcUrl, nodeId: "", peerPort, process: undefined };
     if (ended === undefined) this.joined.push(node);
-    const peers = this.peers.map(({ id, port }) => `${id}@127.0.0.1:${port}`);
     const from = ["--genesis", first, "--state-sync", first, "--state-sync", second, "--no-password"];
-    this.spawn(node, peerPort, peers, from, { command: dcxCommand, args: [] }, "join");
+    this.spawn(node, this.all.map(addressOf), from, { command: dcxCommand, args: [] }, "join");
     return node;
   }
 
   private spawn(
     node: Validator,
-    peerPort: number,
     peers: readonly string[],
     options: readonly string[],
     program: Program,
     how: "start" | "join" = "start",
   ): void {
     const log = openSync(`${node.home}.log`, "a");
-    // All on one machine, with one address. A node that follows a single validator waits that long several times a block.
-    const gossip = "consensus.peer_gossip_sleep_duration=10ms";
-    const settings = ["p2p.addr_book_strict=false", "p2p.allow_duplicate_ip=true", "p2p.pex=false", gossip];
+    // All on one machine, with one address.
+    const settings = ["p2p.addr_book_strict=false", "p2p.allow_duplicate_ip=true", "p2p.pex=false"];
     node.process = spawn(
       program.command,
       [
         ...program.args,
         ...["node", how, "--home", node.home, "--cometbft", this.cometbft],
         ...["--port", new URL(node.rpcUrl).port],
-        ...["--peer-host", "127.0.0.1", "--peer-port", String(peerPort)],
+        ...["--peer-host", "127.0.0.1", "--peer-port", String(node.peerPort)],
         ...peers.flatMap((peer) => ["--peer", peer]),
         ...settings.flatMap((setting) => ["--engine-setting", setting]),
         ...options,
@@ -292,6 +294,10 @@ export class Validators {
     );
     await this.links.close();
   }
+}
+
+function addressOf({ nodeId, peerPort }: Validator): string {
+  return `${nodeId}@127.0.0.1:${peerPort}`;
 }
 
 function commandOf(pid: string): readonly string[] {

@@ -43,6 +43,7 @@ import { decodeExchangeEvents, type ExchangeBlock, type ExchangeEvent } from "./
 import { FailoverRpc, pause } from "./failover-rpc";
 import { allowancesQuery, type FeeGrant } from "./fee-grants";
 import { NewestHeight } from "./newest-height";
+import { shownUrl } from "./rpc-endpoint";
 
 export type {
   AbciAnswer,
@@ -114,6 +115,11 @@ export class ExchangeQueryClient implements Disposable {
     const client = (chainId: string): ExchangeQueryClient =>
       new ExchangeQueryClient(rpc, newest, ending, signal, pollInterval, chainId);
     return { rpc, client };
+  }
+
+  /** The URL of the node that answered last, without what lets one in. */
+  get endpoint(): string {
+    return shownUrl(this.rpc.currentEndpoint);
   }
 
   async status({ signal }: CallOptions = {}): Promise<NodeStatus> {

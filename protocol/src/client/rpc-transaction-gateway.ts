@@ -1,3 +1,4 @@
+import { NetworkUnreachable } from "./errors";
 import type { Account, BroadcastVerdict, CommittedTransaction, ExchangeQueryClient } from "./exchange-query-client";
 import type { SequenceAt } from "./sequences";
 import type { TransactionGateway } from "./transaction-delivery";
@@ -10,6 +11,8 @@ export class RpcTransactionGateway implements TransactionGateway {
   constructor(
     private readonly query: ExchangeQueryClient,
     private readonly account: Pick<Account, "address" | "sequence">,
+    /** Blocks after that of its signature in which a transaction can count. */
+    private readonly timeoutBlocks: number,
   ) {}
 
   async sequence(): Promise<SequenceAt> {
@@ -36,6 +39,22 @@ export class RpcTransactionGateway implements TransactionGateway {
       await this.query.waitForHeight(height + 1n, { signal: patience });
     } catch (error) {
       if (!patience.aborted) throw error;
+    }
+  }
+
+  async lag(): Promise<NetworkUnreachable | undefined> {
+    try {
+      const [{ height, time }, { parameters }] = await Promise.all([this.query.status(), this.query.parameters()]);
+      const age = Date.now() - time.getTime();
+      const interval = Number(parameters?.blockInterval ?? 0n);
+      if (age <= interval * this.timeoutBlocks) return undefined;
+      const reason =
+        `is behind: its newest block, ${height}, was made ${Math.round(age / 1_000)} s ago by this machine's clock, and a ` +
+        `transaction signed at that height counts for ${this.timeoutBlocks} blocks only; use a node that has caught up`;
+      return new NetworkUnreachable([this.query.endpoint], [reason]);
+    } catch (error) {
+      if (!(error instanceof NetworkUnreachable)) throw error;
+      return undefined;
     }
   }
 

@@ -137,8 +137,9 @@ export class SigningExchangeClient {
 
   /**
    * Resolves when the transaction is in a committed block and succeeded there. Throws TransactionRejected (never got
-   * in), TransactionFailed (in a block, failed), InsufficientFunds, TransactionOutcomeUnknown, NetworkUnreachable
-   * (before anything was signed), or the signal's reason (nothing was sent).
+   * in), TransactionFailed (in a block, failed), InsufficientFunds, TransactionOutcomeUnknown, NetworkUnreachable (nothing
+   * was signed, or nothing that was counts: the node is further behind the chain than `timeoutBlocks`), or the signal's
+   * reason (nothing was sent).
    */
   submit(messages: readonly EncodeObject[], options: SubmitOptions = {}): Promise<SubmitResult> {
     return this.places.use(() => this.submitNext(messages, options));
@@ -200,9 +201,10 @@ export class SigningExchangeClient {
     await this.query.waitForHeight(this.lastHeight, { signal });
     const fee = await this.estimateFee(messages, options);
     const account = await requireAccount(this.query, this.address, { signal });
+    const timeoutBlocks = this.options.timeoutBlocks ?? 60;
     const sign = async (at: SequenceAt, attempt: number): Promise<SignedTransaction> => {
       if (attempt === 1) signal?.throwIfAborted();
-      const timeoutHeight = at.height + BigInt(this.options.timeoutBlocks ?? 60);
+      const timeoutHeight = at.height + BigInt(timeoutBlocks);
       const bytes = await this.sign(
         messages,
         fee,
@@ -216,7 +218,7 @@ export class SigningExchangeClient {
       await options.onSigned?.(hash, { messages, sequence: at.sequence, timeoutHeight, fee, attempt });
       return { bytes, hash, timeoutHeight };
     };
-    const gateway = new RpcTransactionGateway(this.query, account);
+    const gateway = new RpcTransactionGateway(this.query, account, timeoutBlocks);
     const patience = this.options.patience ?? 300_000;
     const limits = { address: this.address, patience, attempts: mostAttempts };
     const transaction = await deliverTransaction(gateway, sign, limits, this.sequences);

@@ -1,4 +1,10 @@
-import { InsufficientFunds, TransactionFailed, TransactionOutcomeUnknown, TransactionRejected } from "./errors";
+import {
+  InsufficientFunds,
+  NetworkUnreachable,
+  TransactionFailed,
+  TransactionOutcomeUnknown,
+  TransactionRejected,
+} from "./errors";
 import type { CommittedTransaction } from "./exchange-query-client";
 import { accepted, down, FakeExchange, limits, signer } from "./testing/fake-exchange";
 import { type DeliveryLimits, deliverTransaction } from "./transaction-delivery";
@@ -105,6 +111,28 @@ describe("a transaction", () => {
     expect(key.signed.map(({ sequence }) => sequence)).toEqual([7n, 7n]);
     expect(key.signed.map(({ timeoutHeight }) => timeoutHeight)).toEqual([110n, 120n]);
     expect(exchange.counted()).toHaveLength(1);
+  });
+
+  describe("whose timeout height has passed on a node that is behind the chain", () => {
+    beforeEach(() => {
+      exchange.roomInBlocks = false;
+      exchange.behind = true;
+    });
+
+    it("is not signed again while that stays behind", async () => {
+      await expect(deliver()).rejects.toThrow(new NetworkUnreachable(["http://node"], ["is behind"]));
+      expect(key.signed).toHaveLength(1);
+    });
+
+    it("is signed again once that has caught up", async () => {
+      exchange.afterBlock.push(...Array.from({ length: 15 }, () => () => undefined));
+      exchange.afterBlock[14] = () => {
+        exchange.roomInBlocks = true;
+        exchange.behind = false;
+      };
+      await deliver();
+      expect(key.signed.map(({ timeoutHeight }) => timeoutHeight)).toEqual([110n, 125n]);
+    });
   });
 
   it("is not taken for one that counted when it was in a block with a wrong sequence", async () => {

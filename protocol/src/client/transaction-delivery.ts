@@ -14,6 +14,11 @@ export interface TransactionGateway {
   blockTransactions(height: bigint): Promise<readonly CommittedTransaction[]>;
   /** Resolves at a block after `height`, or after a while without one. */
   nextBlock(height: bigint): Promise<void>;
+  /**
+   * Whether the node that answers is so far behind the chain that what is signed at its height is too late when a
+   * validator gets it: the error that says so. Undefined: it is not, or that can't be told now.
+   */
+  lag(): Promise<NetworkUnreachable | undefined>;
   /** Milliseconds of a clock. */
   now(): number;
 }
@@ -40,6 +45,9 @@ export interface DeliveryLimits {
 
 /** A node that restarts has forgotten its mempool, one that is full pushes out: offer it again after this long. */
 const offerAgainAfter = 2_000;
+
+/** How long a node that was too far behind for a signature to count may take to catch up, in ms. */
+const catchUpPatience = 30_000;
 
 /** A node that has pruned the blocks, or is behind: how often to ask again before the outcome is unknown. */
 const mostUnreadable = 5;
@@ -75,8 +83,9 @@ class Signature {
  * holds. One that ends without a use of its sequence leaves a gap; the next signature of any of them fills it, at the
  * latest when those behind it reach their timeout heights.
  *
- * Throws TransactionRejected, TransactionFailed, InsufficientFunds, TransactionOutcomeUnknown, or what `sign` throws
- * at the first signature, before anything was sent. design: "Two pipelines, one key".
+ * Throws TransactionRejected, TransactionFailed, InsufficientFunds, TransactionOutcomeUnknown, NetworkUnreachable (no
+ * signature counts, and the node is too far behind for another to), or what `sign` throws at the first signature, before
+ * anything was sent. design: "Two pipelines, one key".
  */
 export async function deliverTransaction(
   gateway: TransactionGateway,
@@ -115,6 +124,7 @@ class Delivery {
           return outcome;
         }
         at = outcome;
+        if (at.height >= signature.signed.timeoutHeight && at.sequence === sequence) await this.requireCurrent();
       } finally {
         this.sequences.release(sequence);
       }
@@ -247,6 +257,21 @@ class Delivery {
 
   private requireProgress(signature: Signature, cause?: unknown): void {
     if (this.gateway.now() - this.progressedAt > this.limits.patience) throw this.unknown(signature, cause);
+  }
+
+  /**
+   * Of a node that is behind, each further signature would be as late as the one before: it is given some time to catch
+   * up, as one that has just lost and found the others does.
+   */
+  private async requireCurrent(): Promise<void> {
+    for (const deadline = this.gateway.now() + catchUpPatience; ; ) {
+      const lag = await this.gateway.lag();
+      if (lag === undefined) return;
+      if (this.gateway.now() >= deadline) throw lag;
+      await this.gateway.nextBlock(this.height).catch((error: unknown) => {
+        if (!(error instanceof NetworkUnreachable)) throw error;
+      });
+    }
   }
 
   private unknown({ signed }: Signature, cause: unknown): TransactionOutcomeUnknown {

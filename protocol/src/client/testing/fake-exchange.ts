@@ -39,6 +39,12 @@ export class FakeExchange implements TransactionGateway {
   /** How many times blocks can't be read. */
   unreadable = 0;
   sent = 0;
+  /** Further than a signature counts. */
+  behind = false;
+
+  async lag(): Promise<NetworkUnreachable | undefined> {
+    return this.behind ? new NetworkUnreachable(["http://node"], ["is behind"]) : undefined;
+  }
 
   async sequence(): Promise<SequenceAt> {
     this.requireReachable();
