@@ -34,6 +34,7 @@ import { getTotals, supplyOf } from "../state/totals";
 import type { QueryHandler } from "./cosmos-answers";
 import { distributionQueries } from "./cosmos-distribution-queries";
 import { governanceQueries } from "./cosmos-governance-queries";
+import { slashingQueries } from "./cosmos-slashing-queries";
 import { stakingQueries } from "./cosmos-staking-queries";
 import { EnvelopeError, EnvelopeErrorCode } from "./envelope-error";
 
@@ -131,6 +132,7 @@ export const cosmosQueries: Readonly<Record<string, QueryHandler>> = {
   ...moduleQueries,
   ...feeGrantQueries,
   ...stakingQueries,
+  ...slashingQueries,
   ...distributionQueries,
   ...governanceQueries,
 };

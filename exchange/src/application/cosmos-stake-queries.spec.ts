@@ -1,3 +1,4 @@
+import { toBech32 } from "@cosmjs/encoding";
 import {
   type DistributionExtension,
   type GovExtension,
@@ -5,16 +6,20 @@ import {
   type StakingExtension,
   setupDistributionExtension,
   setupGovExtension,
+  setupSlashingExtension,
   setupStakingExtension,
 } from "@cosmjs/stargate";
 import type { Comet38Client } from "@cosmjs/tendermint-rpc";
-import { addressOf } from "../state/testing/names";
+import { consensusAddressOf } from "../consensus-key";
+import { addressOf, consensusKeyOf } from "../state/testing/names";
 import { operatorOf, Staking, VoteOption } from "../state/testing/stake";
 import { World } from "../state/testing/world";
 import { cosmosQueries } from "./cosmos-queries";
 
 /** cosmjs's own query client, asking a state in memory. */
-function clientOf(world: World): QueryClient & StakingExtension & DistributionExtension & GovExtension {
+function clientOf(
+  world: World,
+): QueryClient & StakingExtension & DistributionExtension & GovExtension & ReturnType<typeof setupSlashingExtension> {
   const comet: Pick<Comet38Client, "abciQuery"> = {
     abciQuery: async ({ path, data }) => {
       const answer = { index: 0, info: "", key: new Uint8Array(), height: Number(world.height) };
@@ -33,6 +38,7 @@ function clientOf(world: World): QueryClient & StakingExtension & DistributionEx
     setupStakingExtension,
     setupDistributionExtension,
     setupGovExtension,
+    setupSlashingExtension,
   );
 }
 
@@ -103,4 +109,30 @@ test("cosmjs reads proposals, votes and tallies", async () => {
   expect((await client.gov.votes(Number(id))).votes).toMatchObject([{ voter: addressOf("adam"), option: 1 }]);
   expect((await client.gov.tally(Number(id))).tally).toMatchObject({ yes: "2000", no: "0" });
   await expect(client.gov.proposal(7)).rejects.toThrow("NotFound");
+});
+
+test("cosmjs reads who did not sign, and what that costs", async () => {
+  const { world, client } = exchange();
+  const of = (name: string) => toBech32("dcxvalcons", consensusAddressOf(consensusKeyOf(name)));
+  world.absent("adam");
+  world.blocks();
+  expect((await client.slashing.signingInfo(of("adam"))).valSigningInfo).toMatchObject({
+    address: of("adam"),
+    missedBlocksCounter: 1n,
+    tombstoned: false,
+  });
+  world.signedTwice("beth", 1n, 200n);
+  world.blocks();
+  const { info } = await client.slashing.signingInfos();
+  expect(info.map(({ address, tombstoned }) => [address, tombstoned]).sort()).toEqual(
+    [
+      [of("adam"), false],
+      [of("beth"), true],
+    ].sort(),
+  );
+  await expect(client.slashing.signingInfo(of("nina"))).rejects.toThrow("NotFound");
+  await expect(client.slashing.signingInfo(operatorOf("adam"))).rejects.toThrow("begins with dcxvalcons");
+  const { params } = await client.slashing.params();
+  expect(params).toMatchObject({ signedBlocksWindow: 6n });
+  expect(Buffer.from(params.slashFractionDowntime).toString()).toBe("10000000000000000");
 });

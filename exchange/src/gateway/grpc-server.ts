@@ -11,6 +11,7 @@ import {
 import { answerCall } from "./answer-call";
 import type { ChainAccess } from "./chain-access";
 import { definitions, pathOf } from "./definitions";
+import { reflectionServices } from "./reflection";
 import { CallRefused, invalidArgument, refusalOfCall, Status } from "./status";
 
 export interface GrpcServer {
@@ -23,7 +24,7 @@ const mostMessageBytes = 4 * 1024 * 1024;
 const heightKey = "x-cosmos-block-height";
 
 /**
- * Serves every query service of the definitions, bytes in and bytes out: what REST serves too.
+ * Serves every query service of the definitions, bytes in and bytes out: what REST serves too; and reflection.
  * @param onError told of what went wrong in the node itself
  * @throws when nobody can listen there
  */
@@ -40,6 +41,7 @@ export async function serveGrpc(
   for (const service of served) {
     server.addService(...serviceOf(service, access, onError));
   }
+  for (const service of reflectionServices(served.map(({ typeName }) => typeName))) server.addService(...service);
   const host = listen.host.includes(":") ? `[${listen.host}]` : listen.host;
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync(`${host}:${listen.port}`, ServerCredentials.createInsecure(), (error, bound) => {
@@ -55,9 +57,9 @@ export async function serveGrpc(
   };
 }
 
-/** Messages of transactions are services too, that nobody calls. */
+/** Messages of transactions are services too, that nobody calls; and reflection is no query. */
 function isQueried({ name }: DescService): boolean {
-  return name !== "Msg" && name !== "ABCI" && name !== "ABCIApplication";
+  return name !== "Msg" && name !== "ServerReflection" && name !== "ABCI" && name !== "ABCIApplication";
 }
 
 const asBuffer = (bytes: Uint8Array) => Buffer.from(bytes);

@@ -20,6 +20,7 @@ export function jsonOfResponse(message: DescMessage, bytes: Uint8Array): JsonVal
   const response = fromBinary(message, bytes);
   visitMessages(reflect(message, response, false), pointDecimals);
   const json = toJson(message, response, { registry: definitions, alwaysEmitImplicit: true, useProtoFieldName: true });
+  writeDecimals(reflect(message, response, false), json);
   if (!isOurs(message) || typeof json !== "object" || json === null || Array.isArray(json)) return json;
   const { [paging.ours]: page, ...rest } = json;
   return page === undefined ? json : { ...rest, [paging.theirs]: page };
@@ -34,6 +35,19 @@ function pointDecimals(message: ReflectMessage): void {
     if (field.fieldKind !== "scalar" || !message.isSet(field) || !isDecimal(field)) continue;
     const value = message.get(field);
     if (typeof value === "string") message.set(field, withPoint(value));
+  }
+}
+
+/** Some decimals are bytes on the wire, that hold the number's text. In JSON they are numbers as the others. */
+function writeDecimals(message: ReflectMessage, json: JsonValue): void {
+  if (typeof json !== "object" || json === null || Array.isArray(json)) return;
+  for (const field of message.fields) {
+    const value = json[field.name];
+    if (value === undefined || !message.isSet(field)) continue;
+    if (field.fieldKind === "message") writeDecimals(message.get(field), value);
+    if (field.fieldKind !== "scalar" || !isDecimal(field)) continue;
+    const bytes: unknown = message.get(field);
+    if (bytes instanceof Uint8Array) json[field.name] = withPoint(Buffer.from(bytes).toString("latin1"));
   }
 }
 

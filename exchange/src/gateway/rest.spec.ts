@@ -222,6 +222,10 @@ it("answers what the application answers of stake, as the Cosmos SDK does", asyn
     params: { bond_denom: "udcx", unbonding_time: expect.stringMatching(/^\d+(\.\d+)?s$/) },
   });
   expect((await get("/cosmos/gov/v1beta1/proposals")).body).toMatchObject({ proposals: [] });
+  expect((await get("/cosmos/slashing/v1beta1/params")).body).toMatchObject({
+    params: { signed_blocks_window: "10000", min_signed_per_window: "0.500000000000000000" },
+  });
+  expect((await get("/cosmos/slashing/v1beta1/signing_infos")).body).toMatchObject({ info: [] });
 });
 
 it("lets the pages call it that its operator allows, and no others", async () => {

@@ -38,6 +38,14 @@ export async function startExchangeNode(
   return startChain(home, ["--genesis", file, "--port", "0"], accounts);
 }
 
+/** The embedded node on a state of height 0 that lies in its folder already. As `startAgain`. */
+export async function startOnState(home: string, genesis: Genesis): ReturnType<typeof startAgain> {
+  const file = join(home, "..", "exchange-genesis.json");
+  writeFileSync(file, JSON.stringify(Genesis.toJSON(genesis)));
+  const node = startNode(home, ["--genesis", file, "--port", "0"]);
+  return { node, rpcUrl: await rpcUrlOf(node) };
+}
+
 /** A node that ran on this folder before. Resolves once it answers, with the URL of its JSON-RPC. */
 export async function startAgain(home: string): Promise<{ readonly node: Service; readonly rpcUrl: string }> {
   const node = startNode(home, ["--port", "0"]);

@@ -1,11 +1,9 @@
-import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { messages } from "@dcx/protocol";
-import { type Chain, Rpc } from "../chains/chain";
-import { startAgain, startExchangeNode } from "../chains/exchange-node";
-import { offer } from "../chains/offered";
+import { Rpc } from "../chains/chain";
+import { startAgain, startOnState } from "../chains/exchange-node";
+import { loadState } from "../chains/loaded-state";
 import type { Cleanups } from "../cleanups";
 import { type Bench, notMeasured, type Subject } from "../figure";
 import { median } from "../measure";
@@ -13,11 +11,7 @@ import { type Service, until } from "../processes";
 
 /** Milliseconds. */
 const most = 10_000;
-const interval = 200;
-const senders = Array.from({ length: 20 }, (_, index) => `tenant ${index}`);
-/** Infrastructures, and with them orders, of one deployment. */
-const perDeployment = 500;
-const scale = 10n ** 18n;
+const interval = 200n;
 const restarts = 5;
 
 function subjectOf(orders: number): Subject {
@@ -37,7 +31,7 @@ export const restart: Bench = {
       const subject = subjectOf(count);
       if (wanted(subject.name)) {
         try {
-          log(`${subject.name}: submitting them`);
+          log(`${subject.name}: loading them`);
           const value = await measure(count, cleanups, log);
           yield { ...subject, outcome: { value, reference: most, ratio: value / most } };
         } catch (error) {
@@ -58,22 +52,17 @@ async function measure(orders: number, cleanups: Cleanups, log: (line: string) =
   try {
     mkdirSync(join(folder, "node"));
     const home = join(folder, "node", "home");
-    const chain = await startExchangeNode(home, interval, senders, {
-      maxInfrastructures: perDeployment,
-      blockMaxBytes: 8_000_000n,
-      blockMaxGas: 10_000_000_000n,
-    });
-    node = chain.node;
-    await submit(chain, orders);
+    const { genesis } = await loadState(join(home, "state"), "dcx-bench-1", orders, { blockInterval: interval });
+    const first = await startOnState(home, genesis);
+    node = first.node;
+    await nextBlock(first.rpcUrl);
     const took: number[] = [];
     for (let restarted = 0; restarted < restarts; restarted++) {
       await node.kill();
       const start = performance.now();
       const again = await startAgain(home);
       node = again.node;
-      const rpc = new Rpc(again.rpcUrl);
-      const before = await rpc.height();
-      await until("its next block", 60_000, async () => ((await rpc.height()) > before ? true : undefined));
+      await nextBlock(again.rpcUrl);
       took.push(performance.now() - start);
       log(`${took.at(-1)?.toFixed(0)} ms until its next block`);
     }
@@ -83,55 +72,8 @@ async function measure(orders: number, cleanups: Cleanups, log: (line: string) =
   }
 }
 
-/** Deployments of five hundred orders each, as their tenants submit them. */
-async function submit(chain: Chain, orders: number): Promise<void> {
-  const rpc = new Rpc(chain.rpcUrl);
-  const { accounts, registry, chainId } = chain;
-  const message = (owner: string, ordinal: number) => {
-    const token = createHash("sha256").update(`${owner}/${ordinal}`).digest();
-    return messages.submitDeployment({
-      tenant: owner,
-      infrastructures: Array.from({ length: perDeployment }, (_, index) => infrastructure(`i${index}`)),
-      version: token,
-      manifestEntries: 1,
-      nonce: token,
-      clientToken: token,
-    });
-  };
-  const [first] = accounts;
-  if (first === undefined) {
-    throw new Error("the chain has accounts");
-  }
-  const trial = await first.sign(registry, chainId, message(first.address, 0), chain.feeFor(1_000_000_000n));
-  first.sequence -= 1n;
-  const fee = chain.feeFor(((await rpc.gasOf(trial)) * 4n) / 3n);
-  for (let deployment = 0; deployment * perDeployment < orders; deployment += accounts.length) {
-    const lists = await Promise.all(
-      accounts.map(async (account) => [
-        await account.sign(registry, chainId, message(account.address, deployment), fee),
-      ]),
-    );
-    await offer([chain.rpcUrl], lists);
-    await until("the deployments are committed", 120_000, async () => ((await rpc.waiting()) === 0 ? true : undefined));
-  }
-}
-
-/** One group. */
-function infrastructure(name: string) {
-  return {
-    name,
-    region: "us-west",
-    attributes: [],
-    allowedDatacenters: [],
-    deniedDatacenters: [],
-    persist: true,
-    resources: [
-      {
-        compute: { cpu: 500n, memory: 2n ** 29n, disk: 2n ** 30n },
-        price: (10n * scale).toString(),
-        collateral: 1_000n,
-        count: 1,
-      },
-    ],
-  };
+async function nextBlock(rpcUrl: string): Promise<void> {
+  const rpc = new Rpc(rpcUrl);
+  const before = await rpc.height();
+  await until("its next block", 60_000, async () => ((await rpc.height()) > before ? true : undefined));
 }
