@@ -46,6 +46,8 @@ export interface NetworkOptions {
   readonly chainId: string;
   readonly accounts: Readonly<Record<string, bigint>>;
   readonly parameters: Readonly<Record<string, string>>;
+  /** `key=value` of CometBFT's configuration, for all nodes. */
+  readonly settings?: readonly string[];
 }
 
 /** An exchange of several validators on this machine, made and run with the commands that an operator has. */
@@ -57,6 +59,7 @@ export class Validators {
     private readonly cometbft: string,
     private readonly genesis: string,
     private readonly links: PeerLinks,
+    private readonly settings: readonly string[],
   ) {}
 
   static async start(options: NetworkOptions): Promise<Validators> {
@@ -97,7 +100,7 @@ export class Validators {
       process: undefined,
     }));
     const links = await PeerLinks.start(validators.map(({ peerPort }) => peerPort));
-    const network = new Validators(validators, cometbft, genesis, links);
+    const network = new Validators(validators, cometbft, genesis, links, options.settings ?? []);
     for (const validator of network.all) network.run(validator);
     return network;
   }
@@ -172,7 +175,7 @@ export class Validators {
   ): void {
     const log = openSync(`${node.home}.log`, "a");
     // All on one machine, with one address.
-    const settings = ["p2p.addr_book_strict=false", "p2p.allow_duplicate_ip=true", "p2p.pex=false"];
+    const settings = ["p2p.addr_book_strict=false", "p2p.allow_duplicate_ip=true", "p2p.pex=false", ...this.settings];
     node.process = spawn(
       program.command,
       [

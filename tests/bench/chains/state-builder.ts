@@ -1,74 +1,80 @@
 import { createHash } from "node:crypto";
-import { rmSync } from "node:fs";
 import { type KeyValueReader, StateDatabase } from "@dcx/exchange";
-import { type Database, open, type RootDatabase } from "lmdb";
 
-/** Entries that go into the state in one write. */
-const perWrite = 100_000;
-/** Of the hash, before each key: so many keys lie together, and pages of the tree are filled one after the other. */
-const prefixBytes = 4;
+/** By the first byte of the hash. */
+const bucketCount = 256;
+/** Buckets that enter the state in one write: each write touches all pages of the entries, which lie in the order of keys. */
+const perWrite = 32;
+/** Lengths of key and value. */
+const headBytes = 6;
 
 /**
  * A state that is filled in bulk. The tree's pages are in the order of the hashes of keys: where entries come in any other
- * order each write touches nearly all of them, and a million orders take half an hour. So entries are collected on the disk
- * in that order, and enter the state when all are there: every page is written once.
+ * order each write touches nearly all of them, and a million orders take half an hour. So entries are collected in memory
+ * (1.2 GB for a million orders), by the beginnings of their hashes, and each page is written once.
  */
 export class StateBuilder implements KeyValueReader {
-  private readonly root: RootDatabase<Buffer, Buffer>;
-  private readonly entries: Database<Buffer, Buffer>;
+  private readonly kept = new Map<string, Uint8Array>();
+  private readonly buckets = Array.from({ length: bucketCount }, (): Buffer[] => []);
 
-  constructor(private readonly path: string) {
-    const binary = { encoding: "binary", keyEncoding: "binary" } as const;
-    this.root = open<Buffer, Buffer>({ path: `${path}-entries`, ...binary, noSync: true, maxDbs: 1 });
-    this.entries = this.root.openDB("entries", binary);
-  }
+  /** @param keptTables the first two characters of keys that are read, or written again, by later writes */
+  constructor(private readonly keptTables: ReadonlySet<string>) {}
 
   get(key: string): Uint8Array | undefined {
-    return this.entries.get(placeOf(key));
+    return this.kept.get(key);
   }
 
   range(): never {
-    throw new Error("entries lie in the order of hashes here: what asks for a range can't be done in bulk");
+    throw new Error("entries are in no order here: what asks for a range can't be done in bulk");
   }
 
-  /** Adds, changes and (undefined) removes entries. */
+  /** Adds entries, and changes those of the kept tables. */
   write(changes: Iterable<readonly [key: string, value: Uint8Array | undefined]>): void {
-    this.root.transactionSync(() => {
-      for (const [key, value] of changes) {
-        if (value === undefined) this.entries.removeSync(placeOf(key));
-        else this.entries.putSync(placeOf(key), Buffer.from(value));
+    const collected = this.buckets.map((): Buffer[] => []);
+    for (const [key, value] of changes) {
+      if (this.keptTables.has(key.slice(0, 2))) {
+        if (value === undefined) this.kept.delete(key);
+        else this.kept.set(key, value);
+      } else if (value !== undefined) {
+        const bytes = Buffer.from(key, "latin1");
+        const head = Buffer.alloc(headBytes);
+        head.writeUInt16BE(bytes.length);
+        head.writeUInt32BE(value.length, 2);
+        collected[bucketOf(bytes)]?.push(head, bytes, Buffer.from(value));
       }
-    });
+    }
+    for (const [index, bucket] of this.buckets.entries()) bucket.push(Buffer.concat(collected[index] ?? []));
   }
 
-  /** Writes the state of that height with its tree, and forgets what was collected. */
-  async finish(height: bigint): Promise<void> {
-    const database = new StateDatabase({ path: this.path });
+  /** Writes the state of that height with its tree. @throws Error where an entry was written twice that is not kept */
+  async finish(path: string, height: bigint): Promise<void> {
+    const database = new StateDatabase({ path });
     try {
-      let changes: [string, Uint8Array][] = [];
-      const commit = () => {
-        database.commit(database.prepare(height, changes));
-        changes = [];
-      };
-      for (const { key, value } of this.entries.getRange()) {
-        changes.push([key.subarray(prefixBytes).toString("latin1"), Buffer.from(value)]);
-        if (changes.length === perWrite) commit();
+      database.commit(database.prepare(height, this.kept));
+      for (let first = 0; first < bucketCount; first += perWrite) {
+        const entries = new Map<string, Uint8Array>();
+        for (const chunk of this.buckets.slice(first, first + perWrite).flat()) addEntries(chunk, entries);
+        database.commit(database.prepare(height, entries));
       }
-      commit();
     } finally {
       await database.close();
     }
-    await this.close();
-  }
-
-  async close(): Promise<void> {
-    await this.root.close();
-    rmSync(`${this.path}-entries`, { recursive: true, force: true });
-    rmSync(`${this.path}-entries-lock`, { force: true });
   }
 }
 
-function placeOf(key: string): Buffer {
-  const bytes = Buffer.from(key, "latin1");
-  return Buffer.concat([createHash("sha256").update(bytes).digest().subarray(0, prefixBytes), bytes]);
+function addEntries(chunk: Buffer, entries: Map<string, Uint8Array>): void {
+  for (let at = 0; at < chunk.length; ) {
+    const key = at + headBytes;
+    const value = key + chunk.readUInt16BE(at);
+    const end = value + chunk.readUInt32BE(at + 2);
+    const name = chunk.toString("latin1", key, value);
+    if (entries.has(name))
+      throw new Error(`the entry ${JSON.stringify(name)} was written twice: its table is to be kept`);
+    entries.set(name, chunk.subarray(value, end));
+    at = end;
+  }
+}
+
+function bucketOf(key: Buffer): number {
+  return createHash("sha256").update(key).digest()[0] ?? 0;
 }
