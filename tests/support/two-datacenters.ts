@@ -8,6 +8,7 @@ import {
   AgentClient,
   canonicalManifest,
   type DeploymentId,
+  type DeploymentStatus,
   ExchangeQueryClient,
   type Lease,
   type Manifest,
@@ -30,6 +31,9 @@ const keys = { west: "0b".repeat(32), east: "0c".repeat(32) };
 export type Place = keyof typeof keys;
 const places = ["west", "east"] as const;
 const blockInterval = 200n;
+/** What is to happen after some blocks is not to wait for somebody to need one. */
+const idleInterval = Number(blockInterval);
+const silent = pino({ level: "silent" });
 
 /** A deployment whose `web` in the west asks its `api` in the east, and is asked by everybody. */
 export interface TwoTiers {
@@ -48,7 +52,7 @@ export class TwoDatacenters {
   readonly #logger = pino({ level: "debug" }, { write: (line: string) => void this.log.push(JSON.parse(line)) });
 
   private constructor(
-    readonly node: EmbeddedNode,
+    private node: EmbeddedNode,
     readonly query: ExchangeQueryClient,
     readonly signing: SigningExchangeClient,
     readonly tenant: AccountSigner,
@@ -57,7 +61,9 @@ export class TwoDatacenters {
   ) {}
 
   /** @param parameters of the exchange, in blocks of 200 ms */
-  static async start(parameters: { readonly reconfirmationPeriod: bigint }): Promise<TwoDatacenters> {
+  static async start(
+    parameters: NonNullable<Parameters<typeof defaultGenesis>[0]["parameters"]>,
+  ): Promise<TwoDatacenters> {
     const nodeFolder = mkdtempSync(join(tmpdir(), "dcx-two-node-"));
     const { layout } = await buildImages(join(nodeFolder, "images"));
     const tenant = await signerFromPrivateKey(tenantKey);
@@ -66,9 +72,6 @@ export class TwoDatacenters {
       accounts.push({ address: (await signerFromPrivateKey(keys[place])).address, balance: 1_000_000_000n });
     }
     const genesis = defaultGenesis({ chainId: "dcx-two-1", accounts, parameters: { blockInterval, ...parameters } });
-    const silent = pino({ level: "silent" });
-    // What is to happen after some blocks is not to wait for somebody to need one.
-    const idleInterval = Number(blockInterval);
     const home = join(nodeFolder, "node");
     const node = await startEmbeddedNode({ home, genesis, rpc: {}, logger: silent, idleInterval });
     const query = await ExchangeQueryClient.connect(node.rpcUrl);
@@ -115,37 +118,60 @@ export class TwoDatacenters {
     return datacenter;
   }
 
-  /** Deploys, and waits until it answers. */
-  async deploy(token = 1): Promise<TwoTiers> {
-    const manifest = twoTiers();
-    const text = canonicalManifest(manifest);
-    const version = Buffer.from(manifestVersion(text));
+  /** Ends the exchange's node; `startNode` begins it again, at the same address. */
+  async stopNode(): Promise<void> {
+    await this.node.close();
+  }
+
+  async startNode(): Promise<void> {
+    const port = Number(new URL(this.node.rpcUrl).port);
+    const home = join(this.nodeFolder, "node");
+    this.node = await startEmbeddedNode({ home, rpc: { port }, logger: silent, idleInterval });
+  }
+
+  /** @param token a byte that tells deployments apart */
+  async submit(manifest: Manifest, infrastructures: readonly Infrastructure[], token: number): Promise<DeploymentId> {
     const { responses } = await this.signing.submit([
       messages.submitDeployment({
         tenant: this.tenant.address,
-        infrastructures: places.map(infrastructure),
+        infrastructures: [...infrastructures],
         waitDuration: 2n,
-        version,
-        manifestEntries: 4,
+        version: Buffer.from(manifestVersion(canonicalManifest(manifest))),
+        manifestEntries: Object.keys(manifest.workloads).length + Object.keys(manifest.connections).length,
         nonce: Buffer.alloc(32, 1),
         clientToken: Buffer.alloc(32, token),
       }),
     ]);
     const [response] = responses;
     if (response?.type !== "submitDeployment" || response.value.id === undefined) throw new Error("no deployment");
-    const { id } = response.value;
+    return response.value.id;
+  }
+
+  /** Hands a manifest to an agent. Returns its version. */
+  async deliver(agent: AgentClient, id: DeploymentId, manifest: Manifest): Promise<Uint8Array> {
+    const text = canonicalManifest(manifest);
+    const version = manifestVersion(text);
+    await agent.putManifest(id, Buffer.from(version).toString("hex"), { manifest: text, stamps: {} });
+    return version;
+  }
+
+  /** Deploys, and waits until it answers. */
+  async deploy(token = 1): Promise<TwoTiers> {
+    const manifest = twoTiers();
+    const id = await this.submit(
+      manifest,
+      places.map((place) => infrastructure(place)),
+      token,
+    );
     const answer = await this.until(id, "two leases", ({ leases }) => leases.length === 2);
     const leases = { west: leaseIn(answer, "west"), east: leaseIn(answer, "east") };
     await using agent = await this.agentOf(leases.west);
-    await agent.putManifest(id, version.toString("hex"), { manifest: text, stamps: {} });
-    for (let after: string | undefined; ; ) {
-      const status = await agent.status(id, after === undefined ? {} : { after, wait: 10_000 });
-      after = status.cursor;
-      const { address } = status.connections["public"] ?? {};
-      const ready = status.workloads["web"]?.instances[0]?.state === "ready";
-      if (ready && status.connections["web-to-api"]?.established && address !== undefined)
-        return { id, address, leases };
-    }
+    await this.deliver(agent, id, manifest);
+    const { connections } = await statusUntil(agent, id, ({ workloads, connections }) => {
+      const ready = workloads["web"]?.instances[0]?.state === "ready";
+      return ready && connections["web-to-api"]?.established === true && connections["public"]?.address !== undefined;
+    });
+    return { id, address: connections["public"]?.address ?? "", leases };
   }
 
   /** Resolves once the chain shows it. */
@@ -187,25 +213,44 @@ export class TwoDatacenters {
   }
 }
 
+/** What an agent says of a deployment once that is so. */
+export async function statusUntil(
+  agent: AgentClient,
+  id: DeploymentId,
+  condition: (status: DeploymentStatus) => boolean,
+): Promise<DeploymentStatus> {
+  const deadline = Date.now() + 60_000;
+  let status = await agent.status(id);
+  while (!condition(status)) {
+    if (Date.now() > deadline) throw new Error(`it never came to that: ${JSON.stringify(status)}`);
+    status = await agent.status(id, { after: status.cursor, wait: 10_000 });
+  }
+  return status;
+}
+
 export function leaseIn({ leases }: QueryDeploymentResponse, place: Place): Lease {
   const lease = leases.find(({ id }) => id?.infrastructure === place);
   if (lease === undefined) throw new Error(`no lease in the ${place}`);
   return lease;
 }
 
-function infrastructure(place: Place) {
-  const compute = { cpu: 500n, memory: 256n << 20n, disk: 1n << 30n };
+type Infrastructure = NonNullable<Parameters<typeof messages.submitDeployment>[0]["infrastructures"]>[number];
+
+/** One unit at a place. @param memory MiB */
+export function infrastructure(place: Place, memory = 256n) {
+  const compute = { cpu: 500n, memory: memory << 20n, disk: 1n << 30n };
   const price = parseRate("0.40/h", blockInterval).toString();
   const resources = [{ compute, price, collateral: 1_000n, count: 1 }];
   return { name: place, region: `us-${place}`, persist: true, resources };
 }
 
-function twoTiers(): Manifest {
+/** `web` in one place asks `api` in the other. */
+export function twoTiers(apiImage = "dcx.example/two-tier-api:1.0"): Manifest {
   return {
     schema: 1,
     salt: "55".repeat(32),
     workloads: {
-      api: { infrastructure: "east", container: { image: "dcx.example/two-tier-api:1.0" }, ports: [9000] },
+      api: { infrastructure: "east", container: { image: apiImage }, ports: [9000] },
       web: {
         infrastructure: "west",
         container: { image: "dcx.example/two-tier-web:1.0" },
