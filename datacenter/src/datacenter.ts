@@ -103,7 +103,7 @@ export async function startDatacenter(
       home,
       signing,
       ...(proven === undefined ? {} : { proven }),
-      verifier: await PeerVerifier.create(),
+      verifier: new PeerVerifier(),
       root,
       leaf,
       runtime,

@@ -128,7 +128,7 @@ export class Authorization {
     const { socket } = request.raw;
     const verdict = await authenticateCaller(
       {
-        certificate: socket instanceof TLSSocket ? socket.getPeerCertificate().raw : undefined,
+        certificate: socket instanceof TLSSocket ? socket.getPeerX509Certificate()?.raw : undefined,
         statement: typeof header === "string" ? header : undefined,
       },
       about,

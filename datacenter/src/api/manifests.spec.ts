@@ -195,6 +195,52 @@ describe("a manifest that a datacenter holds", () => {
   });
 });
 
+/** A holder that lacks the manifest, asked by another one that lacks it too. */
+describe("a manifest that a datacenter does not hold yet", () => {
+  let holders: Holders;
+  let agent: Holder;
+  let asking: AgentClient;
+
+  beforeEach(async () => {
+    holders = await Holders.create(2, version);
+    agent = await holders.start(holder);
+    const leaf = await holders.leafOf(peer);
+    asking = new AgentClient(holders.targetOf(holder), { kind: "peer", certificate: () => leaf });
+  });
+  afterEach(async () => {
+    await asking.close();
+    await holders.close();
+  });
+
+  /** What a peer is answered that asks for it now and waits. */
+  async function waiting(wait: number): Promise<{ answer: ReturnType<AgentClient["manifestPart"]> }> {
+    const answer = asking.manifestPart(id, version, 0, AbortSignal.timeout(20_000), wait);
+    answer.catch(() => undefined);
+    // By then the first question has come, too.
+    await expect(asking.manifestPart(id, version, 0, AbortSignal.timeout(20_000))).resolves.toBeUndefined();
+    return { answer };
+  }
+
+  it("is given to who waits for it, as soon as it comes", async () => {
+    const { answer } = await waiting(20_000);
+    agent.store.put(deployment, version, { manifest: text, stamps: {} });
+    await expect(answer).resolves.toMatchObject({ total: text.length });
+  });
+
+  it("is not given where that one's lease ended while it waited", async () => {
+    const { answer } = await waiting(20_000);
+    holders.endLease(peer);
+    agent.store.put(deployment, version, { manifest: text, stamps: {} });
+    await expect(answer).rejects.toMatchObject({ status: 403, refusal: "not-a-holder" });
+    expect(holders.log).toContainEqual(expect.objectContaining({ msg: "request refused", code: "not-a-holder" }));
+  });
+
+  it("is waited for as long as the other one wants to", async () => {
+    const { answer } = await waiting(500);
+    await expect(answer).resolves.toBeUndefined();
+  });
+});
+
 function validity() {
   const hour = 3_600_000;
   return { notBefore: new Date(Date.now() - hour), notAfter: new Date(Date.now() + hour) };

@@ -2,8 +2,10 @@ import type { Server } from "node:https";
 import { MAX_MANIFEST_PART_BYTES, type ManifestEnvelope, ManifestUpload, parseManifest } from "@dcx/protocol";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { z } from "zod";
+import type { ManifestStore } from "../manifest/store";
 import { Turns } from "../manifest/turns";
 import type { Authorized } from "./authorization";
+import { closedBy } from "./closed-by";
 import { Refusal } from "./refusal";
 import { mustHold, parse } from "./requests";
 import type { AgentApiOptions } from "./server";
@@ -19,6 +21,13 @@ const path = `${deploymentPath}/manifests`;
 
 const Version = z.string().regex(/^[0-9a-f]{64}$/);
 const openRange = /^bytes=(\d{1,10})-$/;
+const WaitQuery = z.object({ wait: z.coerce.number().int().min(0).default(0) });
+/** Longest that a peer waits for a manifest, or for a place in which it fetches that, in milliseconds. */
+const longestWait = 30_000;
+/** After so many milliseconds of waiting it is seen anew whether the peer may be served. */
+const longestTrusted = 100;
+/** How many wait for manifests that are not here yet, at most: each is a connection. Others are told so at once. */
+const mostWaiting = 250;
 
 /** What a tenant hands over, and holders give to one another. design: "Handing it over". */
 export function serveManifests(server: FastifyInstance<Server>, options: AgentApiOptions): void {
@@ -62,24 +71,42 @@ export function serveManifests(server: FastifyInstance<Server>, options: AgentAp
 
 /** The text in parts, for holders alone: it is large, and its way may be long. */
 function serveParts(server: FastifyInstance<Server>, options: AgentApiOptions): void {
-  const { authorization } = options;
+  const { authorization, signal, store } = options;
   const turns = new Turns();
+  const arrivals = new Arrivals(store);
   server.get<{ Params: VersionParams }>(`${path}/:version/text`, async (request, reply) => {
     const { caller, deployment } = mustHold(await authorization.authorize(request, "manage", ["peer"]));
     const peer = caller.kind === "peer" ? caller.datacenter : "";
     const { version } = request.params;
+    const deadline = performance.now() + Math.min(parse(WaitQuery, request.query, "the query").wait, longestWait);
+    const gone = closedBy(reply, signal);
+    const waited = await arrivals.of(deployment, version, deadline - performance.now(), gone);
     const text = bytesOf(heldOf(options, deployment, version));
     const first = Number(openRange.exec(request.headers.range ?? "bytes=0-")?.[1] ?? 0);
     if (first >= text.length) {
       void reply.header("content-range", `bytes */${text.length}`);
       throw new Refusal(416, "no-such-part", `the manifest has ${text.length} bytes`);
     }
-    const what = `${deployment}/${version}`;
-    if (!turns.admit(what, peer, performance.now())) {
+    const asked = performance.now();
+    const place = await turns.admit(`${deployment}/${version}`, peer, deadline - asked, gone);
+    if (place === undefined) {
       throw new Refusal(503, "busy", "others fetch this manifest now: ask another holder, or again in a moment");
     }
+    // It may have been admitted in the moment in which it went away.
+    if (gone.aborted) {
+      place.end();
+      throw new Refusal(503, "busy", "the caller went away");
+    }
     const end = Math.min(text.length, first + MAX_MANIFEST_PART_BYTES);
-    reply.raw.once("close", () => turns.gave(what, peer, end === text.length, performance.now()));
+    reply.raw.once("close", () => {
+      const { socket } = request.raw;
+      if (reply.statusCode === 206 && reply.raw.writableFinished && !socket.destroyed) place.given(socket);
+      else place.end();
+    });
+    // While it waited its lease may have ended.
+    if (waited || performance.now() - asked > longestTrusted) {
+      mustHold(await authorization.authorize(request, "manage", ["peer"]));
+    }
     return await reply
       .code(206)
       .header("content-range", `bytes ${first}-${end - 1}/${text.length}`)
@@ -87,8 +114,11 @@ function serveParts(server: FastifyInstance<Server>, options: AgentApiOptions): 
       .send(text.subarray(first, end));
   });
   server.get<{ Params: VersionParams }>(`${path}/:version/stamps`, async (request) => {
-    const { deployment } = mustHold(await authorization.authorize(request, "manage", ["peer"]));
-    return heldOf(options, deployment, request.params.version).stamps;
+    const { caller, deployment } = mustHold(await authorization.authorize(request, "manage", ["peer"]));
+    const { version } = request.params;
+    // Who asks for them has all of the text.
+    if (caller.kind === "peer") turns.done(`${deployment}/${version}`, caller.datacenter);
+    return heldOf(options, deployment, version).stamps;
   });
 }
 
@@ -97,6 +127,36 @@ function heldOf({ store }: AgentApiOptions, deployment: string, version: string)
   const envelope = store.get(deployment, version);
   if (envelope === undefined) throw new Refusal(404, "no-such-version", "this datacenter does not hold that version");
   return envelope;
+}
+
+/** Waits for manifests that peers ask for before they are here. */
+class Arrivals {
+  #waiting = 0;
+
+  constructor(private readonly store: ManifestStore) {}
+
+  /** Resolves once a version is here, or after `patience` milliseconds; to whether it took any time. */
+  of(deployment: string, version: string, patience: number, gone: AbortSignal): Promise<boolean> {
+    const { store } = this;
+    if (store.has(deployment, version) || patience <= 0 || gone.aborted || this.#waiting >= mostWaiting) {
+      return Promise.resolve(false);
+    }
+    return new Promise((resolve) => {
+      const end = (): void => {
+        this.#waiting -= 1;
+        clearTimeout(timer);
+        unsubscribe();
+        gone.removeEventListener("abort", end);
+        resolve(true);
+      };
+      const unsubscribe = store.subscribe((changed) => {
+        if (changed === deployment && store.has(deployment, version)) end();
+      });
+      const timer = setTimeout(end, patience);
+      gone.addEventListener("abort", end, { once: true });
+      this.#waiting += 1;
+    });
+  }
 }
 
 /** The parts of one text are parts of one buffer, however many fetch them. */

@@ -95,7 +95,7 @@ describe("the agent's API", () => {
       authorization: new Authorization({
         chainId,
         datacenter: self,
-        verifier: await PeerVerifier.create(),
+        verifier: new PeerVerifier(),
         view: () => view,
         isFresh: async () => fresh,
         refresh: async () => {

@@ -17,6 +17,7 @@ import { z } from "zod";
 import type { ManifestStore } from "../manifest/store";
 import type { BidDecision } from "../market/decide-bid";
 import type { Authorization } from "./authorization";
+import { closedBy } from "./closed-by";
 import { type ExecApiOptions, serveExec } from "./exec";
 import { type DeploymentParams, deploymentPath, serveManifests } from "./manifests";
 import { RateLimit } from "./rate-limit";
@@ -200,13 +201,6 @@ function sendLines(reply: FastifyReply, lines: AsyncIterable<object>): FastifyRe
 
 async function* ndjson(lines: AsyncIterable<object>): AsyncIterable<string> {
   for await (const line of lines) yield `${JSON.stringify(line)}\n`;
-}
-
-/** Aborts when the caller goes away or the agent stops. */
-function closedBy(reply: FastifyReply, signal: AbortSignal): AbortSignal {
-  const gone = new AbortController();
-  reply.raw.once("close", () => gone.abort());
-  return AbortSignal.any([gone.signal, signal]);
 }
 
 function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply, logger: Logger): FastifyReply {

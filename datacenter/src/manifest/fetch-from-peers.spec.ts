@@ -26,7 +26,7 @@ function manifestOf(bytes: number): { readonly text: string; readonly version: s
 const large = manifestOf(5_000_000);
 const small = manifestOf(1_000);
 const stamps = { "workloads/web": { owner: "o", nonce: "n" } };
-const impatience = { window: 1_000, leastBytes: 1_000, slowPart: 10_000 };
+const impatience = { window: 1_000, leastBytes: 1_000, slowPart: 10_000, wait: 1_000 };
 
 describe("a manifest on its way between holders", () => {
   let holders: Holders;
@@ -215,6 +215,24 @@ describe("a manifest on its way between holders", () => {
     // The one that had it first did not have to give it to all of them.
     const parts = Math.ceil(large.text.length / MAX_MANIFEST_PART_BYTES);
     expect(origin?.asked.length).toBeLessThan(9 * parts);
+  });
+
+  it("is not kept away by a holder that answers first each time and gives little", async () => {
+    const here = await world(3, small.version, impatience);
+    await rogue("dcx1dc1", (_request, response) => {
+      response.writeHead(206, { "content-range": "bytes 0-99999/100000" }).write("x");
+    });
+    await rogue("dcx1dc2", (request, response) => {
+      setTimeout(() => {
+        if (request.url?.endsWith("/stamps")) return void response.end(JSON.stringify(stamps));
+        const from = Number(/\d+/.exec(request.headers.range ?? "")?.[0]);
+        const range = `bytes ${from}-${small.text.length - 1}/${small.text.length}`;
+        response.writeHead(206, { "content-range": range }).end(small.text.slice(from));
+      }, 300);
+    });
+    here.fetcher.update();
+    await arrived(here, small.version);
+    expect(here.store.get(deployment, small.version)?.manifest).toBe(small.text);
   });
 
   it("is asked of nobody who held a lease once or has only bid", async () => {

@@ -12,8 +12,10 @@ import type { ChainView } from "../chain/view";
 import type { Home } from "../home/home";
 import { currentRoots } from "../reconcile/wiring";
 import { discardOtherParts } from "./partial";
+import { lines, peerOrder } from "./peer-order";
+import { Slots } from "./slots";
 import type { ManifestStore } from "./store";
-import { type Patience, Transfer, type Turn, usualPatience } from "./transfer";
+import { type Giving, type Patience, Transfer, type Turn, usualPatience } from "./transfer";
 
 const firstRetry = 500;
 const longestRetry = 5_000;
@@ -21,7 +23,14 @@ const longestRetry = 5_000;
 const largestAnswer = MAX_MANIFEST_BYTES;
 const stampsTime = 300_000;
 /** Manifests that are on their way at a time. */
-const atATime = 8;
+const transfersAtATime = 8;
+/** Holders that are asked at a time. */
+const askedAtATime = 64;
+/** So many are asked at once, one more each time that so many milliseconds went by: each is a handshake. */
+const linesAtOnce = 2;
+const nextLine = 500;
+/** A holder that gave less is asked after the others. */
+const goodTurn = 64 * 1024;
 
 export interface PeerFetcherOptions {
   readonly chainId: string;
@@ -46,8 +55,9 @@ export class PeerFetcher {
   /** What is being fetched, by deployment and version. */
   readonly #underway = new Map<string, AbortController>();
   readonly #tasks = new Set<Promise<void>>();
-  readonly #queue: (() => void)[] = [];
-  #asking = 0;
+  /** So that a start with many leases does not fetch all of them at once. */
+  readonly #transfers = new Slots(transfersAtATime);
+  readonly #asked = new Slots(askedAtATime);
 
   constructor(options: PeerFetcherOptions) {
     this.#options = options;
@@ -100,62 +110,113 @@ export class PeerFetcher {
   }
 
   async #fetch(deployment: string, version: string, signal: AbortSignal): Promise<void> {
-    const { home, patience = usualPatience, store, view } = this.#options;
+    const { datacenter, home, patience = usualPatience, store, view } = this.#options;
     const id = view()?.deployments.get(deployment)?.deployment?.id;
     if (id === undefined) return;
     const transfer = new Transfer({ home, store, deployment: id, version, patience });
     await using clients = new PeerClients(this.#options);
+    /** Those that gave little when they were asked last: one that answers first each time would keep others away. */
+    const poor = new Set<string>();
     for (let delay = firstRetry; !signal.aborted; delay = Math.min(delay * 2, longestRetry)) {
       const answer = view()?.deployments.get(deployment);
-      // Not always the same one first: with many holders they pass it on to one another.
-      const peers = [...(answer === undefined ? [] : this.#peers(answer))].sort(() => Math.random() - 0.5);
-      for (const peer of peers) {
-        if (signal.aborted || store.has(deployment, version)) return;
-        if (answer === undefined) break;
-        const turn = await this.#inTurn(() => this.#ask(answer, peer, transfer, clients, signal));
-        if (turn?.state === "complete") return;
-        if (turn?.progress === true || turn?.state === "busy") delay = firstRetry / 2;
+      const peers = answer === undefined ? [] : peerOrder(datacenter, this.#peers(answer));
+      const asked = peers.filter((peer) => !poor.has(peer));
+      const first = await this.#first({ answer, transfer, clients, signal }, asked);
+      if (signal.aborted || store.has(deployment, version)) return void first?.giving.progress.abandon();
+      if (first === undefined) {
+        if (poor.size > 0) delay = firstRetry / 2;
+        poor.clear();
+      } else {
+        const turn = await this.#take(transfer, first, clients, signal);
+        if (turn.state === "complete") return;
+        if (turn.bytes >= goodTurn && turn.state !== "slow") delay = firstRetry / 2;
+        else poor.add(first.peer);
       }
       await pause(delay, signal);
     }
   }
 
-  async #ask(
-    answer: QueryDeploymentResponse,
-    peer: string,
-    transfer: Transfer,
-    clients: PeerClients,
-    signal: AbortSignal,
-  ): Promise<Turn | undefined> {
-    const { logger, view } = this.#options;
-    const record = answer.datacenters.find(({ address }) => address === peer);
+  /** Asks a few holders at a time until one gives; the others are let go. */
+  async #first({ answer, transfer, clients, signal }: Asking, peers: readonly string[]): Promise<Giver | undefined> {
+    const { patience = usualPatience } = this.#options;
+    // Where much is missing nobody waits for one manifest while another could be had.
+    const wait = this.#underway.size * lines <= askedAtATime ? patience.wait : 0;
+    const found = new AbortController();
+    const end = (): void => found.abort(signal.reason);
+    signal.addEventListener("abort", end, { once: true });
+    const queue = peers[Symbol.iterator]();
+    let first: Giver | undefined;
+    const line = async (index: number): Promise<void> => {
+      await pause(Math.max(0, index + 1 - linesAtOnce) * nextLine, found.signal);
+      for (const peer of queue) {
+        if (found.signal.aborted || signal.aborted) return;
+        const own = new AbortController();
+        const leave = (): void => own.abort(found.signal.reason);
+        found.signal.addEventListener("abort", leave, { once: true });
+        const giver = await this.#asked.run(() =>
+          this.#ask({ answer, transfer, clients, signal: own.signal }, peer, wait),
+        );
+        found.signal.removeEventListener("abort", leave);
+        if (giver === undefined) continue;
+        if (first !== undefined || signal.aborted) return giver.giving.progress.abandon();
+        first = giver;
+        found.abort();
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(lines, peers.length) }, (_, index) => line(index)));
+    signal.removeEventListener("abort", end);
+    return first;
+  }
+
+  async #ask({ answer, transfer, clients, signal }: Asking, peer: string, wait: number): Promise<Giver | undefined> {
+    const { view } = this.#options;
+    const record = answer?.datacenters.find(({ address }) => address === peer);
     if (signal.aborted || record === undefined) return undefined;
     const client = await clients.to(record, view()?.height ?? 0n);
-    const turn = await transfer.from(peer, client, signal);
-    const what = { ...transfer.what, peer };
-    if (turn.state === "complete") logger.info(what, "manifest fetched from a peer");
-    else if (turn.state === "broken") {
-      // The next attempt begins with a connection of its own, and with the certificate that is valid then.
-      await clients.forget(peer);
-      if (!signal.aborted) {
-        logger.info({ ...what, progress: turn.progress, err: turn.problem }, "a peer did not give the manifest");
-      }
+    const giving = await transfer.ask(peer, client, wait, signal);
+    if (giving.state === "giving") return { peer, client, giving };
+    if (giving.state === "broken" && !signal.aborted) await this.#failed(transfer, clients, peer, giving.problem, 0);
+    return undefined;
+  }
+
+  async #take(
+    transfer: Transfer,
+    { peer, client, giving }: Giver,
+    clients: PeerClients,
+    signal: AbortSignal,
+  ): Promise<Turn> {
+    const turn = await this.#transfers.run(() => transfer.take(peer, client, giving, signal));
+    if (turn.state === "complete")
+      this.#options.logger.info({ ...transfer.what, peer }, "manifest fetched from a peer");
+    else if (turn.state === "broken" && !signal.aborted) {
+      await this.#failed(transfer, clients, peer, turn.problem, turn.bytes);
     }
+    // It keeps a place for this one for as long as they are connected.
+    if (turn.state === "slow") await clients.forget(peer);
     return turn;
   }
 
-  /** So that a start with many leases does not fetch all of them at once. */
-  async #inTurn<T>(run: () => Promise<T>): Promise<T> {
-    if (this.#asking >= atATime) await new Promise<void>((resolve) => this.#queue.push(resolve));
-    else this.#asking += 1;
-    try {
-      return await run();
-    } finally {
-      const next = this.#queue.shift();
-      if (next === undefined) this.#asking -= 1;
-      else next();
-    }
+  async #failed(transfer: Transfer, clients: PeerClients, peer: string, err: unknown, bytes: number): Promise<void> {
+    // The next attempt begins with a connection of its own, and with the certificate that is valid then.
+    await clients.forget(peer);
+    const what = { ...transfer.what, peer, progress: bytes > 0 };
+    this.#options.logger.info({ ...what, err }, "a peer did not give the manifest");
   }
+}
+
+/** What all are asked for. */
+interface Asking {
+  readonly answer: QueryDeploymentResponse | undefined;
+  readonly transfer: Transfer;
+  readonly clients: PeerClients;
+  readonly signal: AbortSignal;
+}
+
+/** A holder that gives what it was asked for. */
+interface Giver {
+  readonly peer: string;
+  readonly client: AgentClient;
+  readonly giving: Giving;
 }
 
 /** A client for each peer, so that asking again and again does not take a handshake each time. */

@@ -1,8 +1,8 @@
 import { createHash, type Hash } from "node:crypto";
 import type { Home } from "../home/home";
 
-/** Bytes of a record: so much is in memory of a manifest that is on its way. */
-const recordBytes = 256 * 1024;
+/** Bytes of a record: so much is in memory of a manifest that is on its way. Each one is a write to the disk. */
+const recordBytes = 1024 * 1024;
 const prefix = "part/";
 
 /**
@@ -56,8 +56,7 @@ export class PartialManifest {
 
   /** All that has come. */
   bytes(): Buffer {
-    this.flush();
-    return Buffer.concat(this.#home.records.names(this.#name).map((name) => this.#read(name)));
+    return Buffer.concat([...this.#home.records.names(this.#name).map((name) => this.#read(name)), ...this.#rest]);
   }
 
   discard(): void {

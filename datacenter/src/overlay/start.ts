@@ -26,7 +26,7 @@ export async function startOverlay(options: OverlayOptions): Promise<Overlay> {
   const { chainId, datacenter, logger, network } = options;
   const ports = new RememberedPorts(options.home);
   const leaves = new Leaves(options.issue, (options.leafLifetime ?? defaultLifetime) * 1000, logger);
-  const verifier = await PeerVerifier.create();
+  const verifier = new PeerVerifier();
   const dial = async (instance: string, port: number): Promise<Duplex> => (await network(instance)).dial(port);
   const server = new TunnelServer({ chainId, datacenter, leaves, verifier, dial, logger });
   const port = await listen(server, options, ports);

@@ -40,7 +40,7 @@ beforeAll(async () => {
   tidewaterRoot = await createDatacenterRoot({ chainId, datacenter: tidewater }, today);
   sierraLeaf = await createLeaf(sierraRoot, { chainId, datacenter: sierra }, today);
   tenant = await signerFromPrivateKey("11".repeat(32));
-  verifier = await PeerVerifier.create();
+  verifier = new PeerVerifier();
 });
 
 afterEach(async () => {

@@ -129,16 +129,19 @@ export class AgentClient implements AsyncDisposable {
 
   /**
    * The manifest's text from a byte on, as much as one answer carries; undefined: the agent holds no such version. The
-   * hash is NOT checked here. Nothing limits how long it takes but `signal`.
+   * hash is NOT checked here. Nothing limits how long it takes but `signal`. With `wait` the agent waits so many milliseconds
+   * for what it lacks now, and while others fetch it.
    */
   async manifestPart(
     deployment: AgentDeployment,
     version: string,
     from: number,
     signal: AbortSignal,
+    wait = 0,
   ): Promise<ManifestPart | undefined> {
     const path = `${pathOf(deployment)}/manifests/${version}/text`;
-    const request = { method: "GET", path, from, deployment, signal } as const;
+    const query = { wait: wait > 0 ? wait.toString() : undefined };
+    const request = { method: "GET", path, query, from, deployment, signal } as const;
     try {
       const { headers, body } = await this.open(request, signal);
       const part = partOf(headers["content-range"], from, body);

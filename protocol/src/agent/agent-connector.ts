@@ -1,5 +1,5 @@
 import { constants } from "node:crypto";
-import { connect as connectTls, type TLSSocket } from "node:tls";
+import { connect as connectTls, createSecureContext, type SecureContext, type TLSSocket } from "node:tls";
 import type { PeerVerifier } from "../certificates/peer-verifier";
 import type { CertificateWithKey } from "../certificates/x509";
 import { AgentNotTrusted } from "./agent-errors";
@@ -42,11 +42,9 @@ export async function connectToAgent(
   return new Promise((resolve, reject) => {
     const socket = connectTls({
       ...way,
-      minVersion: "TLSv1.3",
       rejectUnauthorized: false,
-      secureOptions: constants.SSL_OP_NO_TICKET,
+      secureContext: contextOf(client ?? nobody),
       ALPNProtocols: ["http/1.1"],
-      ...(client === undefined ? {} : { cert: client.certificate, key: client.key }),
     });
     const settle = (act: () => void) => {
       signal.removeEventListener("abort", onAbort);
@@ -74,4 +72,20 @@ export async function connectToAgent(
       else fail(new AgentNotTrusted(expected.datacenter, url.href, verdict.message));
     });
   });
+}
+
+const nobody = {};
+/** An agent calls many others with one certificate: it is read once. */
+const contexts = new WeakMap<object, SecureContext>();
+
+function contextOf(client: CertificateWithKey | typeof nobody): SecureContext {
+  const known = contexts.get(client);
+  if (known !== undefined) return known;
+  const context = createSecureContext({
+    minVersion: "TLSv1.3",
+    secureOptions: constants.SSL_OP_NO_TICKET,
+    ...("key" in client ? { cert: client.certificate, key: client.key } : {}),
+  });
+  contexts.set(client, context);
+  return context;
 }

@@ -67,13 +67,9 @@ export class AgentSession {
     proxy: URL | undefined,
     now: number,
   ): Promise<AgentSession> {
-    const [{ Pool }, verifier, certificate] = await Promise.all([
-      import("undici"),
-      PeerVerifier.create(),
-      certificateOf(caller, now),
-    ]);
+    const [{ Pool }, certificate] = await Promise.all([import("undici"), certificateOf(caller, now)]);
     const newPool = (origin: string, options: Pool.Options) => new Pool(origin, options);
-    return new AgentSession(target, caller, proxy, certificate, verifier, newPool, now + sessionLifetime / 2);
+    return new AgentSession(target, caller, proxy, certificate, new PeerVerifier(), newPool, now + sessionLifetime / 2);
   }
 
   /** The connections to one of the agent's URLs. Every one leads to the agent, or to nobody. */

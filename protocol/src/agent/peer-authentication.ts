@@ -6,7 +6,7 @@ import { type StatementPurpose, statementHeader, verifyStatement } from "./state
 
 /** What a caller of an agent presented. */
 export interface PresentedIdentity {
-  /** DER of the TLS client certificate, if any (`socket.getPeerCertificate().raw`). */
+  /** DER of the TLS client certificate, if any (`socket.getPeerX509Certificate()?.raw`). */
   readonly certificate: Uint8Array | undefined;
   /** Value of the header `dcx-statement`, if any. */
   readonly statement: string | undefined;
@@ -106,7 +106,10 @@ function authenticatePeer(
 ): AuthenticationVerdict {
   const holders = context.holderRoots(request.tenant, request.sequence);
   let closest: string | undefined;
-  for (const [datacenter, roots] of holders) {
+  // Of many holders the one that it claims to be is looked at first.
+  const claimed = verifier.claimOf(certificate)?.datacenter ?? "";
+  const first = [...holders].filter(([datacenter]) => datacenter === claimed);
+  for (const [datacenter, roots] of [...first, ...holders]) {
     const expected: CertificateIdentity = { chainId: context.chainId, datacenter };
     const verdict = verifier.verify(certificate, roots, context.now, expected);
     if (verdict.valid) return { accepted: true, caller: { kind: "peer", datacenter } };

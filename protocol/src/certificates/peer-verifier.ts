@@ -1,7 +1,5 @@
 import { createHash, X509Certificate } from "node:crypto";
-import type * as Library from "@peculiar/x509";
 import { type CertificateIdentity, identityUri, parseIdentityUri } from "./identity";
-import { loadX509 } from "./x509";
 
 export type PeerRefusal =
   | "no-certificate"
@@ -36,12 +34,6 @@ export class PeerVerifier {
   /** Fingerprints of leaf and root, of pairs whose signature holds. */
   private readonly issued = new Set<string>();
 
-  private constructor(private readonly x509: typeof Library) {}
-
-  static async create(): Promise<PeerVerifier> {
-    return new PeerVerifier(await loadX509());
-  }
-
   /**
    * `leaf`: DER as presented. `roots`: DER, as on the chain, of the datacenter that it should be of.
    * `expected`: what its URI SAN must say, where that is known beforehand. Never throws.
@@ -75,6 +67,11 @@ export class PeerVerifier {
     return { valid: true, identity: parsed.identity, notAfter: parsed.notAfter };
   }
 
+  /** Whom a certificate claims to be of. It proves nothing: it says against whose roots to verify it. Never throws. */
+  claimOf(leaf: Uint8Array): CertificateIdentity | undefined {
+    return this.parse(leaf)?.identity;
+  }
+
   private isIssuedBy(leafDer: Uint8Array, leaf: ParsedCertificate, rootDer: Uint8Array): boolean {
     const pair = fingerprint(leafDer) + fingerprint(rootDer);
     if (this.issued.has(pair)) return true;
@@ -93,12 +90,12 @@ export class PeerVerifier {
     if (known !== undefined) return known;
     try {
       const certificate = new X509Certificate(der);
-      const { notBefore, notAfter, extensions } = new this.x509.X509Certificate(Uint8Array.from(der));
-      const names = extensions
-        .filter((extension) => extension instanceof this.x509.SubjectAlternativeNameExtension)
-        .flatMap((extension) => extension.names.items);
-      const [name] = names;
-      const identity = names.length === 1 && name?.type === "url" ? parseIdentityUri(name.value) : undefined;
+      const [notBefore, notAfter] = [new Date(certificate.validFrom), new Date(certificate.validTo)];
+      // One that can't be read as a time is neither before nor after any.
+      if (Number.isNaN(notBefore.getTime()) || Number.isNaN(notAfter.getTime())) return undefined;
+      // Several names are joined by commas, and one that could be taken for several is quoted: neither is an identity.
+      const [, uri] = /^URI:(.*)$/.exec(certificate.subjectAltName ?? "") ?? [];
+      const identity = uri === undefined ? undefined : parseIdentityUri(uri);
       const parsed = { certificate, notBefore, notAfter, identity };
       bound(this.parsed, mostParsed);
       this.parsed.set(key, parsed);

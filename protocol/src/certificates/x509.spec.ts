@@ -23,7 +23,7 @@ let verifier: PeerVerifier;
 
 beforeAll(async () => {
   root = await createDatacenterRoot(agent, day);
-  verifier = await PeerVerifier.create();
+  verifier = new PeerVerifier();
 });
 
 function der(certificate: CertificateWithKey): Uint8Array {

@@ -65,14 +65,28 @@ export class Holders {
   readonly #former = new Set<string>();
   readonly #bidders = new Set<string>();
   readonly #running = new Set<Holder>();
+  /** Made again when something of it has changed: with many holders it takes long. */
+  #view: ChainView | undefined;
+  #version: string;
 
   private constructor(
     readonly addresses: readonly string[],
     /** Hexadecimal. */
-    public version: string,
+    version: string,
     readonly patience: Patience | undefined,
   ) {
+    this.#version = version;
     this.logger = pino({ level: "trace" }, { write: (line: string) => void this.log.push(JSON.parse(line)) });
+  }
+
+  /** What the chain names. */
+  get version(): string {
+    return this.#version;
+  }
+
+  set version(version: string) {
+    this.#version = version;
+    this.#view = undefined;
   }
 
   static async create(count: number, version: string, patience?: Patience): Promise<Holders> {
@@ -100,6 +114,7 @@ export class Holders {
   /** Says on chain where a datacenter's agent answers. */
   publish(datacenter: string, url: string): void {
     this.#urls.set(datacenter, url);
+    this.#view = undefined;
   }
 
   /** Where its agent answers, as on chain. */
@@ -110,14 +125,21 @@ export class Holders {
   /** Ends a datacenter's lease. */
   endLease(datacenter: string): void {
     this.#former.add(datacenter);
+    this.#view = undefined;
   }
 
   /** From now on it has only bid: the chain's answer names it, and no lease of it. */
   onlyBids(datacenter: string): void {
     this.#bidders.add(datacenter);
+    this.#view = undefined;
   }
 
   view(): ChainView {
+    this.#view ??= this.#newView();
+    return this.#view;
+  }
+
+  #newView(): ChainView {
     const lease = (datacenter: string) =>
       Lease.fromPartial({
         id: { ...id, infrastructure: datacenter.slice(4), generation: 1 },
@@ -162,7 +184,7 @@ export class Holders {
       authorization: new Authorization({
         chainId,
         datacenter,
-        verifier: await PeerVerifier.create(),
+        verifier: new PeerVerifier(),
         view: () => this.view(),
         isFresh: async () => true,
         refresh: async () => undefined,

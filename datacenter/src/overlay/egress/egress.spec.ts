@@ -91,7 +91,7 @@ async function workload(
       exchange,
       limits: { deny: [], denyPorts: [25] },
       chainId,
-      verifier: await PeerVerifier.create(),
+      verifier: new PeerVerifier(),
       effects,
       logger: { debug: () => {}, info: (details) => refused.push(details), warn: () => {} },
       onChange: () => changed(),

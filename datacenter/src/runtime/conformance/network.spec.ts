@@ -39,7 +39,7 @@ describeOffers(({ isolated, runtime }) => {
       exchange: [`http://127.0.0.1:${portOf(node)}`],
       limits: { deny: [], denyPorts: [] },
       chainId: "dcx-runtime-1",
-      verifier: await PeerVerifier.create(),
+      verifier: new PeerVerifier(),
       // The internet of this test: one public address that leads to the server above.
       effects: {
         resolve: async (name: string) => [name === "public.example" ? "1.1.1.1" : "10.0.0.1"],
