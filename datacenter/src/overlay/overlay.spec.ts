@@ -88,6 +88,16 @@ it("passes on the end of one direction alone", async () => {
   await until(() => afterEnd.join("") === "still here");
 }, 20_000);
 
+it("passes on the end of who sends nothing, which comes before there is another side", async () => {
+  const west = await datacenter("west");
+  const east = await datacenter("east");
+  await serve(east, "api-0", 9000, (socket) => socket.resume().on("end", () => socket.end("heard it")));
+  apply(west, { sources: [sourceOf(west, east)] });
+  apply(east, { targets: [targetOf(west, east)] });
+  await until(() => established(west, `source ${connection}`));
+  await expect(exchange(dialDoor(west), "")).resolves.toBe("heard it");
+}, 20_000);
+
 it("moves a lot while the reader is slow, without keeping it in memory", async () => {
   const west = await datacenter("west");
   const east = await datacenter("east");

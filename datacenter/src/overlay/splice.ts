@@ -15,13 +15,19 @@ function lead(from: Duplex, to: Duplex): Promise<void> {
   return new Promise((resolve) => {
     // What goes wrong shows as a close without an end.
     from.on("error", () => undefined);
-    from.on("end", () => {
+    const ended = (): void => {
       if (wasReset(from)) {
         abort(to);
       } else if (!to.destroyed) {
         to.end();
       }
-    });
+    };
+    // A socket that has nothing to read says that it ended to whoever listens then: the other one may not have been there yet.
+    if (from.readableEnded) {
+      ended();
+    } else {
+      from.on("end", ended);
+    }
     const closed = () => {
       if (!from.readableEnded || wasReset(from) || !from.writableFinished) {
         abort(to);

@@ -305,9 +305,15 @@ export class Tunnel {
   /** Resolves to the entry that the target runs. */
   #accepted(stream: ClientHttp2Stream, session: ClientHttp2Session): Promise<string | undefined> {
     return new Promise((resolve, reject) => {
-      stream.on("error", (error) => reject(new Unanswered({ cause: error })));
-      stream.once("close", () => reject(new Unanswered()));
+      // Every stream closes some day: an error is made for those alone that had no answer.
+      const closed = (): void => reject(new Unanswered());
+      const failed = (error: Error): void => reject(new Unanswered({ cause: error }));
+      stream
+        .on("error", () => undefined)
+        .once("error", failed)
+        .once("close", closed);
       stream.once("response", (headers) => {
+        stream.off("error", failed).off("close", closed);
         const status = headers[":status"];
         if (status === 200) {
           const entry = headers[entryHeader];
