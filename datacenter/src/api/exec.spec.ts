@@ -50,6 +50,8 @@ async function agent(
   const commands: { id: string; options: ExecOptions; command: Command }[] = [];
   const asked: unknown[] = [];
   const stop = new AbortController();
+  /** Whether the caller may go on. */
+  const rights = { still: true };
   const authorization: Pick<Authorization, "authorize" | "stillMay"> = {
     authorize: async (_request, purpose, kinds) => {
       asked.push([purpose, kinds]);
@@ -63,7 +65,7 @@ async function agent(
       };
       return authorized;
     },
-    stillMay: () => true,
+    stillMay: () => rights.still,
   };
   const server = createServer();
   serveExec(server, {
@@ -106,7 +108,7 @@ async function agent(
     while (commands[at] === undefined) await new Promise((resolve) => setTimeout(resolve, 5));
     return commands[at];
   };
-  return { ask, asked, command, start, stop };
+  return { ask, asked, command, rights, start, stop };
 }
 
 const ended = (socket: Socket) => (socket.closed ? Promise.resolve() : once(socket, "close"));
@@ -190,6 +192,19 @@ describe("a command in an instance", () => {
     expect(shown((await frames.next()).value as Frame)).toContain(`"${code}"`);
     await ended(socket);
   });
+
+  it("ends when its caller may no more, and not before", async () => {
+    const { command, rights, start } = await agent();
+    const { frames, socket } = await start();
+    const { command: run } = await command();
+    run.stdout.write("it runs");
+    expect(shown((await frames.next()).value as Frame)).toBe("stdout it runs");
+    expect(run.killed).toBe(false);
+    rights.still = false;
+    socket.resume();
+    await ended(socket);
+    expect(run.killed).toBe(true);
+  }, 20_000);
 
   it("ends with what is no frame, or none of a caller's", async () => {
     const { command, start } = await agent();

@@ -16,6 +16,7 @@ import { z } from "zod";
 import type { LightClient } from "./light-client/light-client";
 import { ProofRefused, verifyEntry } from "./light-client/proof";
 import { millisecondsOf } from "./light-client/verify";
+import { within } from "./within";
 
 /** Most that one read may take, waiting for the block that holds its root included, in ms. */
 const patience = 15_000;
@@ -62,8 +63,7 @@ export class ProvenReads {
 
   /** Verifies that the chain has come to this height; no later read is of an older state. */
   async reach(height: bigint, signal: AbortSignal): Promise<Proven<bigint>> {
-    const bounded = withPatience(signal);
-    const { time } = await this.light.header(height, bounded);
+    const { time } = await within(patience, signal, (bounded) => this.light.header(height, bounded));
     if (height > this.#floor) this.#floor = height;
     return { value: height, asOf: asOf(millisecondsOf(time)) };
   }
@@ -122,7 +122,7 @@ export class ProvenReads {
     codec: { decode(bytes: Uint8Array): T },
     signal: AbortSignal,
   ): Promise<Proven<T | undefined>> {
-    const { value, asOf } = await this.#entry(key, withPatience(signal));
+    const { value, asOf } = await within(patience, signal, (bounded) => this.#entry(key, bounded));
     return { value: value === undefined ? undefined : codec.decode(value), asOf };
   }
 
@@ -157,10 +157,6 @@ function generationsOf(id: DeploymentId, slot: SlotRecord | undefined): OrderId[
 /** A block's time on the clock that nobody sets. */
 function asOf(time: number): number {
   return performance.now() - Math.max(0, Date.now() - time);
-}
-
-function withPatience(signal: AbortSignal): AbortSignal {
-  return AbortSignal.any([signal, AbortSignal.timeout(patience)]);
 }
 
 function wait(milliseconds: number, signal: AbortSignal): Promise<void> {
