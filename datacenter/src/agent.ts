@@ -160,6 +160,7 @@ export class Agent {
       reconciler: this.#reconciler,
       capacity: sold,
       isDraining: () => draining.now !== undefined,
+      overlay,
     });
     this.#peers = new PeerFetcher({
       chainId,

@@ -29,7 +29,7 @@ export async function checkDatacenter(
     ["isolation", () => isolationOf(configuration)],
     ["addresses", () => addressesOf(configuration)],
     ...[configuration.ingress].flatMap((ingress) =>
-      ingress === undefined ? [] : [["host names", () => namesOf(ingress)] as const],
+      ingress?.domain === undefined ? [] : [["host names", () => namesOf(ingress)] as const],
     ),
     ...configuration.imageLayouts.map((folder) => [`images in ${folder}`, () => layoutOf(folder)] as const),
     ...(configuration.pricing.strategy === "script"
@@ -108,7 +108,7 @@ function addressesOf({ advertise, listen }: DatacenterConfiguration): Found {
 }
 
 function namesOf(ingress: NonNullable<DatacenterConfiguration["ingress"]>): Found {
-  const { certificates, certificateFolder, domain } = ingress;
+  const { certificates, certificateFolder, domain = "" } = ingress;
   const names = `*.${domain}`;
   const more = certificateFolder === undefined ? [] : certificatesIn(certificateFolder);
   const read = [...certificates, ...more].map((files) => ({ ...files, ...readCertificate(files) }));

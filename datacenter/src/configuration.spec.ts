@@ -117,6 +117,8 @@ describe("host names", () => {
     [`ingress: { domain: ${"a".repeat(60)}.${"b".repeat(60)}.${"c".repeat(60)}.example }`, "leaves no room"],
     ['listen: { ingress: { tls: "0.0.0.0:443" } }', "listen.ingress.tls: has no effect without ingress.domain"],
     ["advertise: { ingressPort: 443 }", "advertise.ingressPort: has no effect without ingress.domain"],
+    ["ingress: { rawPorts: false }", "ingress.rawPorts: has no effect without ingress.domain"],
+    ["ingress: { certificateFolder: ./tls }", "ingress.certificateFolder: has no effect without ingress.domain"],
   ])("%s is refused", (more, reason) => {
     expect(() => readDatacenterConfiguration(`${minimal}${more}`)).toThrow(reason);
   });

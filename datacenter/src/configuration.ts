@@ -85,10 +85,10 @@ const Resolver = z.string().refine((written) => {
   return isIP(bracketed ?? written) !== 0 || (port !== undefined && isIPv4(written.slice(0, -port.length - 1)));
 }, "write an address, such as 9.9.9.9, [2620:fe::fe]:53 or 127.0.0.1:5353");
 
-/** Host names of global connections. Absent: they have ports only. */
+/** How global connections are reached. */
 const Ingress = z.strictObject({
-  /** Every name under it leads to this datacenter: `*.<domain>` in the DNS. */
-  domain: hostName,
+  /** Every name under it leads to this datacenter: `*.<domain>` in the DNS. Absent: there are ports only. */
+  domain: hostName.optional(),
   /** PEM files, read again when they change. Names that none is for get one under the datacenter's root. */
   certificates: z.array(z.strictObject({ certificateFile: text, keyFile: text })).default([]),
   /** Folder of more of them, `<any>.crt` with `<any>.key`; they may come and go. */
@@ -101,9 +101,11 @@ const Ingress = z.strictObject({
   recheck: quantity(parseDuration).prefault("1h"),
   /** For which a host name is served on while they don't answer. */
   proofExpiry: quantity(parseDuration).prefault("24h"),
+  /** False: global connections have host names alone, no port of their own. */
+  rawPorts: z.boolean().default(true),
   /** At a time: at host names together, and at the port of each connection. */
   connections: z.number().int().positive().max(1_000_000).default(10_000),
-  /** At host names, from one address. */
+  /** Of those, from one address. */
   connectionsPerAddress: z.number().int().positive().default(500),
   /** For the TLS handshake. */
   handshakeTimeout: quantity(parseDuration).prefault("10s"),
@@ -212,7 +214,11 @@ export const DatacenterConfiguration = z
   .superRefine(({ advertise, ingress, listen }, context) => {
     const needed = "has no effect without ingress.domain, which says what the names are under";
     const refuse = (path: string[]) => context.addIssue({ code: "custom", message: needed, path });
-    if (ingress !== undefined) return;
+    if (ingress?.domain !== undefined) return;
+    if (ingress?.rawPorts === false) refuse(["ingress", "rawPorts"]);
+    if ((ingress?.certificates ?? []).length > 0) refuse(["ingress", "certificates"]);
+    if (ingress?.certificateFolder !== undefined) refuse(["ingress", "certificateFolder"]);
+    if (ingress?.challengeFolder !== undefined) refuse(["ingress", "challengeFolder"]);
     if (listen.ingress.tls !== undefined) refuse(["listen", "ingress", "tls"]);
     if (listen.ingress.http !== undefined) refuse(["listen", "ingress", "http"]);
     if (advertise.ingressPort !== undefined) refuse(["advertise", "ingressPort"]);

@@ -18,7 +18,7 @@ import { type Home, openHome, openSeal } from "./home/home";
 import { AgentLeaf } from "./identity/agent-leaf";
 import { DatacenterRoot } from "./identity/root";
 import { pricingOf } from "./market/configured-pricing";
-import type { IngressNames, Overlay, OverlayOptions } from "./overlay/overlay";
+import type { Overlay, OverlayOptions } from "./overlay/overlay";
 import { startOverlay } from "./overlay/start";
 import { openRuntime } from "./runtime/open";
 import type { Runtime } from "./runtime/runtime";
@@ -140,15 +140,19 @@ export async function startDatacenter(
   }
 }
 
-/** How global connections are reached by host names, where they are. */
+/** How global connections are reached. */
 function namesOf(
   { advertise, ingress, listen }: DatacenterConfiguration,
   root: DatacenterRoot,
-): { names?: IngressNames } {
+): Pick<OverlayOptions["ingress"], "names" | "rawPorts" | "limits"> {
   if (ingress === undefined) return {};
   const { certificates, challengeFolder, connections, connectionsPerAddress, domain, handshakeTimeout } = ingress;
-  const { certificateFolder, proofExpiry, recheck, resolvers } = ingress;
+  const { certificateFolder, proofExpiry, rawPorts, recheck, resolvers } = ingress;
+  const limits = { connections, connectionsPerAddress, handshake: handshakeTimeout };
+  if (domain === undefined) return { limits };
   return {
+    rawPorts,
+    limits,
     names: {
       domain,
       tls: listen.ingress.tls ?? { host: listen.ingress.host, port: 443 },
@@ -159,7 +163,6 @@ function namesOf(
       ...(certificateFolder === undefined ? {} : { certificateFolder }),
       issue: root.issueHosts,
       own: { resolvers, recheck, expiry: proofExpiry },
-      limits: { connections, connectionsPerAddress, handshake: handshakeTimeout },
     },
   };
 }

@@ -33,6 +33,9 @@ function metricsOf(view: ChainView | undefined): AgentMetrics {
     },
     capacity,
     isDraining: () => true,
+    overlay: {
+      traffic: (way) => ({ open: 3, connections: 8, refused: way === "port" ? 2 : 0, received: 1_000, sent: 5_000 }),
+    },
   });
 }
 
@@ -73,6 +76,12 @@ test("the metrics of an agent say how it is, and name nobody", async () => {
     "dcx_bids_total 7",
     "dcx_confirmations_total 5",
     "dcx_confirmations_refused_total 1",
+    'dcx_ingress_connections{by="name"} 3',
+    'dcx_ingress_connections_total{by="port"} 8',
+    'dcx_ingress_refused_total{by="port"} 2',
+    'dcx_ingress_refused_total{by="name"} 0',
+    'dcx_ingress_received_bytes_total{by="port"} 1000',
+    'dcx_ingress_sent_bytes_total{by="port"} 5000',
   ]) {
     expect(text.split("\n")).toContain(line);
   }

@@ -2,6 +2,8 @@ import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import type { ChainView } from "../chain/view";
 import type { Capacity } from "../market/capacity";
 import type { Market } from "../market/market";
+import { type IngressCounts, ingressWays } from "../overlay/ingress/ingress-traffic";
+import type { Overlay } from "../overlay/overlay";
 import type { Reconciler } from "../reconcile/reconciler";
 
 export interface MetricsOptions {
@@ -11,6 +13,7 @@ export interface MetricsOptions {
   /** All that is sold. */
   readonly capacity: Capacity;
   readonly isDraining: () => boolean;
+  readonly overlay: Pick<Overlay, "traffic">;
 }
 
 const microUnits = 1_000_000;
@@ -20,7 +23,7 @@ export class AgentMetrics {
   readonly #registry = new Registry();
 
   constructor(options: MetricsOptions) {
-    const { capacity, isDraining, market, reconciler, view } = options;
+    const { capacity, isDraining, market, overlay, reconciler, view } = options;
     collectDefaultMetrics({ register: this.#registry });
     this.#gauge("dcx_chain_height", "Height of the newest block that the agent has followed.", () =>
       Number(view()?.height ?? 0n),
@@ -74,6 +77,11 @@ export class AgentMetrics {
       "Confirmations that the exchange refused.",
       () => market.counts.refusedConfirmations,
     );
+    this.#byWay("dcx_ingress_connections", "Connections of the public's that are open.", overlay, "open");
+    this.#byWay("dcx_ingress_connections_total", "Those that were let in.", overlay, "connections");
+    this.#byWay("dcx_ingress_refused_total", "Those that were refused.", overlay, "refused");
+    this.#byWay("dcx_ingress_received_bytes_total", "What they sent to workloads.", overlay, "received");
+    this.#byWay("dcx_ingress_sent_bytes_total", "What workloads sent to them.", overlay, "sent");
   }
 
   /** The text, and its media type. */
@@ -106,6 +114,28 @@ export class AgentMetrics {
         if (now === undefined) return;
         gauge.set({ resource: "cpu" }, Number(now.cpu) / 1000);
         for (const resource of ["memory", "disk", "gpu"] as const) gauge.set({ resource }, Number(now[resource]));
+      },
+    });
+  }
+
+  /** Of global connections, by the way they are reached. */
+  #byWay(name: string, help: string, overlay: MetricsOptions["overlay"], count: keyof IngressCounts): void {
+    const common = { name, help, labelNames: ["by"], registers: [this.#registry] };
+    const values = () => ingressWays.map((by) => [by, overlay.traffic(by)[count]] as const);
+    if (count === "open") {
+      const gauge = new Gauge({
+        ...common,
+        collect: () => {
+          for (const [by, value] of values()) gauge.set({ by }, value);
+        },
+      });
+      return;
+    }
+    const counter = new Counter({
+      ...common,
+      collect: () => {
+        counter.reset();
+        for (const [by, value] of values()) counter.inc({ by }, value);
       },
     });
   }

@@ -2,6 +2,7 @@ import type { ConnectionStatus } from "@dcx/protocol";
 import type { InstanceNetwork } from "../runtime/runtime";
 import type { EgressLimits, InternetRule } from "./egress/decide";
 import type { EgressEffects } from "./egress/dial";
+import type { IngressCounts, IngressWay } from "./ingress/ingress-traffic";
 
 /** A workload's end of a tunnel. A certificate names it by `workloadUri`. */
 export interface WorkloadIdentity {
@@ -154,12 +155,16 @@ export interface IngressNames {
     /** For which it counts while the DNS does not answer. */
     readonly expiry: number;
   };
-  readonly limits: {
-    readonly connections: number;
-    readonly connectionsPerAddress: number;
-    /** Milliseconds until a connection has to have finished its TLS handshake. */
-    readonly handshake: number;
-  };
+}
+
+/** How many strangers are connected at a time, and how long they may take. */
+export interface IngressLimits {
+  /** At host names together, and at the port of each connection. */
+  readonly connections: number;
+  /** Of those, from one address. */
+  readonly connectionsPerAddress: number;
+  /** Milliseconds until a connection to a host name has to have finished its TLS handshake. */
+  readonly handshake: number;
 }
 
 export interface OverlayLogger {
@@ -174,7 +179,15 @@ export interface OverlayOptions {
   /** Host that others reach it by. Absent: `listen.host`. */
   readonly advertise?: string;
   /** Where global connections are reached; `host` is in the address of their ports. Without `names` they have ports only. */
-  readonly ingress: { readonly listen: string; readonly host?: string; readonly names?: IngressNames };
+  readonly ingress: {
+    readonly listen: string;
+    readonly host?: string;
+    readonly names?: IngressNames;
+    /** Whether there are ports too where there are names. Absent: yes. */
+    readonly rawPorts?: boolean;
+    /** Absent: the usual ones. */
+    readonly limits?: IngressLimits;
+  };
   /** `exchange`: URLs of the nodes that egress to the exchange leads to. `effects` are for tests. */
   readonly egress: {
     readonly exchange: readonly string[];
@@ -219,6 +232,8 @@ export interface Overlay {
   renew(): Promise<void>;
   /** PEM of the certificates of this datacenter's ends that the tunnels standing now were made with, one for each. */
   presented(): readonly string[];
+  /** What went through global connections, by the way they are reached. */
+  traffic(way: IngressWay): IngressCounts;
   /** Called whenever something changed that `status` shows. Returns how to stop being called. */
   subscribe(listener: () => void): () => void;
   close(): Promise<void>;

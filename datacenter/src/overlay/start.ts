@@ -3,17 +3,17 @@ import type { Duplex } from "node:stream";
 import { type ConnectionStatus, PeerVerifier } from "@dcx/protocol";
 import { Egress } from "./egress/egress";
 import { Ingress } from "./ingress/ingress";
+import { IngressTraffic } from "./ingress/ingress-traffic";
 import { NamedIngress } from "./ingress/named-ingress";
 import { Leaves } from "./leaves";
-import type { ConnectionKey, Overlay, OverlayOptions, WantedConnections } from "./overlay";
+import type { ConnectionKey, IngressLimits, Overlay, OverlayOptions, WantedConnections } from "./overlay";
 import { RememberedPorts } from "./ports";
 import { Source } from "./source";
 import { workloadUri } from "./tunnel-name";
 import { TunnelServer } from "./tunnel-server";
 
 const defaultLifetime = 24 * 3600;
-/** Connections at a time at the port of one global connection, where the configuration says nothing else. */
-const defaultConnections = 10_000;
+const defaultLimits: IngressLimits = { connections: 10_000, connectionsPerAddress: 500, handshake: 10_000 };
 /** How often what could not be opened is tried again, in milliseconds. */
 const checkInterval = 500;
 
@@ -30,11 +30,13 @@ export async function startOverlay(options: OverlayOptions): Promise<Overlay> {
   const dial = async (instance: string, port: number): Promise<Duplex> => (await network(instance)).dial(port);
   const server = new TunnelServer({ chainId, datacenter, leaves, verifier, dial, logger });
   const port = await listen(server, options, ports);
-  const { names } = options.ingress;
+  const { limits = defaultLimits, names, rawPorts = true } = options.ingress;
+  const traffic = new IngressTraffic();
+  const { home } = options;
   const named =
     names === undefined
       ? undefined
-      : await startNamed({ chainId, names, ports, home: options.home, logger, onChange: () => onChange() }, server);
+      : await startNamed({ chainId, names, limits, traffic, ports, home, logger, onChange: () => onChange() }, server);
 
   const sources = new Map<string, Source>();
   const ingresses = new Map<string, Ingress>();
@@ -109,7 +111,9 @@ export async function startOverlay(options: OverlayOptions): Promise<Overlay> {
         listen: options.ingress.listen,
         host: options.ingress.host ?? options.ingress.listen,
         ports,
-        connections: names?.limits.connections ?? defaultConnections,
+        rawPorts,
+        limits,
+        traffic,
         ...(named === undefined ? {} : { named }),
         dial,
         logger,
@@ -142,6 +146,7 @@ export async function startOverlay(options: OverlayOptions): Promise<Overlay> {
       server.renew();
     },
     presented: () => [...server.presented(), ...[...sources.values()].flatMap((source) => source.presented())],
+    traffic: (way) => traffic.counts(way),
     subscribe: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);

@@ -264,6 +264,10 @@ describe("a tunnel is refused", () => {
       await expect(attempt(east, leaf, name)).resolves.toMatch(/^refused/);
       const presented = name === undefined ? "no tunnel name" : `the tunnel name ${name}`;
       await until(() => east.refusals.some(({ details }) => details["presented"] === presented));
+      expect(east.refusals.find(({ details }) => details["presented"] === presented)).toMatchObject({
+        message: "a tunnel was refused",
+        details: { from: expect.stringContaining("127.0.0.1") },
+      });
     },
     20_000,
   );

@@ -3,10 +3,11 @@ import { once } from "node:events";
 import { constants, performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
-import { createSecureContext, createServer, type Server, type TLSSocket } from "node:tls";
+import { createSecureContext, createServer, type Server, TLSSocket } from "node:tls";
 import { certificateDer, identityUri, type PeerVerifier } from "@dcx/protocol";
 import type { Leaves } from "./leaves";
 import type { OverlayLogger, PeerIdentity, WantedTarget } from "./overlay";
+import { Refusals } from "./refusals";
 import { abort, splice } from "./splice";
 import { tunnelName, workloadUri } from "./tunnel-name";
 
@@ -73,20 +74,25 @@ export class TunnelServer {
   readonly #server: Server;
   readonly #sockets = new Set<TLSSocket>();
   readonly #admitted = new Set<Admitted>();
+  readonly #refusals: Refusals;
   #targets = new Map<string, WantedTarget>();
   #turn = 0;
 
   constructor(options: TunnelServerOptions) {
     this.#options = options;
+    this.#refusals = new Refusals(options.logger);
+    const context = (name: string) => this.#context(name);
     this.#server = createServer({
       ...tlsOptions,
       requestCert: true,
       handshakeTimeout: handshakePatience,
       // Who is let in is decided below, against the roots and the identity of this one connection's sources.
       rejectUnauthorized: false,
-      SNICallback: (name, done) => {
-        this.#context(name).then(
-          (context) => done(null, context),
+      SNICallback(name, done) {
+        // Node calls it on the socket, which says no more where it came from once it is destroyed, unless it has before.
+        if (this instanceof TLSSocket) void this.remoteAddress;
+        context(name).then(
+          (found) => done(null, found),
           (error: Error) => done(error),
         );
       },
@@ -182,15 +188,15 @@ export class TunnelServer {
   }
 
   #refuseHandshake(error: NodeJS.ErrnoException, socket: TLSSocket): void {
-    const { logger } = this.#options;
     const from = socket.remoteAddress;
     if (error.code === "ECONNRESET") {
-      logger.debug({ from, reason: error.message }, "a caller went away before there was a tunnel");
+      this.#options.logger.debug({ from, reason: error.message }, "a caller went away before there was a tunnel");
       return;
     }
     const name = error instanceof UnknownTunnel ? error.tunnel : socket.servername;
     const presented = typeof name === "string" && name !== "" ? `the tunnel name ${name}` : "no tunnel name";
-    logger.warn({ from, presented, reason: error.message }, "a tunnel was refused");
+    const details = { from, presented, reason: error.message };
+    this.#refusals.log(details, "a tunnel was refused");
   }
 
   #admit(socket: TLSSocket): void {
@@ -201,16 +207,14 @@ export class TunnelServer {
     const presented = socket.getPeerX509Certificate();
     const verdict = this.#verify(name, presented?.raw, new Date());
     if (!verdict.valid || presented === undefined || socket.alpnProtocol !== "h2") {
-      this.#options.logger.warn(
-        {
-          from: socket.remoteAddress,
-          connection: this.#targets.get(name)?.connection,
-          presented: presented?.subjectAltName ?? "no certificate",
-          fingerprint: presented?.fingerprint256,
-          reason: verdict.valid ? "it does not speak HTTP/2" : verdict.message,
-        },
-        "a tunnel was refused",
-      );
+      const details = {
+        from: socket.remoteAddress,
+        connection: this.#targets.get(name)?.connection,
+        presented: presented?.subjectAltName ?? "no certificate",
+        fingerprint: presented?.fingerprint256,
+        reason: verdict.valid ? "it does not speak HTTP/2" : verdict.message,
+      };
+      this.#refusals.log(details, "a tunnel was refused");
       socket.destroy();
       return;
     }

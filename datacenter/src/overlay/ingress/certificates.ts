@@ -8,6 +8,9 @@ import type { CertificateFiles, HostLeafIssuer, OverlayLogger } from "../overlay
 const lookInterval = 2_000;
 /** Milliseconds that an issued certificate is valid; it is renewed at half of that. */
 const lifetime = 7 * 24 * 3_600_000;
+/** So long before an operator's certificate expires the log says so, in milliseconds; but not before so much of its life. */
+const warnedBefore = 7 * 24 * 3_600_000;
+const lastPart = 1 / 4;
 /** Clocks differ. */
 const clockSkew = 300_000;
 
@@ -35,6 +38,8 @@ export class HostCertificates {
   readonly #issued = new Map<string, Issued>();
   /** The last thing that was wrong with each file, so that it is logged once. */
   readonly #problems = new Map<string, string>();
+  /** Of certificates that were said to expire soon, or to have expired: what was said last. */
+  readonly #expiring = new Map<string, string>();
 
   /** @throws {Error} where the files can't be used; the message names them. What is wrong in the folder is logged. */
   constructor(options: {
@@ -105,6 +110,25 @@ export class HostCertificates {
       const found = this.#read(files, known);
       return found === undefined ? [] : [found];
     });
+    for (const each of this.#fromFiles) this.#warnOfExpiry(each);
+  }
+
+  /** Once when it comes near, and once when it has come: from then on names are served by another certificate. */
+  #warnOfExpiry({ files: { certificateFile }, certificate, stamp }: FromFiles): void {
+    const { subjectAltName: hosts, validFrom, validTo } = certificate;
+    const left = Date.parse(validTo) - Date.now();
+    const warned = Math.min(warnedBefore, (Date.parse(validTo) - Date.parse(validFrom)) * lastPart);
+    const state = left <= 0 ? "expired" : left <= warned ? "soon" : undefined;
+    const said = state === undefined ? undefined : `${state} ${stamp}`;
+    if (said === undefined || this.#expiring.get(certificateFile) === said) return;
+    this.#expiring.set(certificateFile, said);
+    const details = { certificateFile, hosts, validTo };
+    if (state === "soon") {
+      this.#logger.warn(details, "a certificate expires soon: renew it; a new file is read as soon as it is there");
+      return;
+    }
+    const instead = "unless another file is for them its names are served by one under this datacenter's root";
+    this.#logger.warn(details, `a certificate has expired: renew it; ${instead}, which browsers don't trust`);
   }
 
   /** What is in the files now; while that can't be used, what was known. */

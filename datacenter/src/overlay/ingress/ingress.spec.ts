@@ -1,14 +1,24 @@
 import { once } from "node:events";
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
-import { type AddressInfo, createServer, type Socket } from "node:net";
+import { type AddressInfo, createConnection, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect } from "node:tls";
 import { createDatacenterRoot, createHostLeaf } from "@dcx/protocol";
 import type { IngressNames } from "../overlay";
 import { generatedLabel } from "./generated-name";
-import { aroundNow, closed, connection, domain, echo, exchange, IngressWorld, until } from "./testing/world";
+import {
+  aroundNow,
+  closed,
+  connection,
+  domain,
+  echo,
+  exchange,
+  IngressWorld,
+  type IngressWorldOptions,
+  until,
+} from "./testing/world";
 
 jest.setTimeout(30_000);
 
@@ -19,14 +29,17 @@ afterEach(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-async function start(names: Partial<IngressNames> = {}, home = mkdtempSync(join(folder, "home-"))) {
-  const world = await IngressWorld.start({ home, names });
+async function start(
+  { limits, rawPorts, ...names }: Partial<IngressNames> & Pick<IngressWorldOptions, "limits" | "rawPorts"> = {},
+  home = mkdtempSync(join(folder, "home-")),
+) {
+  const world = await IngressWorld.start({ home, names, limits, rawPorts });
   worlds.push(world);
   return world;
 }
 
-async function serving(names: Partial<IngressNames> = {}) {
-  const world = await start(names);
+async function serving(settings: Parameters<typeof start>[0] = {}) {
+  const world = await start(settings);
   await world.serve("web-0", echo);
   world.apply({});
   await until(() => world.status().established);
@@ -199,12 +212,12 @@ describe("a global connection at its host name", () => {
 });
 
 describe("a certificate of the operator's", () => {
-  async function files(hosts: string[]) {
+  async function files(hosts: string[], validity = aroundNow) {
     const root = await createDatacenterRoot({ chainId: "an authority", datacenter: "of its own" }, aroundNow());
     const place = mkdtempSync(join(folder, "files-"));
     const [certificateFile, keyFile] = [join(place, "tls.crt"), join(place, "tls.key")];
     const write = async () => {
-      const { certificate, key } = await createHostLeaf(root, hosts, aroundNow());
+      const { certificate, key } = await createHostLeaf(root, hosts, validity());
       writeFileSync(certificateFile, certificate);
       writeFileSync(keyFile, key, { mode: 0o600 });
     };
@@ -250,6 +263,23 @@ describe("a certificate of the operator's", () => {
     expect(world.warnings).toEqual([]);
   });
 
+  it("is warned of before it expires, and once it has: then the datacenter's own takes its place", async () => {
+    const validity = () => ({ ...aroundNow(), notAfter: new Date(Date.now() + 4_000) });
+    const { root, files: own } = await files([`*.${domain}`], validity);
+    const { world, host } = await serving({ certificates: [own] });
+    await expect(world.ask(host, "by the file", { ca: root.certificate })).resolves.toBe("by the file");
+    const said = (what: string) => world.warnings.filter(({ message }) => String(message).includes(what));
+    expect(said("expires soon: renew it")).toMatchObject([{ certificateFile: own.certificateFile }]);
+    await until(() => said("has expired").length > 0);
+    expect(said("has expired")).toMatchObject([
+      { certificateFile: own.certificateFile, message: expect.stringContaining("under this datacenter's root") },
+    ]);
+    await expect(world.ask(host, "by the root")).resolves.toBe("by the root");
+    // The files are looked at every two seconds; it is said once.
+    await new Promise((resolve) => setTimeout(resolve, 2_500));
+    expect(world.warnings).toHaveLength(2);
+  });
+
   it("is passed over for names that it is not for", async () => {
     const { files: own } = await files(["*.elsewhere.example"]);
     const { world, host } = await serving({ certificates: [own] });
@@ -263,6 +293,45 @@ describe("a certificate of the operator's", () => {
       /tls\.key is not the key of the certificate in .*crt/,
     );
     await expect(start({ certificates: [{ ...mixed, keyFile: "/no/such.key" }] })).rejects.toThrow("/no/such.key");
+  });
+});
+
+describe("ports of global connections", () => {
+  it("are none where the operator wants host names alone", async () => {
+    const { world, host } = await serving({ rawPorts: false });
+    const status = world.status();
+    expect(status).toMatchObject({ established: true, address: expect.stringContaining(host) });
+    expect(status.rawAddress).toBeUndefined();
+    await expect(world.ask(host, "by name")).resolves.toBe("by name");
+  });
+
+  it("and host names: what goes through is counted, as the workload sees it", async () => {
+    const { world, host } = await serving({ limits: { connectionsPerAddress: 3 } });
+    const idle = world.connect(host);
+    await once(idle, "secureConnect");
+    await world.ask(host, "a".repeat(100_000));
+    const [, port] = world.status().rawAddress?.split(":") ?? [];
+    const raw = () => {
+      const socket = createConnection({ port: Number(port), host: "127.0.0.1" });
+      socket.on("error", () => undefined);
+      return socket;
+    };
+    await expect(exchange(raw(), "b".repeat(2_000))).resolves.toHaveLength(2_000);
+    const held = [raw(), raw(), raw()];
+    await until(() => world.overlay.traffic("port").open === 3);
+    await closed(raw());
+    await world.ask("unknown.example").catch(() => undefined);
+    await until(() => world.overlay.traffic("name").refused === 1);
+    expect(world.overlay.traffic("name")).toEqual({
+      ...{ open: 1, connections: 2, refused: 1 },
+      ...{ received: 100_000, sent: 100_000 },
+    });
+    expect(world.overlay.traffic("port")).toEqual({
+      ...{ open: 3, connections: 4, refused: 1 },
+      ...{ received: 2_000, sent: 2_000 },
+    });
+    for (const socket of [idle, ...held]) socket.destroy();
+    await until(() => world.overlay.traffic("port").open + world.overlay.traffic("name").open === 0);
   });
 });
 

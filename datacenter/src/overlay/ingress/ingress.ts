@@ -3,6 +3,8 @@ import type { ConnectionStatus } from "@dcx/protocol";
 import type { OverlayLogger, WantedIngress } from "../overlay";
 import type { RememberedPorts } from "../ports";
 import { dialInTurn } from "../tunnel-server";
+import type { GuestLimits } from "./guests";
+import type { IngressTraffic } from "./ingress-traffic";
 import type { NamedIngress } from "./named-ingress";
 import { RawPort } from "./raw-port";
 
@@ -11,8 +13,11 @@ export interface IngressOptions {
   /** In the address that people get. */
   readonly host: string;
   readonly ports: RememberedPorts;
-  /** Connections at a time, at its port. */
-  readonly connections: number;
+  /** Whether there is a port too where there are host names. */
+  readonly rawPorts: boolean;
+  /** At its port. */
+  readonly limits: GuestLimits;
+  readonly traffic: IngressTraffic;
   /** Absent: connections have ports only. */
   readonly named?: NamedIngress;
   readonly dial: (instance: string, port: number) => Promise<Duplex>;
@@ -26,7 +31,8 @@ export interface IngressOptions {
  */
 export class Ingress {
   readonly #options: IngressOptions;
-  readonly #port: RawPort;
+  /** Absent: it is reached by host names alone. */
+  readonly #port: RawPort | undefined;
   #wanted: WantedIngress;
   #turn = 0;
   /** Instances that have accepted a connection. */
@@ -38,7 +44,9 @@ export class Ingress {
     this.#options = options;
     this.#wanted = wanted;
     const { connection } = wanted;
-    this.#port = new RawPort({ ...options, connection, open: () => this.#open() });
+    const { named, rawPorts } = options;
+    this.#port =
+      named === undefined || rawPorts ? new RawPort({ ...options, connection, open: () => this.#open() }) : undefined;
     this.#name();
     void this.#probe();
   }
@@ -59,11 +67,11 @@ export class Ingress {
 
   status(): ConnectionStatus {
     const { connection, instances, port } = this.#wanted;
-    const { address: rawAddress } = this.#port;
+    const rawAddress = this.#port?.address;
     const named = this.#options.named?.describe(connection);
     const address = named?.address ?? (rawAddress === undefined ? undefined : `http://${rawAddress}`);
     if (address === undefined) {
-      return { role: "ingress", established: false, message: this.#port.message };
+      return { role: "ingress", established: false, message: this.#port?.message ?? "it has no host name yet" };
     }
     const places = {
       address,
@@ -81,7 +89,7 @@ export class Ingress {
   close(): void {
     this.#closed = true;
     this.#options.named?.remove(this.#wanted.connection);
-    this.#port.close();
+    this.#port?.close();
   }
 
   #name(): void {

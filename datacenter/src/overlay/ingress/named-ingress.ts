@@ -4,11 +4,12 @@ import type { AddressInfo, Server } from "node:net";
 import type { Duplex } from "node:stream";
 import type { HostStatus } from "@dcx/protocol";
 import { Flows } from "../flows";
-import type { IngressNames, OverlayLogger } from "../overlay";
+import type { IngressLimits, IngressNames, OverlayLogger } from "../overlay";
 import type { RememberedPorts } from "../ports";
 import { HostCertificates } from "./certificates";
 import { generatedLabel } from "./generated-name";
 import { createHttpFront } from "./http-front";
+import type { IngressTraffic } from "./ingress-traffic";
 import { OwnHosts } from "./own-hosts";
 import { RememberedHosts } from "./remembered-hosts";
 import { type NamedRoute, TlsFront } from "./tls-front";
@@ -20,6 +21,8 @@ export interface NamedIngressOptions {
   /** Folder of the overlay's. */
   readonly home: string;
   readonly ports: RememberedPorts;
+  readonly limits: IngressLimits;
+  readonly traffic: IngressTraffic;
   readonly logger: OverlayLogger;
   /** What is said of a connection changed. */
   readonly onChange: () => void;
@@ -70,7 +73,7 @@ export class NamedIngress {
 
   private constructor(options: NamedIngressOptions) {
     this.#options = options;
-    const { names, logger } = options;
+    const { limits, names, logger, traffic } = options;
     this.#certificates = new HostCertificates({
       ...names,
       files: names.certificates,
@@ -88,7 +91,8 @@ export class NamedIngress {
     this.#tls = new TlsFront({
       route: (host) => this.#route(host),
       context: (host) => this.#certificates.context(host),
-      limits: names.limits,
+      limits,
+      traffic,
       logger,
     });
   }
@@ -157,7 +161,7 @@ export class NamedIngress {
     const route = this.#routes.get(host);
     const connection = route === undefined ? undefined : this.#connections.get(route.connection);
     if (route === undefined || connection === undefined) return undefined;
-    const most = Math.ceil(this.#options.names.limits.connections * shareOfOne);
+    const most = Math.ceil(this.#options.limits.connections * shareOfOne);
     const refusal = `there are ${most} connections to it already, and others need some too`;
     return {
       carry: (stream) => void route.flows.carry(stream, connection.open),
@@ -167,13 +171,13 @@ export class NamedIngress {
   }
 
   async #listen(): Promise<void> {
-    const { names, ports, logger } = this.#options;
+    const { limits, names, ports, logger } = this.#options;
     this.#port = await listen(this.#tls.server, names.tls, ports, "names", logger);
     if (names.http === undefined) return;
     this.#http = createHttpFront({
       origin: (host) => (this.#routes.has(host) ? this.#origin(host) : undefined),
       ...(names.challenges === undefined ? {} : { challenges: names.challenges }),
-      connections: names.limits.connections,
+      connections: limits.connections,
     });
     await listen(this.#http, names.http, ports, "redirect", logger);
   }

@@ -1,9 +1,12 @@
 import { once } from "node:events";
-import { type AddressInfo, createServer, type Server } from "node:net";
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { Flows } from "../flows";
 import type { OverlayLogger } from "../overlay";
 import type { RememberedPorts } from "../ports";
+import { Refusals } from "../refusals";
+import { type GuestLimits, Guests } from "./guests";
+import type { IngressTraffic } from "./ingress-traffic";
 
 export interface RawPortOptions {
   readonly connection: string;
@@ -11,8 +14,8 @@ export interface RawPortOptions {
   /** In the address that people get. */
   readonly host: string;
   readonly ports: RememberedPorts;
-  /** Connections at a time. */
-  readonly connections: number;
+  readonly limits: GuestLimits;
+  readonly traffic: IngressTraffic;
   readonly open: () => Promise<Duplex>;
   readonly logger: OverlayLogger;
   readonly onChange: () => void;
@@ -22,6 +25,8 @@ export interface RawPortOptions {
 export class RawPort {
   readonly #options: RawPortOptions;
   readonly #flows = new Flows();
+  readonly #guests: Guests;
+  readonly #refusals: Refusals;
   readonly #server: Server;
   #port: number | undefined;
   #closed = false;
@@ -30,10 +35,11 @@ export class RawPort {
 
   constructor(options: RawPortOptions) {
     this.#options = options;
-    this.#server = createServer({ allowHalfOpen: true, noDelay: true, keepAlive: true }, (socket) => {
-      void this.#flows.carry(socket, options.open);
-    });
-    this.#server.maxConnections = options.connections;
+    this.#guests = new Guests(options.limits);
+    this.#refusals = new Refusals(options.logger);
+    this.#server = createServer({ allowHalfOpen: true, noDelay: true, keepAlive: true }, (socket) =>
+      this.#arrive(socket),
+    );
     void this.#listen();
   }
 
@@ -48,6 +54,20 @@ export class RawPort {
     this.#closed = true;
     this.#flows.cut();
     this.#server.close();
+  }
+
+  #arrive(socket: Socket): void {
+    const { connection, open, traffic } = this.#options;
+    const reason = this.#guests.admit(socket);
+    if (reason === undefined) {
+      traffic.admitted("port", socket);
+      void this.#flows.carry(socket, open);
+      return;
+    }
+    traffic.refused("port");
+    const details = { connection, from: socket.remoteAddress, reason };
+    this.#refusals.log(details, "a connection to a raw port was refused");
+    socket.on("error", () => undefined).resetAndDestroy();
   }
 
   async #listen(): Promise<void> {

@@ -1,11 +1,12 @@
 import { constants as cryptoConstants } from "node:crypto";
 import { createServer as createTcpServer, type Server, type Socket } from "node:net";
 import { createServer, type SecureContext, TLSSocket, type Server as TlsServer } from "node:tls";
-import type { IngressNames, OverlayLogger } from "../overlay";
+import type { IngressLimits, OverlayLogger } from "../overlay";
+import { Refusals } from "../refusals";
 import { carriedBy } from "../splice";
 import { headLength, helloProblem } from "./client-hello";
 import { Guests } from "./guests";
-import { Refusals } from "./refusals";
+import type { IngressTraffic } from "./ingress-traffic";
 
 /** Where a host name leads. */
 export interface NamedRoute {
@@ -19,7 +20,8 @@ export interface TlsFrontOptions {
   readonly route: (host: string) => NamedRoute | undefined;
   /** The certificate for a host name that has a route. */
   readonly context: (host: string) => Promise<SecureContext>;
-  readonly limits: IngressNames["limits"];
+  readonly limits: IngressLimits;
+  readonly traffic: IngressTraffic;
   readonly logger: OverlayLogger;
 }
 
@@ -74,7 +76,7 @@ export class TlsFront {
       if (error.code === "ECONNRESET") return;
       const name = error instanceof UnknownHost ? error.host : socket.servername;
       const presented = typeof name === "string" && name !== "" ? `the host name ${name}` : "no host name";
-      this.#refusals.log({ from: socket.remoteAddress, reason: `${presented}: ${error.message}` }, refused);
+      this.#refused(socket, `${presented}: ${error.message}`);
     });
   }
 
@@ -138,8 +140,10 @@ export class TlsFront {
     clearTimeout(guest.deadline);
     this.#arriving.delete(keyOf(stream));
     carriedBy(stream, guest.socket);
-    if (route.refusal === undefined) route.carry(stream);
-    else this.#refuse(guest.socket, `the host name ${hostOf(stream.servername)}: ${route.refusal}`);
+    if (route.refusal === undefined) {
+      this.#options.traffic.admitted("name", stream);
+      route.carry(stream);
+    } else this.#refuse(guest.socket, `the host name ${hostOf(stream.servername)}: ${route.refusal}`);
   }
 
   async #context(name: string): Promise<SecureContext> {
@@ -148,8 +152,13 @@ export class TlsFront {
     return this.#options.context(host);
   }
 
+  #refused({ remoteAddress: from }: Socket, reason: string): void {
+    this.#options.traffic.refused("name");
+    this.#refusals.log({ from, reason }, refused);
+  }
+
   #refuse(socket: Socket, reason: string): void {
-    this.#refusals.log({ from: socket.remoteAddress, reason }, refused);
+    this.#refused(socket, reason);
     if (!socket.destroyed) socket.resetAndDestroy();
   }
 }

@@ -4,7 +4,7 @@ import type { Duplex } from "node:stream";
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from "node:tls";
 import type { ConnectionStatus } from "@dcx/protocol";
 import { type CertificateWithKey, createDatacenterRoot, createHostLeaf } from "@dcx/protocol";
-import type { IngressNames, Overlay, WantedIngress } from "../../overlay";
+import type { IngressLimits, IngressNames, Overlay, WantedIngress } from "../../overlay";
 import { startOverlay } from "../../start";
 
 const hour = 3_600_000;
@@ -15,6 +15,8 @@ export const connection = "dcx1tenant/41/connections/public";
 export interface IngressWorldOptions {
   readonly home: string;
   readonly names?: Partial<IngressNames>;
+  readonly limits?: Partial<IngressLimits> | undefined;
+  readonly rawPorts?: boolean | undefined;
 }
 
 /** A datacenter's overlay with host names, in this process; instances are servers on this machine's loopback. */
@@ -27,7 +29,7 @@ export class IngressWorld {
 
   private constructor(readonly root: CertificateWithKey) {}
 
-  static async start({ home, names }: IngressWorldOptions): Promise<IngressWorld> {
+  static async start({ home, limits, names, rawPorts }: IngressWorldOptions): Promise<IngressWorld> {
     const world = new IngressWorld(
       await createDatacenterRoot({ chainId: "test-1", datacenter: "dcx1sierra" }, aroundNow()),
     );
@@ -47,9 +49,10 @@ export class IngressWorld {
             return { certificate: `${certificate.trimEnd()}\n${world.root.certificate}`, privateKey: key };
           },
           own: { resolvers: ["127.0.0.1:1"], recheck: 3_600_000, expiry: 24 * 3_600_000 },
-          limits: { connections: 1_000, connectionsPerAddress: 1_000, handshake: 5_000 },
           ...names,
         },
+        limits: { connections: 1_000, connectionsPerAddress: 1_000, handshake: 5_000, ...limits },
+        ...(rawPorts === undefined ? {} : { rawPorts }),
       },
       egress: { exchange: [], limits: { deny: [], denyPorts: [] } },
       home,

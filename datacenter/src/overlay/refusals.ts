@@ -1,4 +1,4 @@
-import type { OverlayLogger } from "../overlay";
+import type { OverlayLogger } from "./overlay";
 
 /** Lines of refusals in one period; more would let strangers fill the disk. */
 const mostLines = 20;
