@@ -184,6 +184,24 @@ describe("a manifest on its way between holders", () => {
     await arrived(here, large.version);
   });
 
+  it("is let go at once where the agent stops", async () => {
+    const here = await world(2, large.version);
+    let gave = false;
+    await rogue("dcx1dc1", (_request, response) => {
+      response.writeHead(206, { "content-range": `bytes 0-${large.text.length - 1}/${large.text.length}` });
+      response.write(large.text.slice(0, 100_000), () => {
+        gave = true;
+      });
+    });
+    here.fetcher.update();
+    while (!gave) await new Promise((resolve) => setTimeout(resolve, 20));
+    const began = performance.now();
+    await here.stop();
+    // A holder that gives nothing more would be waited for ten seconds.
+    expect(performance.now() - began).toBeLessThan(5_000);
+    expect(holders.log.filter(({ msg }) => msg === "a peer did not give the manifest")).toEqual([]);
+  });
+
   it("is not taken up again once the chain names another version", async () => {
     const here = await world(2, large.version);
     await holding("dcx1dc1");

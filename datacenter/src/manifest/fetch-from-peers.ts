@@ -185,9 +185,12 @@ export class PeerFetcher {
     clients: PeerClients,
     signal: AbortSignal,
   ): Promise<Turn> {
+    const { logger } = this.#options;
+    const leave = (): void => giving.progress.abandon();
+    signal.addEventListener("abort", leave, { once: true });
     const turn = await this.#transfers.run(() => transfer.take(peer, client, giving, signal));
-    if (turn.state === "complete")
-      this.#options.logger.info({ ...transfer.what, peer }, "manifest fetched from a peer");
+    signal.removeEventListener("abort", leave);
+    if (turn.state === "complete") logger.info({ ...transfer.what, peer }, "manifest fetched from a peer");
     else if (turn.state === "broken" && !signal.aborted) {
       await this.#failed(transfer, clients, peer, turn.problem, turn.bytes);
     }

@@ -33,7 +33,7 @@ export interface TransferOptions {
 }
 
 /** Why a holder that was asked gives nothing now. */
-export interface Declined {
+interface Declined {
   readonly state: "lacking" | "busy" | "broken";
   readonly problem?: unknown;
 }
@@ -191,7 +191,7 @@ export class Transfer {
 }
 
 /** Aborts when no answer comes in time, or too little of it, however long all of it takes. */
-export class Progress {
+class Progress {
   readonly #stop = new AbortController();
   readonly #patience: Patience;
   readonly #ended: AbortSignal;
@@ -236,6 +236,6 @@ export class Progress {
   /** Nobody wants what is asked for any more. */
   abandon(): void {
     this.end();
-    this.#stop.abort(new Error("another holder gives it"));
+    this.#stop.abort(new Error("it is not wanted any more"));
   }
 }

@@ -21,7 +21,7 @@ export interface Place {
 }
 
 /** Of a peer: when it closes, nobody fetches there. */
-export type Connection = Pick<EventEmitter, "once" | "off">;
+type Connection = Pick<EventEmitter, "once" | "off">;
 
 interface Turn {
   readonly since: number;
