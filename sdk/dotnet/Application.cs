@@ -41,6 +41,12 @@ namespace Dcx.Sdk
         public Output<ImmutableDictionary<string, Outputs.Lease>> Leases { get; private set; } = null!;
 
         /// <summary>
+        /// Host and port, for what is not in TLS, of each global connection whose address has a host name, by its name. Absent where there is none.
+        /// </summary>
+        [Output("rawAddresses")]
+        public Output<ImmutableDictionary<string, string>?> RawAddresses { get; private set; } = null!;
+
+        /// <summary>
         /// The SHA-256 of its manifest.
         /// </summary>
         [Output("version")]

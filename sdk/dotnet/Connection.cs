@@ -53,6 +53,12 @@ namespace Dcx.Sdk
         public Output<int> Port { get; private set; } = null!;
 
         /// <summary>
+        /// Of a global one whose address has a host name: host and port of its own, for what is not in TLS.
+        /// </summary>
+        [Output("rawAddress")]
+        public Output<string?> RawAddress { get; private set; } = null!;
+
+        /// <summary>
         /// Whether it is done once its transaction is in a block.
         /// </summary>
         [Output("skipAwait")]

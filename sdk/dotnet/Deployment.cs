@@ -65,6 +65,12 @@ namespace Dcx.Sdk
         public Output<Union<double, string>?> MaxCostPerMonth { get; private set; } = null!;
 
         /// <summary>
+        /// Host and port, for what is not in TLS, of each global connection whose address has a host name, by its name. Absent where there is none.
+        /// </summary>
+        [Output("rawAddresses")]
+        public Output<ImmutableDictionary<string, string>?> RawAddresses { get; private set; } = null!;
+
+        /// <summary>
         /// Whether it is done once its transaction is in a block.
         /// </summary>
         [Output("skipAwait")]

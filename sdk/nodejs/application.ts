@@ -43,6 +43,10 @@ export class Application extends pulumi.ComponentResource {
      */
     declare public /*out*/ readonly leases: pulumi.Output<{[key: string]: outputs.Lease}>;
     /**
+     * Host and port, for what is not in TLS, of each global connection whose address has a host name, by its name. Absent where there is none.
+     */
+    declare public /*out*/ readonly rawAddresses: pulumi.Output<{[key: string]: string} | undefined>;
+    /**
      * The SHA-256 of its manifest.
      */
     declare public /*out*/ readonly version: pulumi.Output<string>;
@@ -72,12 +76,14 @@ export class Application extends pulumi.ComponentResource {
             resourceInputs["deployment"] = undefined /*out*/;
             resourceInputs["deploymentId"] = undefined /*out*/;
             resourceInputs["leases"] = undefined /*out*/;
+            resourceInputs["rawAddresses"] = undefined /*out*/;
             resourceInputs["version"] = undefined /*out*/;
         } else {
             resourceInputs["addresses"] = undefined /*out*/;
             resourceInputs["deployment"] = undefined /*out*/;
             resourceInputs["deploymentId"] = undefined /*out*/;
             resourceInputs["leases"] = undefined /*out*/;
+            resourceInputs["rawAddresses"] = undefined /*out*/;
             resourceInputs["version"] = undefined /*out*/;
         }
         opts = pulumi.mergeOptions(utilities.resourceOptsDefaults(), opts);

@@ -63,6 +63,10 @@ export class Connection extends pulumi.CustomResource {
      */
     declare public readonly port: pulumi.Output<number>;
     /**
+     * Of a global one whose address has a host name: host and port of its own, for what is not in TLS.
+     */
+    declare public /*out*/ readonly rawAddress: pulumi.Output<string | undefined>;
+    /**
      * Whether it is done once its transaction is in a block.
      */
     declare public readonly skipAwait: pulumi.Output<boolean | undefined>;
@@ -102,6 +106,7 @@ export class Connection extends pulumi.CustomResource {
             resourceInputs["to"] = args?.to;
             resourceInputs["address"] = undefined /*out*/;
             resourceInputs["digest"] = undefined /*out*/;
+            resourceInputs["rawAddress"] = undefined /*out*/;
         } else {
             resourceInputs["address"] = undefined /*out*/;
             resourceInputs["deployment"] = undefined /*out*/;
@@ -109,6 +114,7 @@ export class Connection extends pulumi.CustomResource {
             resourceInputs["from"] = undefined /*out*/;
             resourceInputs["name"] = undefined /*out*/;
             resourceInputs["port"] = undefined /*out*/;
+            resourceInputs["rawAddress"] = undefined /*out*/;
             resourceInputs["skipAwait"] = undefined /*out*/;
             resourceInputs["to"] = undefined /*out*/;
         }

@@ -69,6 +69,10 @@ export class Deployment extends pulumi.CustomResource {
      */
     declare public readonly maxCostPerMonth: pulumi.Output<number | string | undefined>;
     /**
+     * Host and port, for what is not in TLS, of each global connection whose address has a host name, by its name. Absent where there is none.
+     */
+    declare public /*out*/ readonly rawAddresses: pulumi.Output<{[key: string]: string} | undefined>;
+    /**
      * Whether it is done once its transaction is in a block.
      */
     declare public readonly skipAwait: pulumi.Output<boolean | undefined>;
@@ -110,6 +114,7 @@ export class Deployment extends pulumi.CustomResource {
             resourceInputs["deploymentId"] = undefined /*out*/;
             resourceInputs["incarnation"] = undefined /*out*/;
             resourceInputs["leases"] = undefined /*out*/;
+            resourceInputs["rawAddresses"] = undefined /*out*/;
             resourceInputs["version"] = undefined /*out*/;
         } else {
             resourceInputs["addresses"] = undefined /*out*/;
@@ -120,6 +125,7 @@ export class Deployment extends pulumi.CustomResource {
             resourceInputs["leases"] = undefined /*out*/;
             resourceInputs["managers"] = undefined /*out*/;
             resourceInputs["maxCostPerMonth"] = undefined /*out*/;
+            resourceInputs["rawAddresses"] = undefined /*out*/;
             resourceInputs["skipAwait"] = undefined /*out*/;
             resourceInputs["version"] = undefined /*out*/;
             resourceInputs["waitDuration"] = undefined /*out*/;

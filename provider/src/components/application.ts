@@ -16,7 +16,7 @@ import {
 /** What a file says and arguments beside it may not. */
 const OF_THE_FILE = ["infrastructures", "workloads", "connections"] as const;
 /** Outputs of its deployment that are the application's own. */
-const OUTPUTS = ["deploymentId", "version", "addresses", "leases"] as const;
+const OUTPUTS = ["deploymentId", "version", "addresses", "rawAddresses", "leases"] as const;
 
 export interface ApplicationSettings {
   /** Of the plugin: the one that its deployment needs. */

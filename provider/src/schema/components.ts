@@ -1,5 +1,5 @@
 import { mapOf, optional, type Properties, required, resourceNamed, specs, text, typeNamed } from "./build";
-import { deploymentInputs } from "./resources";
+import { deploymentInputs, rawAddresses } from "./resources";
 
 const inputs: Properties = {
   file: optional(
@@ -18,6 +18,7 @@ const outputs: Properties = {
   deploymentId: required(text, "`<chain>/<tenant>/<sequence>`"),
   version: required(text, "The SHA-256 of its manifest."),
   addresses: required(mapOf(text), "Where each connection is reached, by its name."),
+  rawAddresses,
   leases: required(mapOf(typeNamed("Lease")), "What each infrastructure has got, by its name."),
 };
 

@@ -38,6 +38,10 @@ const ofDeployment: Properties = { deployment: required(text, "Id of the deploym
 
 export const leases = required(mapOf(typeNamed("Lease")), "What each infrastructure has got, by its name.");
 export const deploymentId = required(text, "`<chain>/<tenant>/<sequence>`");
+export const rawAddresses = optional(
+  mapOf(text),
+  "Host and port, for what is not in TLS, of each global connection whose address has a host name, by its name. Absent where there is none.",
+);
 export const incarnation = required(text, "How often it was created or taken over.");
 
 const resources: Readonly<Record<string, ResourceSource>> = {
@@ -69,6 +73,7 @@ const resources: Readonly<Record<string, ResourceSource>> = {
       incarnation,
       version: optional(text, "Of an inline deployment: the SHA-256 of its manifest."),
       addresses: optional(mapOf(text), "Of an inline deployment: where each connection is reached, by its name."),
+      rawAddresses,
     },
     listInputs: {
       tenant: optional(text, "Address of the account whose active deployments are listed. Without: one's own."),
@@ -97,6 +102,10 @@ const resources: Readonly<Record<string, ResourceSource>> = {
     },
     outputs: {
       address: required(text, "A URL for everyone, or the name and port that the source sees."),
+      rawAddress: optional(
+        text,
+        "Of a global one whose address has a host name: host and port of its own, for what is not in TLS.",
+      ),
       digest: required(text, "Salted hash of what is declared."),
     },
     listInputs: ofDeployment,

@@ -23,6 +23,8 @@ type Application struct {
 	DeploymentId pulumi.StringOutput `pulumi:"deploymentId"`
 	// What each infrastructure has got, by its name.
 	Leases LeaseMapOutput `pulumi:"leases"`
+	// Host and port, for what is not in TLS, of each global connection whose address has a host name, by its name. Absent where there is none.
+	RawAddresses pulumi.StringMapOutput `pulumi:"rawAddresses"`
 	// The SHA-256 of its manifest.
 	Version pulumi.StringOutput `pulumi:"version"`
 }
@@ -195,6 +197,11 @@ func (o ApplicationOutput) DeploymentId() pulumi.StringOutput {
 // What each infrastructure has got, by its name.
 func (o ApplicationOutput) Leases() LeaseMapOutput {
 	return o.ApplyT(func(v *Application) LeaseMapOutput { return v.Leases }).(LeaseMapOutput)
+}
+
+// Host and port, for what is not in TLS, of each global connection whose address has a host name, by its name. Absent where there is none.
+func (o ApplicationOutput) RawAddresses() pulumi.StringMapOutput {
+	return o.ApplyT(func(v *Application) pulumi.StringMapOutput { return v.RawAddresses }).(pulumi.StringMapOutput)
 }
 
 // The SHA-256 of its manifest.

@@ -28,6 +28,8 @@ type Connection struct {
 	Name pulumi.StringOutput `pulumi:"name"`
 	// TCP port of that workload.
 	Port pulumi.IntOutput `pulumi:"port"`
+	// Of a global one whose address has a host name: host and port of its own, for what is not in TLS.
+	RawAddress pulumi.StringPtrOutput `pulumi:"rawAddress"`
 	// Whether it is done once its transaction is in a block.
 	SkipAwait pulumi.BoolPtrOutput `pulumi:"skipAwait"`
 	// Name of the workload that may be reached.
@@ -231,6 +233,11 @@ func (o ConnectionOutput) Name() pulumi.StringOutput {
 // TCP port of that workload.
 func (o ConnectionOutput) Port() pulumi.IntOutput {
 	return o.ApplyT(func(v *Connection) pulumi.IntOutput { return v.Port }).(pulumi.IntOutput)
+}
+
+// Of a global one whose address has a host name: host and port of its own, for what is not in TLS.
+func (o ConnectionOutput) RawAddress() pulumi.StringPtrOutput {
+	return o.ApplyT(func(v *Connection) pulumi.StringPtrOutput { return v.RawAddress }).(pulumi.StringPtrOutput)
 }
 
 // Whether it is done once its transaction is in a block.

@@ -32,6 +32,8 @@ type Deployment struct {
 	Managers ManagerArrayOutput `pulumi:"managers"`
 	// Tokens a month above which nothing is ordered.
 	MaxCostPerMonth pulumi.AnyOutput `pulumi:"maxCostPerMonth"`
+	// Host and port, for what is not in TLS, of each global connection whose address has a host name, by its name. Absent where there is none.
+	RawAddresses pulumi.StringMapOutput `pulumi:"rawAddresses"`
 	// Whether it is done once its transaction is in a block.
 	SkipAwait pulumi.BoolPtrOutput `pulumi:"skipAwait"`
 	// Of an inline deployment: the SHA-256 of its manifest.
@@ -244,6 +246,11 @@ func (o DeploymentOutput) Managers() ManagerArrayOutput {
 // Tokens a month above which nothing is ordered.
 func (o DeploymentOutput) MaxCostPerMonth() pulumi.AnyOutput {
 	return o.ApplyT(func(v *Deployment) pulumi.AnyOutput { return v.MaxCostPerMonth }).(pulumi.AnyOutput)
+}
+
+// Host and port, for what is not in TLS, of each global connection whose address has a host name, by its name. Absent where there is none.
+func (o DeploymentOutput) RawAddresses() pulumi.StringMapOutput {
+	return o.ApplyT(func(v *Deployment) pulumi.StringMapOutput { return v.RawAddresses }).(pulumi.StringMapOutput)
 }
 
 // Whether it is done once its transaction is in a block.

@@ -280,6 +280,7 @@ class Application(pulumi.ComponentResource):
             __props__.__dict__["deployment"] = None
             __props__.__dict__["deployment_id"] = None
             __props__.__dict__["leases"] = None
+            __props__.__dict__["raw_addresses"] = None
             __props__.__dict__["version"] = None
         super(Application, __self__).__init__(
             'dcx:index:Application',
@@ -319,6 +320,14 @@ class Application(pulumi.ComponentResource):
         What each infrastructure has got, by its name.
         """
         return pulumi.get(self, "leases")
+
+    @_builtins.property
+    @pulumi.getter(name="rawAddresses")
+    def raw_addresses(self) -> pulumi.Output[Optional[Mapping[str, _builtins.str]]]:
+        """
+        Host and port, for what is not in TLS, of each global connection whose address has a host name, by its name. Absent where there is none.
+        """
+        return pulumi.get(self, "raw_addresses")
 
     @_builtins.property
     @pulumi.getter

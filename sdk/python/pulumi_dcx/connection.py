@@ -200,6 +200,7 @@ class Connection(pulumi.CustomResource):
             __props__.__dict__["to"] = to
             __props__.__dict__["address"] = None
             __props__.__dict__["digest"] = None
+            __props__.__dict__["raw_address"] = None
         super(Connection, __self__).__init__(
             'dcx:index:Connection',
             resource_name,
@@ -228,6 +229,7 @@ class Connection(pulumi.CustomResource):
         __props__.__dict__["from_"] = None
         __props__.__dict__["name"] = None
         __props__.__dict__["port"] = None
+        __props__.__dict__["raw_address"] = None
         __props__.__dict__["skip_await"] = None
         __props__.__dict__["to"] = None
         return Connection(resource_name, opts=opts, __props__=__props__)
@@ -279,6 +281,14 @@ class Connection(pulumi.CustomResource):
         TCP port of that workload.
         """
         return pulumi.get(self, "port")
+
+    @_builtins.property
+    @pulumi.getter(name="rawAddress")
+    def raw_address(self) -> pulumi.Output[Optional[_builtins.str]]:
+        """
+        Of a global one whose address has a host name: host and port of its own, for what is not in TLS.
+        """
+        return pulumi.get(self, "raw_address")
 
     @_builtins.property
     @pulumi.getter(name="skipAwait")

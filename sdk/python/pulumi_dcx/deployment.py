@@ -218,6 +218,7 @@ class Deployment(pulumi.CustomResource):
             __props__.__dict__["deployment_id"] = None
             __props__.__dict__["incarnation"] = None
             __props__.__dict__["leases"] = None
+            __props__.__dict__["raw_addresses"] = None
             __props__.__dict__["version"] = None
         super(Deployment, __self__).__init__(
             'dcx:index:Deployment',
@@ -249,6 +250,7 @@ class Deployment(pulumi.CustomResource):
         __props__.__dict__["leases"] = None
         __props__.__dict__["managers"] = None
         __props__.__dict__["max_cost_per_month"] = None
+        __props__.__dict__["raw_addresses"] = None
         __props__.__dict__["skip_await"] = None
         __props__.__dict__["version"] = None
         __props__.__dict__["wait_duration"] = None
@@ -318,6 +320,14 @@ class Deployment(pulumi.CustomResource):
         Tokens a month above which nothing is ordered.
         """
         return pulumi.get(self, "max_cost_per_month")
+
+    @_builtins.property
+    @pulumi.getter(name="rawAddresses")
+    def raw_addresses(self) -> pulumi.Output[Optional[Mapping[str, _builtins.str]]]:
+        """
+        Host and port, for what is not in TLS, of each global connection whose address has a host name, by its name. Absent where there is none.
+        """
+        return pulumi.get(self, "raw_addresses")
 
     @_builtins.property
     @pulumi.getter(name="skipAwait")

@@ -32,6 +32,8 @@ interface Holder extends DatacenterRecord {
   broken: string | undefined;
   /** Where its global connections are reached. */
   url: string;
+  /** Host and port at which they are reached besides, where `url` has a host name. */
+  raw: string | undefined;
 }
 
 /**
@@ -72,6 +74,7 @@ export class ModelNetwork implements NetworkDriver {
       manifests: new Map(),
       broken: undefined,
       url: `http://${address}.test:80`,
+      raw: undefined,
     };
     this.holders.set(address, holder);
     return holder;
@@ -270,6 +273,7 @@ export class ModelNetwork implements NetworkDriver {
               role: "ingress",
               established: true,
               address: holder.url,
+              ...(holder.raw === undefined ? {} : { rawAddress: holder.raw }),
               ...(from.hosts && { hosts: Object.fromEntries(from.hosts.map((host) => [host, unproven])) }),
             }
           : { role: "source", established: true };

@@ -13,9 +13,9 @@ import { handToAll } from "./apply";
 import { awaitDeployment } from "./await-deployment";
 import type { SealedManifest } from "./inline-manifest";
 import type { Operation } from "./operation";
-import { deploymentOutputs } from "./outputs";
+import { deploymentOutputs, noPlaces, type Places, placesOutputs } from "./outputs";
 import { existing } from "./preview-deployment";
-import { readAddresses } from "./read-addresses";
+import { readPlaces } from "./read-places";
 
 /** Waits until what is declared serves, and returns the state. Throws what `awaitDeployment` does. */
 export async function arriveDeployment(
@@ -26,11 +26,11 @@ export async function arriveDeployment(
   const parameters = await driver.parameters(deadline.signal);
   if (settings.skipAwait || inputs["skipAwait"] === true) {
     const { deployment } = await existing(session, id, key, deadline.signal);
-    const addresses = sealed === undefined ? {} : await deliver(session, deployment, sealed, context, deadline.signal);
-    return stateOf(id, inputs, deployment, sealed, addresses, parameters);
+    const places = sealed === undefined ? noPlaces : await deliver(session, deployment, sealed, context, deadline.signal);
+    return stateOf(id, inputs, deployment, sealed, places, parameters);
   }
   const empty = sealed === undefined ? await emptyManifestOf(session, id, key, deadline.signal) : undefined;
-  const { snapshot, addresses, unserved } = await awaitDeployment(
+  const { snapshot, places, unserved } = await awaitDeployment(
     driver,
     key,
     {
@@ -47,7 +47,7 @@ export async function arriveDeployment(
   if (snapshot.deployment === undefined) {
     throw new WaitFailed([`deployment ${id} is gone`]);
   }
-  return stateOf(id, inputs, snapshot.deployment, sealed, addresses, parameters);
+  return stateOf(id, inputs, snapshot.deployment, sealed, places, parameters);
 }
 
 /** Hands a manifest to those who hold a lease already, for an update that awaits nothing; the next one does the rest. */
@@ -57,7 +57,7 @@ async function deliver(
   { envelope, content }: SealedManifest,
   { log }: CallContext,
   signal: AbortSignal,
-): Promise<ValueMap> {
+): Promise<Places> {
   const key = { tenant: actual.tenant, sequence: actual.sequence };
   const late = undelivered(placedOn(content), envelope.version, actual);
   const holders = holdersOf({
@@ -69,7 +69,7 @@ async function deliver(
       log("warning", `the manifest is not handed over yet: ${problem}`);
     }
   }
-  return readAddresses(session, actual, content, undefined, signal);
+  return readPlaces(session, actual, content, undefined, signal);
 }
 
 /** What a lease that takes over has to be handed while nothing runs: no other holder has it. */
@@ -90,12 +90,12 @@ function stateOf(
   inputs: ValueMap,
   actual: ActualDeployment,
   sealed: SealedManifest | undefined,
-  addresses: ValueMap,
+  places: Places,
   parameters: NetworkParameters,
 ): ValueMap {
   return {
     ...inputs,
     ...deploymentOutputs(id, actual, parameters),
-    ...(sealed === undefined ? {} : { version: sealed.envelope.version, addresses }),
+    ...(sealed === undefined ? {} : { version: sealed.envelope.version, ...placesOutputs(places) }),
   };
 }

@@ -15,6 +15,7 @@ import { type Deadline, type Progress, WaitFailed, waitFor } from "../../await/w
 import type { DeploymentKey, NetworkDriver } from "../../network/driver";
 import type { Envelope, Snapshot } from "../../network/snapshot";
 import { connectionPlaces, placedOn } from "../../plan/manifest";
+import type { Places } from "./outputs";
 
 export interface DeploymentGoal {
   /** Infrastructures that must be leased. */
@@ -29,8 +30,7 @@ export interface DeploymentGoal {
 
 export interface Arrived {
   readonly snapshot: Snapshot;
-  /** By connection: where it is reached. */
-  readonly addresses: Readonly<Record<string, string>>;
+  readonly places: Places;
   /** Own host names that are not served, and why. */
   readonly unserved: readonly string[];
 }
@@ -91,7 +91,7 @@ function lookAt(snapshot: Snapshot, goal: DeploymentGoal, watch: HolderWatch, wo
   if (first === undefined) {
     const connections = globalConnections(snapshot, goal, watch);
     const unserved = connections.flatMap(({ name, view }) => unservedHosts(name, view));
-    return { done: true, value: { snapshot, addresses: addressesOf(goal, connections), unserved } };
+    return { done: true, value: { snapshot, places: placesOf(goal, connections), unserved } };
   }
   const more = missing.length > 1 ? ` (${missing.length - 1} more to come)` : "";
   return { done: false, line: `${first.missing}${more}`, reasons: missing.map((verdict) => verdict.missing) };
@@ -171,14 +171,16 @@ function globalConnections(snapshot: Snapshot, goal: DeploymentGoal, watch: Hold
     .flatMap(({ name, place }) => holdersOf(snapshot, place).map((holder) => ({ name, view: watch.watch(holder) })));
 }
 
-function addressesOf(goal: DeploymentGoal, connections: readonly GlobalConnection[]): Record<string, string> {
+function placesOf(goal: DeploymentGoal, connections: readonly GlobalConnection[]): Places {
   const addresses: Record<string, string> = {};
+  const rawAddresses: Record<string, string> = {};
   for (const [name, { from, port, to }] of Object.entries(goal.manifest?.content.connections ?? {})) {
     if (from.global !== true) addresses[name] = `${to}:${port}`;
   }
   for (const { name, view } of connections) {
-    const address = view.status?.connections[name]?.address;
+    const { address, rawAddress } = view.status?.connections[name] ?? {};
     if (address !== undefined) addresses[name] = address;
+    if (rawAddress !== undefined) rawAddresses[name] = rawAddress;
   }
-  return addresses;
+  return { addresses, rawAddresses };
 }

@@ -16,7 +16,7 @@ import type { Session } from "../session";
 import { desiredState } from "./desired-state";
 import { canForesee, entriesKnown, type Foreseen, foreseeCreation, foreseeUpdate } from "./foresee";
 import { inlineManifest, isInline, type SealedManifest } from "./inline-manifest";
-import { foretoldAddresses } from "./outputs";
+import { foretoldPlaces } from "./outputs";
 import { claimInline } from "./take-over";
 
 const unknown: Value = Unknown.instance;
@@ -34,10 +34,10 @@ export async function previewCreation(
   if (foreseen !== undefined) {
     context.log("info", renderReport(foreseen.report));
   }
-  const addresses =
+  const places =
     foreseen?.sealed === undefined
-      ? unknown
-      : foretoldAddresses(undefined, foreseen.sealed.content, undefined, new Set());
+      ? { addresses: unknown, rawAddresses: unknown }
+      : foretoldPlaces(undefined, foreseen.sealed.content, {}, new Set());
   return {
     id: "",
     state: {
@@ -45,7 +45,7 @@ export async function previewCreation(
       deploymentId: unknown,
       leases: unknown,
       incarnation: unknown,
-      ...(isInline(inputs) ? { version: unknown, addresses } : {}),
+      ...(isInline(inputs) ? { version: unknown, ...places } : {}),
     },
   };
 }
@@ -84,7 +84,7 @@ export async function previewUpdate(session: Session, request: UpdateRequest, co
   for (const output of ["deploymentId", "incarnation"]) {
     state[output] = oldState[output] ?? unknown;
   }
-  const outputs = isInline(inputs) ? { version: unknown, addresses: unknown } : {};
+  const outputs = isInline(inputs) ? { version: unknown, addresses: unknown, rawAddresses: unknown } : {};
   if (!canForesee(inputs)) {
     return { ...state, leases: unknown, ...outputs };
   }
@@ -108,7 +108,7 @@ export async function previewUpdate(session: Session, request: UpdateRequest, co
   return {
     ...state,
     version: sealed.envelope.version,
-    addresses: foretoldAddresses(before, sealed.content, oldState["addresses"], places),
+    ...foretoldPlaces(before, sealed.content, oldState, places),
   };
 }
 

@@ -12,8 +12,8 @@ import { containsUnknown, isMap } from "../inputs/shape";
 import { type CallContext, PartialFailure, type ReadRequest, type ReadResult } from "../resource";
 import type { Session } from "../session";
 import { INLINE, inlineManifest, isInline, type SealedManifest } from "./inline-manifest";
-import { deploymentOutputs } from "./outputs";
-import { readAddresses } from "./read-addresses";
+import { deploymentOutputs, placesOutputs } from "./outputs";
+import { readPlaces } from "./read-places";
 import { type Declarer, importedNonce, isNewer, sharedNonce, takenOver, takenOverText } from "./take-over";
 import { infrastructuresInputs, managersInputs, waitInputs } from "./terms-inputs";
 import { unfinished } from "./unfinished";
@@ -102,11 +102,12 @@ async function inlineOutputs(
   state: ValueMap | undefined,
   signal: AbortSignal,
 ): Promise<ValueMap> {
-  const addresses =
-    sealed === undefined
-      ? (state?.["addresses"] ?? {})
-      : await readAddresses(session, actual, sealed.content, state, signal);
-  return { version: actual.version, addresses };
+  if (sealed !== undefined) {
+    const places = await readPlaces(session, actual, sealed.content, state, signal);
+    return { version: actual.version, ...placesOutputs(places) };
+  }
+  const { addresses = {}, rawAddresses } = state ?? {};
+  return { version: actual.version, addresses, ...(rawAddresses === undefined ? {} : { rawAddresses }) };
 }
 
 /** Where a refresh shows what another stack has made of a deployment, it says so. */

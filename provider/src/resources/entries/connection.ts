@@ -55,31 +55,40 @@ export const connectionRules: EntryKindRules<ManifestConnection> = {
     const { name, content, manifest } = entry;
     const arrival = (view: HolderView): Arrival => {
       const verdict = connected(name, view);
-      const address = addressOf(content, view.status?.connections[name]?.address);
+      const told = view.status?.connections[name];
+      const address = addressOf(content, told?.address);
       if (!verdict.met) return verdict;
       if (address === undefined) return { missing: `${name}: no address yet` };
       context.status(`${name}: ${address}`);
       for (const line of unservedHosts(name, view)) context.log("warning", line);
-      return { outputs: { address } };
+      return { outputs: placeOf(address, told?.rawAddress) };
     };
     const told = ({ status }: HolderView): boolean => status?.connections[name] !== undefined;
     const [place] = connectionPlaces(manifest, name);
     return arriveAtHolder(session, entry, place, arrival, told, deadline, context);
   },
 
-  foretell: (content, oldState) => ({
-    address: addressOf(content, undefined) ?? addressSoFar(content, oldState) ?? Unknown.instance,
-  }),
+  foretell(content, oldState) {
+    const inner = addressOf(content, undefined);
+    if (inner !== undefined) {
+      return placeOf(inner, undefined);
+    }
+    const known = placeSoFar(content, oldState);
+    return known ?? { address: Unknown.instance, rawAddress: Unknown.instance };
+  },
 
   async observe(session, entry, oldState, signal) {
     const inner = addressOf(entry.content, undefined);
     const [place] = connectionPlaces(entry.manifest, entry.name);
     const [holder] = place === undefined ? [] : holdersOf(entry.snapshot, place);
-    if (inner !== undefined || holder === undefined) {
-      return { address: inner ?? oldState?.["address"] ?? "" };
+    if (inner !== undefined) {
+      return placeOf(inner, undefined);
     }
-    const status = await session.glance(entry.deployment, holder, signal);
-    return { address: status?.connections[entry.name]?.address ?? oldState?.["address"] ?? "" };
+    const status = holder === undefined ? undefined : await session.glance(entry.deployment, holder, signal);
+    const told = status?.connections[entry.name];
+    return told?.address === undefined
+      ? placeOf(oldState?.["address"] ?? "", oldState?.["rawAddress"])
+      : placeOf(told.address, told.rawAddress);
   },
 
   async lacks(session, { manifest, snapshot, name, deployment }, _oldState, signal) {
@@ -98,10 +107,18 @@ export const connectionRules: EntryKindRules<ManifestConnection> = {
 };
 
 /** Where a global connection is reached, while it leads to the same. Own host names lead there besides. */
-function addressSoFar(content: ManifestConnection, oldState: ValueMap | undefined): Value | undefined {
-  if (oldState === undefined) return undefined;
+function placeSoFar(content: ManifestConnection, oldState: ValueMap | undefined): ValueMap | undefined {
+  const address = oldState?.["address"];
+  if (oldState === undefined || address === undefined) return undefined;
   const target = ({ to, port, from }: ManifestConnection) => JSON.stringify([to, port, from.global]);
-  return target(manifestConnection(oldState)) === target(content) ? oldState["address"] : undefined;
+  return target(manifestConnection(oldState)) === target(content)
+    ? placeOf(address, oldState["rawAddress"])
+    : undefined;
+}
+
+/** The outputs that say where it is reached. */
+function placeOf(address: Value, rawAddress: Value | undefined): ValueMap {
+  return { address, ...(rawAddress === undefined ? {} : { rawAddress }) };
 }
 
 /** What the source connects to: a name and port that stay the same wherever the target runs, or the public address. */

@@ -13,6 +13,7 @@ import dcx.sdk.Utilities;
 import dcx.sdk.outputs.Lease;
 import java.lang.String;
 import java.util.Map;
+import java.util.Optional;
 import javax.annotation.Nullable;
 
 /**
@@ -76,6 +77,20 @@ public class Application extends com.pulumi.resources.ComponentResource {
      */
     public Output<Map<String,Lease>> leases() {
         return this.leases;
+    }
+    /**
+     * Host and port, for what is not in TLS, of each global connection whose address has a host name, by its name. Absent where there is none.
+     * 
+     */
+    @Export(name="rawAddresses", refs={Map.class,String.class}, tree="[0,1,1]")
+    private Output</* @Nullable */ Map<String,String>> rawAddresses;
+
+    /**
+     * @return Host and port, for what is not in TLS, of each global connection whose address has a host name, by its name. Absent where there is none.
+     * 
+     */
+    public Output<Optional<Map<String,String>>> rawAddresses() {
+        return Codegen.optional(this.rawAddresses);
     }
     /**
      * The SHA-256 of its manifest.

@@ -107,6 +107,20 @@ public class Connection extends com.pulumi.resources.CustomResource {
         return this.port;
     }
     /**
+     * Of a global one whose address has a host name: host and port of its own, for what is not in TLS.
+     * 
+     */
+    @Export(name="rawAddress", refs={String.class}, tree="[0]")
+    private Output</* @Nullable */ String> rawAddress;
+
+    /**
+     * @return Of a global one whose address has a host name: host and port of its own, for what is not in TLS.
+     * 
+     */
+    public Output<Optional<String>> rawAddress() {
+        return Codegen.optional(this.rawAddress);
+    }
+    /**
      * Whether it is done once its transaction is in a block.
      * 
      */

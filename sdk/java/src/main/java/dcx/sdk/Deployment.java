@@ -142,6 +142,20 @@ public class Deployment extends com.pulumi.resources.CustomResource {
         return Codegen.optional(this.maxCostPerMonth);
     }
     /**
+     * Host and port, for what is not in TLS, of each global connection whose address has a host name, by its name. Absent where there is none.
+     * 
+     */
+    @Export(name="rawAddresses", refs={Map.class,String.class}, tree="[0,1,1]")
+    private Output</* @Nullable */ Map<String,String>> rawAddresses;
+
+    /**
+     * @return Host and port, for what is not in TLS, of each global connection whose address has a host name, by its name. Absent where there is none.
+     * 
+     */
+    public Output<Optional<Map<String,String>>> rawAddresses() {
+        return Codegen.optional(this.rawAddresses);
+    }
+    /**
      * Whether it is done once its transaction is in a block.
      * 
      */
