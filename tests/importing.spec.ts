@@ -64,32 +64,35 @@ async function expectTakeOver(
 test.each([
   ["separate", separate],
   ["inline", inline],
-])("what one stack made is imported by another without a difference, and is its own then: %s", async (name, form) => {
-  const world = World.create();
-  try {
-    const secret = { "fn::secret": "a word of the test" };
-    const program = form({ apiEnvironment: { WORD: secret } });
-    const lost = await world.stack("lost", program);
-    await lost.up();
-    const made = await lost.resources();
-    const running = await containers(world);
+])(
+  "pitfall 3.8: what one stack made is imported by another without a difference, and is its own then: %s",
+  async (name, form) => {
+    const world = World.create();
+    try {
+      const secret = { "fn::secret": "a word of the test" };
+      const program = form({ apiEnvironment: { WORD: secret } });
+      const lost = await world.stack("lost", program);
+      await lost.up();
+      const made = await lost.resources();
+      const running = await containers(world);
 
-    const stack = await world.stack("found", importing(program, made, { imported: true }));
-    const { steps } = await stack.up();
-    expect(steps.filter(({ operation }) => operation !== "import")).toEqual([]);
-    expect(steps).toHaveLength(Object.keys(program.resources).length);
-    const kept = importing(program, made, { imported: false });
-    stack.write(kept);
-    expect((await stack.preview()).steps).toEqual([]);
-    expect(await containers(world)).toEqual(running);
-    expect(JSON.stringify(await stack.outputs())).not.toContain("a word of the test");
-    if (name === "inline") {
-      await expectTakeOver(world, { lost, program }, { stack, kept });
+      const stack = await world.stack("found", importing(program, made, { imported: true }));
+      const { steps } = await stack.up();
+      expect(steps.filter(({ operation }) => operation !== "import")).toEqual([]);
+      expect(steps).toHaveLength(Object.keys(program.resources).length);
+      const kept = importing(program, made, { imported: false });
+      stack.write(kept);
+      expect((await stack.preview()).steps).toEqual([]);
+      expect(await containers(world)).toEqual(running);
+      expect(JSON.stringify(await stack.outputs())).not.toContain("a word of the test");
+      if (name === "inline") {
+        await expectTakeOver(world, { lost, program }, { stack, kept });
+      }
+
+      await stack.destroy();
+      await expectNothingLeft(world);
+    } finally {
+      await world.close();
     }
-
-    await stack.destroy();
-    await expectNothingLeft(world);
-  } finally {
-    await world.close();
-  }
-});
+  },
+);

@@ -227,7 +227,7 @@ describe("the plugin under the real engine", () => {
     project.pulumi("destroy", "--yes");
   });
 
-  it("marks the provider's credentials secret even where they were written in plaintext, and refuses without quoting", () => {
+  it("pitfall 1.3.5: marks the provider's credentials secret even where they were written in plaintext, and refuses without quoting", () => {
     const key = "ab".repeat(32);
     const config = { "dcx:network": { value: "https://rpc.example.org" }, "dcx:privateKey": { value: key } };
     const project = new Project("credentials", { config });

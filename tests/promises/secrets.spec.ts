@@ -16,39 +16,42 @@ const programs: Readonly<Record<string, (fields: ValueMap) => Program>> = {
 };
 
 describe.each(parallelisms)("secrets, under the real engine at parallelism %d", (parallel) => {
-  test.each(Object.entries(programs))("stay secret in the state file, messages and errors: %s", async (_form, form) => {
-    const planted = `planted-${randomBytes(8).toString("hex")}`;
-    const fields: ValueMap = {
-      infrastructure: "west",
-      container: { image: "web:1", credentials: { username: "me", password: new Secret(planted) } },
-      environment: { KEY: new Secret(planted), PUBLIC: "seen-by-all" },
-    };
-    const network = twoRegions();
-    const stack = await AttachedStack.create(network, { parallel, settings: { timeout: 5 } });
-    const said: string[] = [];
-    try {
-      for (const operate of [
-        () => stack.preview(form(fields)),
-        () => stack.up(form(fields)),
-        () => stack.refresh(),
-        () => stack.preview(form({ ...fields, environment: { KEY: new Secret(`${planted}-2`) } })),
-      ]) {
-        const { text, diagnostics } = await operate();
-        said.push(text, diagnostics);
+  test.each(Object.entries(programs))(
+    "pitfall 3.9: they stay secret in the state file, messages and errors: %s",
+    async (_form, form) => {
+      const planted = `planted-${randomBytes(8).toString("hex")}`;
+      const fields: ValueMap = {
+        infrastructure: "west",
+        container: { image: "web:1", credentials: { username: "me", password: new Secret(planted) } },
+        environment: { KEY: new Secret(planted), PUBLIC: "seen-by-all" },
+      };
+      const network = twoRegions();
+      const stack = await AttachedStack.create(network, { parallel, settings: { timeout: 5 } });
+      const said: string[] = [];
+      try {
+        for (const operate of [
+          () => stack.preview(form(fields)),
+          () => stack.up(form(fields)),
+          () => stack.refresh(),
+          () => stack.preview(form({ ...fields, environment: { KEY: new Secret(`${planted}-2`) } })),
+        ]) {
+          const { text, diagnostics } = await operate();
+          said.push(text, diagnostics);
+        }
+        said.push(await failureOf(stack.up(form({ ...fields, environment: { "no name": new Secret(planted) } }))));
+        for (const holder of network.holders.values()) {
+          holder.broken = "exit code 1";
+        }
+        said.push(await failureOf(stack.up(form({ ...fields, arguments: [new Secret(planted)] }))));
+        expect(said.filter((text) => text.includes(planted))).toEqual([]);
+        expect(filesWith(planted, join(stack.home, "backend"))).toEqual([]);
+        // That a text is found there at all.
+        expect(filesWith("seen-by-all", join(stack.home, "backend"))).not.toEqual([]);
+      } finally {
+        stack.close();
       }
-      said.push(await failureOf(stack.up(form({ ...fields, environment: { "no name": new Secret(planted) } }))));
-      for (const holder of network.holders.values()) {
-        holder.broken = "exit code 1";
-      }
-      said.push(await failureOf(stack.up(form({ ...fields, arguments: [new Secret(planted)] }))));
-      expect(said.filter((text) => text.includes(planted))).toEqual([]);
-      expect(filesWith(planted, join(stack.home, "backend"))).toEqual([]);
-      // That a text is found there at all.
-      expect(filesWith("seen-by-all", join(stack.home, "backend"))).not.toEqual([]);
-    } finally {
-      stack.close();
-    }
-  });
+    },
+  );
 });
 
 function filesWith(text: string, folder: string): readonly string[] {

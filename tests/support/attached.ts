@@ -74,6 +74,11 @@ export class AttachedStack {
     return new AttachedStack(home, stack, provider, listener, parallel);
   }
 
+  /** The program as a person writes it. */
+  yaml(program: ModelProgram): Program {
+    return yamlOf(program);
+  }
+
   preview(program: ModelProgram): Promise<Outcome> {
     this.stack.write(yamlOf(program));
     return this.stack.preview({ parallel: this.parallel });
@@ -98,14 +103,23 @@ export class AttachedStack {
     return new Map(resources.map(({ urn, id, outputs }) => [urn.split("::").at(-1) ?? "", { id, ...outputs }]));
   }
 
-  /** SIGKILL of the engine that works on this stack now. Throws where there is none. */
+  /** SIGKILL of the engine that works on this stack now, with what runs programs for it. Throws where there is none. */
   killEngine(): void {
-    const engines = readdirSync("/proc").filter((pid) => /^\d+$/.test(pid) && this.#isEngine(pid));
+    this.#signal("SIGKILL", /^pulumi/);
+  }
+
+  /** As ^C in its terminal: the engine ends in order. Throws where none works on this stack now. */
+  interruptEngine(): void {
+    this.#signal("SIGINT", /^pulumi$/m);
+  }
+
+  #signal(signal: NodeJS.Signals, program: RegExp): void {
+    const engines = readdirSync("/proc").filter((pid) => /^\d+$/.test(pid) && this.#isEngine(pid, program));
     if (engines.length === 0) {
       throw new Error("No engine works on this stack.");
     }
     for (const pid of engines) {
-      process.kill(Number(pid), "SIGKILL");
+      process.kill(Number(pid), signal);
     }
   }
 
@@ -115,10 +129,10 @@ export class AttachedStack {
     rmSync(this.home, { recursive: true, force: true });
   }
 
-  #isEngine(pid: string): boolean {
+  #isEngine(pid: string, program: RegExp): boolean {
     try {
       const own = readFileSync(`/proc/${pid}/environ`, "utf8").includes(`PULUMI_HOME=${join(this.home, "pulumi")}`);
-      return own && readFileSync(`/proc/${pid}/comm`, "utf8").startsWith("pulumi");
+      return own && program.test(readFileSync(`/proc/${pid}/comm`, "utf8"));
     } catch {
       // It has ended since it was listed.
       return false;

@@ -3,10 +3,10 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { root } from "./support/root";
-import { eventually } from "./support/world";
+import { root } from "../support/root";
+import { eventually } from "../support/world";
 
-// What only a process of the plugin shows; the rest of the list is in provider/src/pitfalls.
+// What only a process of the plugin shows; the rest of the list is beside this and in provider/src/pitfalls.
 
 jest.setTimeout(120_000);
 
