@@ -30,6 +30,13 @@ export interface Outcome {
   readonly steps: readonly Step[];
   /** Messages that the provider left beside resources. */
   readonly diagnostics: string;
+  /** The same by resource. */
+  readonly said: ReadonlyMap<string, string>;
+  /**
+   * Properties of each resource after its last step but a deletion, also of those that stay as they are: secrets hidden,
+   * what a preview does not know as the wire writes it.
+   */
+  readonly properties: ReadonlyMap<string, Readonly<Record<string, unknown>>>;
 }
 
 interface ExportedResource {
@@ -165,7 +172,9 @@ export class Stack {
   }
 
   /** The state as exported, secrets in clear. */
-  async resources(): Promise<readonly { urn: string; id?: string; outputs?: Record<string, unknown> }[]> {
+  async resources(): Promise<
+    readonly { urn: string; id?: string; inputs?: Record<string, unknown>; outputs?: Record<string, unknown> }[]
+  > {
     return (await this.stack.exportStack()).deployment.resources ?? [];
   }
 }
@@ -189,18 +198,26 @@ async function observe(operation: (watch: Watch) => Promise<unknown>): Promise<O
   const texts: string[] = [];
   const diagnostics: string[] = [];
   const steps: Step[] = [];
+  const said = new Map<string, string>();
+  const properties = new Map<string, Readonly<Record<string, unknown>>>();
   const onEvent = (event: EngineEvent): void => {
     const metadata = event.resourcePreEvent?.metadata;
     if (metadata !== undefined && metadata.op !== "same" && metadata.type !== "pulumi:pulumi:Stack") {
       steps.push({
-        name: metadata.urn.split("::").at(-1) ?? "",
+        name: nameOf(metadata.urn),
         type: metadata.type,
         operation: metadata.op,
         diffs: Object.keys(metadata.detailedDiff ?? {}).sort(),
       });
     }
     if (event.diagnosticEvent !== undefined && !event.diagnosticEvent.ephemeral) {
-      diagnostics.push(event.diagnosticEvent.message);
+      const { urn = "", message } = event.diagnosticEvent;
+      diagnostics.push(message);
+      said.set(nameOf(urn), `${said.get(nameOf(urn)) ?? ""}${message}`);
+    }
+    const done = event.resOutputsEvent?.metadata;
+    if (done?.new !== undefined && !done.type.startsWith("pulumi:") && !/^(delete|refresh|read)/.test(done.op)) {
+      properties.set(nameOf(done.urn), done.new.outputs);
     }
   };
   try {
@@ -216,5 +233,11 @@ async function observe(operation: (watch: Watch) => Promise<unknown>): Promise<O
         !type.startsWith("pulumi:providers:") && !(operation === "refresh" && diffs.length === 0),
     ),
     diagnostics: diagnostics.join("\n"),
+    said,
+    properties,
   };
+}
+
+function nameOf(urn: string): string {
+  return urn.split("::").at(-1) ?? "";
 }

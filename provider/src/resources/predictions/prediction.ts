@@ -67,11 +67,13 @@ export function foretoldCosts(said: string): Costs {
 
 /** What it has cost since so many transactions were sent. */
 export function costsSince(network: ModelNetwork, sent: number, after: ActualDeployment): Costs {
-  const rates = Object.values(after.infrastructures).map(({ lease }) => lease?.rate ?? 0n);
-  return {
-    fees: network.fees.slice(sent).map(Number),
-    perBlock: Number(rates.reduce((sum, rate) => sum + rate, 0n)) / 1e18,
-  };
+  return { fees: network.fees.slice(sent).map(Number), perBlock: costPerBlock(after) };
+}
+
+/** What its leases cost now, in micro-units. */
+export function costPerBlock({ infrastructures }: ActualDeployment): number {
+  const rates = Object.values(infrastructures).map(({ lease }) => lease?.rate ?? 0n);
+  return Number(rates.reduce((sum, rate) => sum + rate, 0n)) / 1e18;
 }
 
 /** Fails where a change costs something else than a preview says, but for a digit more or less of a number. */
@@ -89,25 +91,20 @@ export function transactionsSince(network: ModelNetwork, sent: number): readonly
   return network.transactions.slice(sent).map(({ kind }) => WORDS[kind]);
 }
 
-/** What has become of a deployment since `before`, by what the network keeps. */
-export function become(
-  network: ModelNetwork,
-  before: { readonly sent: number; readonly deployment: ActualDeployment },
-  after: ActualDeployment,
-): Become {
-  const names = Object.keys(before.deployment.infrastructures);
+/** What has become of a deployment since `before`, by what the network keeps, and what was sent meanwhile. */
+export function become(transactions: readonly string[], before: ActualDeployment, after: ActualDeployment): Become {
+  const names = Object.keys(before.infrastructures);
   const generations = (deployment: ActualDeployment, name: string): number => generation(deployment, name) ?? 0;
   const generation = (deployment: ActualDeployment, name: string): number | undefined =>
     deployment.infrastructures[name]?.lease?.generation;
-  const had = names.filter((name) => generation(before.deployment, name) !== undefined);
+  const had = names.filter((name) => generation(before, name) !== undefined);
   return {
-    transactions: transactionsSince(network, before.sent),
+    transactions,
     ordersOpened: Object.keys(after.infrastructures)
-      .map((name) => generations(after, name) - generations(before.deployment, name))
+      .map((name) => generations(after, name) - generations(before, name))
       .reduce((sum, opened) => sum + opened, 0),
     leasesMoved: had.filter(
-      (name) =>
-        generation(after, name) !== undefined && generation(after, name) !== generation(before.deployment, name),
+      (name) => generation(after, name) !== undefined && generation(after, name) !== generation(before, name),
     ).length,
     leasesClosed: had.filter((name) => after.infrastructures[name] === undefined).length,
   };

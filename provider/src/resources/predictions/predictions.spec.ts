@@ -78,7 +78,7 @@ async function predicted(kept: Kept, written: ValueMap): Promise<Kept> {
   const before = { sent: network.transactions.length, deployment: deploymentOf(network, kept) };
   const updated = await engine.update(kept, inputs);
   const after = deploymentOf(network, updated);
-  expect(foretold(said)).toEqual(become(network, before, after));
+  expect(foretold(said)).toEqual(become(transactionsSince(network, before.sent), before.deployment, after));
   expectForetoldCosts(foretoldCosts(said), costsSince(network, before.sent, after));
   expectForetold(preview, updated.state);
   await settled(updated);
