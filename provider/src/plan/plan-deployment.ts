@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from "node:util";
 import type { UpdateDeployment } from "../network/driver";
 import type { ActualDeployment, ActualInfrastructure, Manager, Snapshot, Terms } from "../network/snapshot";
 import { keepsOpenOrder, meetsFrozenLease, sameTerms } from "./frozen-lease";
@@ -205,6 +204,26 @@ export function highestRate(terms: Terms): bigint {
 export function sameManagers(a: readonly Manager[], b: readonly Manager[]): boolean {
   const ordered = (managers: readonly Manager[]): readonly Manager[] =>
     [...managers].sort((x, y) => (x.address < y.address ? -1 : 1));
-  // Whichever order their fields are in: one comes from a program, the other from the chain.
-  return isDeepStrictEqual(ordered(a), ordered(b));
+  const others = ordered(b);
+  return (
+    a.length === b.length &&
+    ordered(a).every((one, index) => {
+      const other = others[index];
+      return other !== undefined && sameManager(one, other);
+    })
+  );
+}
+
+function sameManager(a: Manager, b: Manager): boolean {
+  const sameTexts = (x: readonly string[], y: readonly string[]): boolean =>
+    x.length === y.length && x.every((text, index) => text === y[index]);
+  return (
+    a.address === b.address &&
+    a.maxRate === b.maxRate &&
+    a.maxCount === b.maxCount &&
+    a.mayChangeVersion === b.mayChangeVersion &&
+    a.endHeight === b.endHeight &&
+    sameTexts(a.regions, b.regions) &&
+    sameTexts(a.datacenters, b.datacenters)
+  );
 }

@@ -17,6 +17,7 @@ import { Activity } from "./activity";
 import { GroupCommit } from "./commit/group-commit";
 import type { FoundManifest } from "./current-manifest";
 import { Declarations } from "./declarations";
+import { Kept } from "./kept";
 import { Shared } from "./shared";
 import { Spending } from "./spending";
 import { Turns } from "./turns";
@@ -47,7 +48,7 @@ export class Session {
    * Deployments as the diffs of this process saw them, by URN. Between a diff and its update minutes may pass in which
    * another run changes the same thing: that is told, not written over.
    */
-  readonly compared = new Map<string, ActualDeployment>();
+  readonly compared = new Kept<ActualDeployment>();
   readonly spending: Spending;
   readonly activity = new Activity(LONELY);
   /** Questions to holders for a manifest that are under way, by its version. */
@@ -56,6 +57,7 @@ export class Session {
   #datacenters: { readonly taken: number; readonly records: Promise<readonly DatacenterRecord[]> } | undefined;
   readonly #commits = new Map<string, GroupCommit>();
   readonly #snapshots = new Map<string, { readonly taken: number; readonly snapshot: Promise<Snapshot> }>();
+  readonly #read = new Kept<{ readonly taken: number; readonly snapshot: Snapshot }>();
   readonly #glances = new Map<
     string,
     { readonly taken: number; readonly status: Promise<DeploymentStatus | undefined> }
@@ -137,9 +139,26 @@ export class Session {
     return snapshot;
   }
 
+  /** Keeps what a read has found, for the diff of the same run. */
+  noteRead(deployment: DeploymentKey, snapshot: Snapshot): void {
+    this.#read.set(`${deployment.tenant}/${deployment.sequence}`, { taken: Date.now(), snapshot });
+  }
+
+  /**
+   * What a program is to be compared with: the state of a deployment as the read of this run found it, which is also what the
+   * engine knows of it; else as it is now. Whoever changes it since then is told of by the update.
+   */
+  async asRead(deployment: DeploymentKey, signal: AbortSignal): Promise<Snapshot> {
+    const read = this.#read.get(`${deployment.tenant}/${deployment.sequence}`);
+    return read !== undefined && Date.now() - read.taken < READ
+      ? read.snapshot
+      : await this.snapshot(deployment, signal);
+  }
+
   forget(deployment: DeploymentKey): void {
     const key = `${deployment.tenant}/${deployment.sequence}`;
     this.#snapshots.delete(key);
+    this.#read.delete(key);
     for (const glance of this.#glances.keys()) {
       if (glance.startsWith(`${key}/`)) {
         this.#glances.delete(glance);
@@ -302,6 +321,9 @@ const nobody: TagResolver = { resolve: async () => new Map() };
 /** Milliseconds for which one snapshot serves all that ask: about what lies between the first request of an operation
  * about a deployment and the last. */
 const SHARED = 2000;
+/** Milliseconds for which what a read has found is what the diff of the same run compares with: an engine reads all of a
+ * stack before it compares the first of it. */
+const READ = 30_000;
 /** Milliseconds for which an entry waits for another while nothing else is being done. */
 const LONELY = 30_000;
 /** Milliseconds for which a read or a diff waits for a holder that may be down. */

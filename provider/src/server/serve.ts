@@ -29,6 +29,8 @@ export function serve(settings: ProviderSettings): RunningProvider {
     // Programs and states may be large; the engine sets no bound either.
     "grpc.max_receive_message_length": -1,
     "grpc.max_send_message_length": -1,
+    // Nobody asks for its statistics, which cost something with each call.
+    "grpc.enable_channelz": 0,
   });
   server.addService(ResourceProviderService, handlers(requests, provider));
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());

@@ -26,7 +26,8 @@ export async function arriveDeployment(
   const parameters = await driver.parameters(deadline.signal);
   if (settings.skipAwait || inputs["skipAwait"] === true) {
     const { deployment } = await existing(session, id, key, deadline.signal);
-    const places = sealed === undefined ? noPlaces : await deliver(session, deployment, sealed, context, deadline.signal);
+    const places =
+      sealed === undefined ? noPlaces : await deliver(session, deployment, sealed, context, deadline.signal);
     return stateOf(id, inputs, deployment, sealed, places, parameters);
   }
   const empty = sealed === undefined ? await emptyManifestOf(session, id, key, deadline.signal) : undefined;

@@ -32,7 +32,7 @@ export async function diffDeployment(
     return diffResult(gone, [], [], "create-before-delete");
   }
   const parameters = await session.parameters(signal);
-  const { deployment } = await session.snapshot(keyOf(id), signal);
+  const { deployment } = await session.asRead(keyOf(id), signal);
   if (deployment === undefined || !deployment.active) {
     return diffResult(gone, [], [], "create-before-delete");
   }

@@ -37,6 +37,7 @@ async function read(session: Session, request: ReadRequest, context: CallContext
     session.forget(keyOf(id));
   }
   const snapshot = await session.snapshot(keyOf(id), signal);
+  session.noteRead(keyOf(id), snapshot);
   const { deployment } = snapshot;
   if (deployment === undefined || !deployment.active) {
     return undefined;

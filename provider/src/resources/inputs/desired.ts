@@ -8,6 +8,10 @@ import { withoutMarks } from "./shape";
 
 /** From normal inputs without unknowns to what a plan is made from. */
 
+// Each is made once: making one takes longer than parsing what a resource says.
+const Text = z.string();
+const Texts = z.record(z.string(), z.string());
+const Entries = z.record(z.string(), z.custom<Value>());
 const Gpu = z.object({ count: z.number(), vendor: z.string().default(""), model: z.string().default("") });
 const Group = z.object({
   cpu: z.string(),
@@ -20,7 +24,7 @@ const Group = z.object({
 });
 const Infrastructure = z.object({
   region: z.string().default(""),
-  attributes: z.record(z.string(), z.string()).default({}),
+  attributes: Texts.default({}),
   allowedDatacenters: z.array(z.string()).default([]),
   deniedDatacenters: z.array(z.string()).default([]),
   persist: z.boolean().default(false),
@@ -35,6 +39,8 @@ const ManagerInput = z.object({
   mayChangeVersion: z.boolean().default(false),
   endHeight: z.number().default(0),
 });
+
+const Managers = z.array(ManagerInput);
 
 /** Blocks that an order waits where the program does not say. */
 const DEFAULT_WAIT = "3";
@@ -58,41 +64,29 @@ export function desiredTerms(infrastructure: Value, parameters: NetworkParameter
 }
 
 export function desiredInfrastructures(inputs: ValueMap, parameters: NetworkParameters): Record<string, Terms> {
-  const infrastructures = z.record(z.string(), z.unknown()).parse(withoutMarks(inputs["infrastructures"] ?? {}));
+  const infrastructures = Entries.parse(withoutMarks(inputs["infrastructures"] ?? {}));
   return Object.fromEntries(
-    Object.keys(infrastructures).map((name) => [
-      name,
-      desiredTerms(entryOf(inputs["infrastructures"], name), parameters),
-    ]),
+    Object.entries(infrastructures).map(([name, one]) => [name, desiredTerms(one, parameters)]),
   );
 }
 
 export function desiredWait(inputs: ValueMap, parameters: NetworkParameters): bigint {
   const wait = withoutMarks(inputs["waitDuration"] ?? DEFAULT_WAIT);
-  return waitBlocks(z.string().parse(wait), parameters.blockInterval);
+  return waitBlocks(Text.parse(wait), parameters.blockInterval);
 }
 
 export function desiredManagers(inputs: ValueMap, parameters: NetworkParameters): readonly Manager[] | undefined {
   if (inputs["managers"] === undefined) {
     return undefined;
   }
-  return z
-    .array(ManagerInput)
-    .parse(withoutMarks(inputs["managers"]))
-    .map(({ maxPrice, endHeight, ...rest }) => ({
-      ...rest,
-      maxRate: maxPrice === undefined ? undefined : parseRate(maxPrice, parameters.blockInterval),
-      endHeight: BigInt(endHeight),
-    }));
+  return Managers.parse(withoutMarks(inputs["managers"])).map(({ maxPrice, endHeight, ...rest }) => ({
+    ...rest,
+    maxRate: maxPrice === undefined ? undefined : parseRate(maxPrice, parameters.blockInterval),
+    endHeight: BigInt(endHeight),
+  }));
 }
 
 /** A map of texts, without marks. */
 export function plainTexts(value: Value | undefined): Record<string, string> {
-  return value === undefined ? {} : z.record(z.string(), z.string()).parse(withoutMarks(value));
-}
-
-function entryOf(map: Value | undefined, name: string): Value {
-  const plain = map === undefined ? {} : withoutMarks(map);
-  const entries = z.record(z.string(), z.custom<Value>()).parse(plain);
-  return entries[name] ?? {};
+  return value === undefined ? {} : Texts.parse(withoutMarks(value));
 }
