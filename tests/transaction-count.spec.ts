@@ -1,6 +1,6 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { z } from "zod";
 import type { Program } from "./support/stack";
 import { World } from "./support/world";
@@ -46,20 +46,27 @@ function program(form: "inline" | "separate"): Program {
   };
 }
 
+/**
+ * Milliseconds between blocks: longer than an engine at that parallelism needs to ask for all that it works on at once,
+ * on a busy machine too. One that works on a single resource asks for nothing else meanwhile.
+ */
+const blockIntervals = { 1: 200, 4: 500, 16: 1_000 } as const;
+
 describe("one deployment with 20 workloads and 40 connections", () => {
   let world: World;
-  let folder: string;
   let trace: string;
 
-  beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), "dcx-count-"));
-    trace = join(folder, "trace");
-    world = World.create({ blockInterval: 200, environment: { DCX_TRACE: trace } });
+  async function start(blockInterval: number): Promise<void> {
+    world = World.create({ blockInterval, environment: { DCX_TRACE: trace } });
     await world.startNetwork();
+  }
+
+  beforeEach(() => {
+    trace = join(mkdtempSync(join(tmpdir(), "dcx-count-")), "trace");
   });
-  afterAll(async () => {
+  afterEach(async () => {
     await world.close();
-    rmSync(folder, { recursive: true, force: true });
+    rmSync(dirname(trace), { recursive: true, force: true });
   });
 
   /** Transactions that the tenant has in blocks. */
@@ -69,26 +76,23 @@ describe("one deployment with 20 workloads and 40 connections", () => {
   }
 
   test("inline: one transaction, and one to end it", async () => {
+    await start(200);
     const stack = await world.stack("inline", program("inline"));
-    const before = await sent();
     await stack.up();
-    expect((await sent()) - before).toBe(1n);
+    expect(await sent()).toBe(1n);
     await stack.destroy();
-    expect((await sent()) - before).toBe(2n);
+    expect(await sent()).toBe(2n);
   });
 
-  test.each([1, 4, 16])(
+  test.each([1, 4, 16] as const)(
     "separate, with skipAwait at parallelism %d: at most 1 + 2·(⌈20/p⌉ + ⌈40/p⌉), one after the other",
     async (parallel) => {
-      const stack = await world.stack(`separate-${parallel}`, program("separate"));
-      rmSync(trace, { force: true });
-      const before = await sent();
+      await start(blockIntervals[parallel]);
+      const stack = await world.stack("separate", program("separate"));
       await stack.up({ parallel });
       const most = 1 + 2 * (Math.ceil(workloads / parallel) + Math.ceil(connections / parallel));
-      expect(Number((await sent()) - before)).toBeLessThanOrEqual(most);
-      const [deployment] = (await (await world.client()).deployments({})).deployments.filter(
-        ({ manifestEntries, closedHeight }) => manifestEntries === workloads + connections && closedHeight === 0n,
-      );
+      expect(Number(await sent())).toBeLessThanOrEqual(most);
+      const [deployment] = (await (await world.client()).deployments({})).deployments;
       expect(deployment?.manifestEntries).toBe(workloads + connections);
       const commits = commitsIn(readFileSync(trace, "utf8"));
       expect(commits.length).toBeGreaterThan(1);

@@ -264,7 +264,7 @@ describe("a certificate of the operator's", () => {
   });
 
   it("is warned of before it expires, and once it has: then the datacenter's own takes its place", async () => {
-    const validity = () => ({ ...aroundNow(), notAfter: new Date(Date.now() + 4_000) });
+    const validity = () => ({ ...aroundNow(), notAfter: new Date(Date.now() + 8_000) });
     const { root, files: own } = await files([`*.${domain}`], validity);
     const { world, host } = await serving({ certificates: [own] });
     await expect(world.ask(host, "by the file", { ca: root.certificate })).resolves.toBe("by the file");
