@@ -30,10 +30,11 @@ describe("a datacenter's root", () => {
       const begun = await operator.rotateRoot({ overlap: 3_600_000 });
       expect(begun.rotation).toMatchObject({ phase: "announcing" });
       const seen = new Set<string>();
-      await eventually("the old root is gone", 60_000, async () => {
+      await eventually("the old root is gone", 120_000, async () => {
         const { rotation } = await operator.status();
-        if (rotation !== undefined) seen.add(rotation.phase);
-        return rotation === undefined;
+        if (rotation === undefined) return true;
+        seen.add(rotation.phase);
+        throw new Error(`${place}: ${rotation.phase}, ${rotation.standing} tunnels stand under the old root`);
       });
       expect([...seen]).toEqual(expect.arrayContaining(["settling", "renewed"]));
       const after = await rootsOf(place);

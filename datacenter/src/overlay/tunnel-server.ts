@@ -1,4 +1,4 @@
-import { constants as cryptoConstants } from "node:crypto";
+import { constants as cryptoConstants, X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { constants, performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
 import type { AddressInfo } from "node:net";
@@ -127,12 +127,16 @@ export class TunnelServer {
 
   /** Asks the sources of all tunnels for new ones: flows of those that there are go on to their end. */
   renew(): void {
-    for (const admitted of this.#admitted) {
-      admitted.asked = true;
-      if (!admitted.session.destroyed) {
-        admitted.session.goaway(constants.NGHTTP2_NO_ERROR, noLastStream);
-      }
-    }
+    for (const admitted of this.#admitted) askForAnother(admitted);
+  }
+
+  /** A tunnel may stand only after all were asked for new ones, and have been begun with the certificate before. */
+  async #renewOld(admitted: Admitted, fingerprint: string | undefined): Promise<void> {
+    const target = this.#targets.get(admitted.name)?.target;
+    if (target === undefined) return;
+    const { chainId, datacenter, leaves } = this.#options;
+    const { certificate } = await leaves.get(workloadUri(chainId, { datacenter, ...target }));
+    if (new X509Certificate(certificate).fingerprint256 !== fingerprint) askForAnother(admitted);
   }
 
   /** PEM of this end's certificate in each tunnel that stands, but for those that only wait to be ended by the source. */
@@ -222,17 +226,19 @@ export class TunnelServer {
     socket.setKeepAlive(true, 30_000);
     const session = performServerHandshake(socket, tunnelSettings);
     session.setLocalWindowSize(tunnelWindow);
-    const own = socket.getX509Certificate()?.toString() ?? "";
+    const own = socket.getX509Certificate();
     const admitted: Admitted = {
       socket,
       session,
       name,
       leaf: presented.raw,
       notAfter: verdict.notAfter,
-      own,
+      own: own?.toString() ?? "",
       ...unused,
     };
     this.#admitted.add(admitted);
+    // Where none can be made the one that it has is as good as any.
+    this.#renewOld(admitted, own?.fingerprint256).catch(() => undefined);
     session.on("error", () => undefined);
     session.once("close", () => this.#admitted.delete(admitted));
     session.on("stream", (stream, headers) => {
@@ -325,4 +331,12 @@ export async function dialInTurn(
 /** An established tunnel stays while its certificate counted when it came: now, or when that certificate expired. */
 export function earlier(notAfter: Date): Date {
   return new Date(Math.min(Date.now(), notAfter.getTime()));
+}
+
+/** Of its source: flows of this tunnel go on to their end. */
+function askForAnother(admitted: Admitted): void {
+  admitted.asked = true;
+  if (!admitted.session.destroyed) {
+    admitted.session.goaway(constants.NGHTTP2_NO_ERROR, noLastStream);
+  }
 }

@@ -1,4 +1,11 @@
-import { type ClientHttp2Session, type ClientHttp2Stream, connect as connectHttp2, constants } from "node:http2";
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  type ClientSessionRequestOptions,
+  connect as connectHttp2,
+  constants,
+  type OutgoingHttpHeaders,
+} from "node:http2";
 import { connect, type TLSSocket } from "node:tls";
 import { certificateDer, type PeerVerdict, type PeerVerifier } from "@dcx/protocol";
 import type { Leaves } from "./leaves";
@@ -89,7 +96,7 @@ export class Tunnel {
     const name = tunnelName(this.#options.chainId, this.#options.connection, this.#options.peer.lease);
     for (;;) {
       const session = await this.#standing();
-      const stream = session.request({ ":method": "CONNECT", ":authority": name }, { endStream: false });
+      const stream = this.#request(session, { ":method": "CONNECT", ":authority": name }, { endStream: false });
       try {
         this.#report(true, "", await this.#accepted(stream, session));
         return stream;
@@ -142,15 +149,19 @@ export class Tunnel {
       .finally(() => this.#attempted());
   }
 
-  /** Resolves once the other end has answered anything at all: in TLS 1.3 a refusal comes after the handshake. */
+  /**
+   * Resolves once the other end has answered anything at all: in TLS 1.3 a refusal comes after the handshake. One that says
+   * nothing is given up, for the tunnel before would stand for ever.
+   */
   #admitted(session: ClientHttp2Session): Promise<ClientHttp2Session> {
-    const stream = session.request({ ":method": "GET", ":path": "/accepts" }, { endStream: true });
+    const stream = this.#request(session, { ":method": "GET", ":path": "/accepts" }, { endStream: true });
     stream.resume();
-    return new Promise((resolve, reject) => {
+    const patience = setTimeout(() => cut(session), connectPatience);
+    return new Promise<ClientHttp2Session>((resolve, reject) => {
       stream.on("error", (error) => reject(new Unanswered({ cause: error })));
       stream.once("close", () => reject(new Unanswered()));
       stream.once("response", () => resolve(session));
-    });
+    }).finally(() => clearTimeout(patience));
   }
 
   #attempted(): void {
@@ -164,6 +175,27 @@ export class Tunnel {
   presented(): readonly string[] {
     return [...this.#sessions.values()].map(({ own }) => own);
   }
+
+  /** A session that takes no more streams ends with its last one: HTTP/2's own close may wait for one that has gone. */
+  #request(session: ClientHttp2Session, headers: OutgoingHttpHeaders, options: ClientSessionRequestOptions) {
+    const stream = session.request(headers, options);
+    const streams = this.#streams.get(session) ?? 0;
+    this.#streams.set(session, streams + 1);
+    stream.once("close", () => {
+      this.#streams.set(session, (this.#streams.get(session) ?? 1) - 1);
+      this.#endIfUnused(session);
+    });
+    return stream;
+  }
+
+  #endIfUnused(session: ClientHttp2Session): void {
+    setImmediate(() => {
+      if (session.closed && !session.destroyed && (this.#streams.get(session) ?? 0) === 0) session.destroy();
+    });
+  }
+
+  /** How many streams are open in each. */
+  readonly #streams = new WeakMap<ClientHttp2Session, number>();
 
   /** Takes no more streams; those that there are go on to their end, for so many milliseconds at most. */
   retire(patience: number): void {
@@ -240,7 +272,10 @@ export class Tunnel {
     clearTimeout(this.#timer);
     const before = this.#session;
     this.#session = session;
-    before?.close();
+    if (before !== undefined) {
+      before.close();
+      this.#endIfUnused(before);
+    }
     for (const wake of this.#waiting) {
       wake();
     }
@@ -276,7 +311,7 @@ export class Tunnel {
       return;
     }
     try {
-      const stream = session.request({ ":method": "GET", ":path": "/accepts" }, { endStream: true });
+      const stream = this.#request(session, { ":method": "GET", ":path": "/accepts" }, { endStream: true });
       stream.resume();
       const entry = await this.#accepted(stream, session);
       this.#delay = firstDelay;
