@@ -39,6 +39,8 @@ const shared = {
 };
 
 module.exports = {
+  // On a machine that runs three files at once what takes a second alone may take six.
+  testTimeout: 30_000,
   testSequencer: "<rootDir>/tools/test-sequencer.cjs",
   reporters: [
     "default",

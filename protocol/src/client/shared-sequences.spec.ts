@@ -5,6 +5,8 @@ import { Sequences } from "./sequences";
 import { down, FakeExchange, limits, signer } from "./testing/fake-exchange";
 import { deliverTransaction } from "./transaction-delivery";
 
+jest.setTimeout(60_000);
+
 let exchange: FakeExchange;
 
 beforeEach(() => {
