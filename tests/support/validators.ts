@@ -14,7 +14,11 @@ const run = promisify(execFile);
 const Identity = z.object({ nodeId: z.string(), validatorKey: z.string() });
 const Status = z.object({
   result: z.object({
-    sync_info: z.object({ latest_block_height: z.coerce.bigint(), earliest_block_height: z.coerce.bigint() }),
+    sync_info: z.object({
+      latest_block_height: z.coerce.bigint(),
+      earliest_block_height: z.coerce.bigint(),
+      catching_up: z.boolean(),
+    }),
   }),
 });
 const Identified = z.object({ result: z.object({ validator_info: z.object({ address: z.string() }) }) });
@@ -253,9 +257,18 @@ export class Validators {
 
   /** Of the last block that this one has. `undefined`: it does not answer. */
   async height(validator: Validator): Promise<bigint | undefined> {
+    return (await this.syncInfo(validator))?.latest_block_height;
+  }
+
+  /** Whether this one fetches blocks that were decided without it. `undefined`: it does not answer. */
+  async catchesUp(validator: Validator): Promise<boolean | undefined> {
+    return (await this.syncInfo(validator))?.catching_up;
+  }
+
+  private async syncInfo(validator: Validator) {
     try {
       const response = await fetch(`${validator.rpcUrl}/status`, { signal: AbortSignal.timeout(5_000) });
-      return Status.parse(await response.json()).result.sync_info.latest_block_height;
+      return Status.parse(await response.json()).result.sync_info;
     } catch {
       return undefined;
     }

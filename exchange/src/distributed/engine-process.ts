@@ -34,6 +34,11 @@ const grace = 10_000;
 const lastLines = 3;
 /** With what CometBFT's log begins a line on that it can't go on: the state differs from what others have agreed on. */
 const consensusFailure = "CONSENSUS FAILURE";
+/**
+ * The same where it was behind: it fetches blocks, of which two thirds have signed each before it is compared with the
+ * state (`blocksync` of CometBFT 0.38 then drops the peer that sent it, and asks the next one, for ever).
+ */
+const otherState = { module: "blocksync", reason: "wrong Block.Header." };
 
 /** Starts CometBFT for an application that is being served already. */
 export function startEngine(options: EngineOptions): Engine {
@@ -52,17 +57,22 @@ export function startEngine(options: EngineOptions): Engine {
   const logger = options.logger.child({ part: "cometbft" });
   const last: string[] = [];
   let failed = false;
+  let timer: NodeJS.Timeout | undefined;
+  const end = () => {
+    child.kill("SIGTERM");
+    timer ??= setTimeout(() => child.kill("SIGKILL"), grace);
+  };
   for (const stream of [child.stdout, child.stderr]) {
     if (stream === null) continue;
     createInterface({ input: stream }).on("line", (line) => {
       const telling = relay(logger, line);
-      if (telling === undefined) return;
-      last.push(telling);
+      if (telling === undefined || failed) return;
+      last.push(telling.text);
       if (last.length > lastLines) last.shift();
-      if (!telling.startsWith(consensusFailure)) return;
+      if (!telling.fatal) return;
       // The process stays after that, and answers, but takes part in nothing.
       failed = true;
-      child.kill("SIGTERM");
+      end();
     });
   }
   const forgetKey = () => {
@@ -72,18 +82,17 @@ export function startEngine(options: EngineOptions): Engine {
     key = undefined;
   };
   const gone = howItWent(child).then((how) => {
+    clearTimeout(timer);
     forgetKey();
-    const went = failed ? `failed (${consensusFailure}) and ${how}` : how;
+    const went = failed ? `came to another state than the other validators (${consensusFailure}) and ${how}` : how;
     return last.length === 0 ? went : `${went}: ${last.join("; ")}`;
   });
   return {
     gone,
     forgetKey,
     close: async () => {
-      child.kill("SIGTERM");
-      const timer = setTimeout(() => child.kill("SIGKILL"), grace);
+      end();
       await gone;
-      clearTimeout(timer);
     },
   };
 }
@@ -98,14 +107,21 @@ async function howItWent(child: ChildProcess): Promise<string> {
   }
 }
 
-/** One line of the engine's log, at its own level. Returns what is no ordinary line: an error, or no line of a log. */
-function relay(logger: Logger, line: string): string | undefined {
+/** What is no ordinary line of the engine's log: an error, or no line of a log. */
+interface Telling {
+  readonly text: string;
+  /** It can't go on: its state is not that of the others. */
+  readonly fatal: boolean;
+}
+
+/** Relays one line of the engine's log, at its own level. */
+function relay(logger: Logger, line: string): Telling | undefined {
   let entry: unknown;
   try {
     entry = JSON.parse(line);
   } catch {
     logger.info(line);
-    return line;
+    return { text: line, fatal: line.startsWith(consensusFailure) };
   }
   if (typeof entry !== "object" || entry === null) return undefined;
   const { level, _msg: message, ts: _time, ...details } = entry as Record<string, unknown>;
@@ -114,5 +130,12 @@ function relay(logger: Logger, line: string): string | undefined {
   else if (level === "debug") logger.trace(details, text);
   // Several lines a block.
   else logger.debug(details, text);
-  return level === "error" ? [text, details["err"] ?? details["error"]].filter(Boolean).join(": ") : undefined;
+  if (level !== "error") return undefined;
+  const reason = details["err"] ?? details["error"];
+  return {
+    text: [text, reason].filter(Boolean).join(": "),
+    fatal:
+      text.startsWith(consensusFailure) ||
+      (details["module"] === otherState.module && String(reason).startsWith(otherState.reason)),
+  };
 }
