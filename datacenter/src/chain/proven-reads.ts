@@ -11,12 +11,12 @@ import {
   type QueryDeploymentResponse,
   SlotRecord,
   stateKeys,
+  within,
 } from "@dcx/protocol";
 import { z } from "zod";
 import type { LightClient } from "./light-client/light-client";
 import { ProofRefused, verifyEntry } from "./light-client/proof";
 import { millisecondsOf } from "./light-client/verify";
-import { within } from "./within";
 
 /** Most that one read may take, waiting for the block that holds its root included, in ms. */
 const patience = 15_000;

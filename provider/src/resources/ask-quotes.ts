@@ -1,5 +1,4 @@
-import type { Quote } from "@dcx/protocol";
-import { within } from "../await/within";
+import { type Quote, within } from "@dcx/protocol";
 import { type DatacenterRecord, type NetworkDriver, NetworkError } from "../network/driver";
 import type { Terms } from "../network/snapshot";
 import type { Bid, Quotes, Refused } from "../plan/offers";

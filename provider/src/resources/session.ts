@@ -1,4 +1,4 @@
-import { within } from "../await/within";
+import { within } from "@dcx/protocol";
 import type { IsolationClass, Timeouts } from "../configuration/configuration";
 import type { TagResolver } from "../images/tag-resolver";
 import type {

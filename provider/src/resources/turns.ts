@@ -1,4 +1,4 @@
-import { aborted } from "../await/aborted";
+import { unlessAborted } from "@dcx/protocol";
 
 /** Turns at something that only one may do at a time, in the order of asking. Whoever aborts while waiting leaves. */
 export class Turns {
@@ -13,7 +13,7 @@ export class Turns {
     const chained = before.then(() => own);
     this.#last.set(key, chained);
     try {
-      await Promise.race([before, aborted(signal)]);
+      await unlessAborted(signal, before);
       return await work();
     } finally {
       done();

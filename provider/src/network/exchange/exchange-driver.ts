@@ -12,9 +12,9 @@ import {
   type Quote,
   SignerFailed,
   type SubmitResult,
+  unlessAborted,
   WrongChain,
 } from "@dcx/protocol";
-import { aborted } from "../../await/aborted";
 import type { FeeSettings } from "../../configuration/configuration";
 import {
   type DatacenterRecord,
@@ -93,7 +93,7 @@ export class ExchangeDriver implements NetworkDriver {
   async snapshot(deployment: DeploymentKey, signal: AbortSignal): Promise<Snapshot> {
     const { query, deployments } = await this.#connected(signal);
     // What others ask for in the same query goes on where this caller leaves.
-    const described = () => Promise.race([deployments.load(deployment), aborted(signal)]);
+    const described = () => unlessAborted(signal, deployments.load(deployment));
     return asked(signal, async () => snapshotOf(query.chainId, await described()));
   }
 

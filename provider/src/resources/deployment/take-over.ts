@@ -1,5 +1,4 @@
-import type { Stamps } from "@dcx/protocol";
-import { within } from "../../await/within";
+import { type Stamps, within } from "@dcx/protocol";
 import { NetworkError } from "../../network/driver";
 import type { ActualDeployment } from "../../network/snapshot";
 import type { Value, ValueMap } from "../../wire/value";

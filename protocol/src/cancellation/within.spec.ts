@@ -32,4 +32,16 @@ describe("what may take so long, and no longer than a signal lasts", () => {
     expect(left(controller.signal)).toEqual([0, 0]);
     await expect(within(1_000, controller.signal, async () => "never")).rejects.toThrow("the agent stops");
   });
+
+  it("ends also where what is asked takes no notice", async () => {
+    const controller = new AbortController();
+    const ended = expect(within(1_000, controller.signal, () => new Promise(() => {}))).rejects.toThrow("stopped");
+    controller.abort(new Error("stopped"));
+    await ended;
+    const late = expect(within(1_000, new AbortController().signal, () => new Promise(() => {}))).rejects.toThrow(
+      /no answer/,
+    );
+    await jest.advanceTimersByTimeAsync(1_000);
+    await late;
+  });
 });
