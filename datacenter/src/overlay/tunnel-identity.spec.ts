@@ -4,6 +4,7 @@ import { connect as connectHttp2 } from "node:http2";
 import { connect as connectTls } from "node:tls";
 import { type CertificateWithKey, createDatacenterRoot, createLeaf } from "@dcx/protocol";
 import type { WantedTarget } from "./overlay";
+import { gateTo } from "./testing/gate";
 import {
   apply,
   around,
@@ -57,6 +58,20 @@ describe("while a datacenter's root is replaced", () => {
     apply(east, { targets: [targetOf(west, east, { sources })] });
   }
 
+  /** A declared pair whose tunnel goes through a gate. */
+  async function overGate(options: { readonly holding?: boolean } = {}) {
+    const west = await datacenter("west");
+    const east = await datacenter("east");
+    await serve(east, "api-0", 9000, echo);
+    const way = await gateTo(east.overlay.address, options);
+    apply(east, { targets: [targetOf(west, east)] });
+    apply(west, {
+      sources: [sourceOf(west, east, { targets: [{ ...identity(east, "api"), addresses: [way.address] }] })],
+    });
+    if (options.holding !== true) await until(() => established(west, `source ${connection}`));
+    return { west, east, way };
+  }
+
   it.each(["west", "east"] as const)(
     "%s renews all that is under the old one, and what it carries goes on beyond that one's end",
     async (whose) => {
@@ -83,6 +98,27 @@ describe("while a datacenter's root is replaced", () => {
     },
     60_000,
   );
+
+  it("an old tunnel that nothing goes through counts no more, though the other end does not close it", async () => {
+    const { west, way } = await overGate();
+    await expect(exchange(dialDoor(west), "before")).resolves.toBe("before");
+    way.silence();
+    await west.overlay.renew();
+    await until(() => way.opened === 2);
+    await expect(exchange(dialDoor(west), "after")).resolves.toBe("after");
+    await until(() => west.overlay.presented().length === 1);
+  }, 30_000);
+
+  it("a tunnel that was begun before the target renewed, and stands only after that, is renewed as well", async () => {
+    const { west, east, way } = await overGate({ holding: true });
+    await until(() => way.held > 0);
+    const old = new X509Certificate(await east.overlay.certificate(leaseOf(east), "api")).fingerprint256;
+    await east.overlay.renew();
+    way.release();
+    const shown = () => east.overlay.presented().map((pem) => new X509Certificate(pem).fingerprint256);
+    await until(() => shown().length === 1 && !shown().includes(old));
+    await expect(exchange(dialDoor(west), "new")).resolves.toBe("new");
+  }, 30_000);
 
   it("a renewal that the other end does not accept yet is tried again, and nothing breaks meanwhile", async () => {
     const { west, east } = await declaredPair();

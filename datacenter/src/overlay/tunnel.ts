@@ -1,17 +1,11 @@
-import {
-  type ClientHttp2Session,
-  type ClientHttp2Stream,
-  type ClientSessionRequestOptions,
-  connect as connectHttp2,
-  constants,
-  type OutgoingHttpHeaders,
-} from "node:http2";
+import { type ClientHttp2Stream, constants } from "node:http2";
 import { connect, type TLSSocket } from "node:tls";
 import { certificateDer, type PeerVerdict, type PeerVerifier } from "@dcx/protocol";
 import type { Leaves } from "./leaves";
 import type { OverlayLogger, TargetPeer } from "./overlay";
 import { tunnelName, workloadUri } from "./tunnel-name";
-import { earlier, entryHeader, tlsOptions, tunnelSettings, tunnelWindow } from "./tunnel-server";
+import { earlier, entryHeader, tlsOptions } from "./tunnel-server";
+import { type Presented, TunnelSession } from "./tunnel-session";
 
 export interface TunnelOptions {
   readonly chainId: string;
@@ -26,19 +20,9 @@ export interface TunnelOptions {
   readonly onChange: () => void;
 }
 
-/** The other end's certificate. */
-interface Presented {
-  readonly leaf: Buffer;
-  readonly notAfter: Date;
-  /** PEM of the certificate that this end showed. */
-  readonly own: string;
-}
-
 const connectPatience = 10_000;
 const firstDelay = 100;
 const longestDelay = 2_000;
-const pingInterval = 15_000;
-const pingPatience = 10_000;
 /** After how many milliseconds it is tried again to renew a tunnel that stands. */
 const renewalDelay = 1_000;
 /** How long a workload's connection waits for a tunnel that does not stand yet. */
@@ -51,7 +35,9 @@ const openPatience = 10_000;
 export class Tunnel {
   readonly #options: TunnelOptions;
   #roots: readonly string[];
-  #session: ClientHttp2Session | undefined;
+  #session: TunnelSession | undefined;
+  /** That one, and those before it whose streams go on. */
+  readonly #sessions = new Set<TunnelSession>();
   #attempt: Promise<void> | undefined;
   #delay = firstDelay;
   #timer: NodeJS.Timeout | undefined;
@@ -96,14 +82,14 @@ export class Tunnel {
     const name = tunnelName(this.#options.chainId, this.#options.connection, this.#options.peer.lease);
     for (;;) {
       const session = await this.#standing();
-      const stream = this.#request(session, { ":method": "CONNECT", ":authority": name }, { endStream: false });
+      const stream = session.request({ ":method": "CONNECT", ":authority": name }, { endStream: false });
       try {
         this.#report(true, "", await this.#accepted(stream, session));
         return stream;
       } catch (error) {
         stream.close(constants.NGHTTP2_CANCEL);
         // It was not begun: the other end had just asked for a new session, or this one was just renewed.
-        if (error instanceof Unanswered && session.closed && !session.destroyed && !this.#closed) continue;
+        if (error instanceof Unanswered && !session.open && !session.destroyed && !this.#closed) continue;
         this.#report(false, error instanceof Error ? error.message : String(error));
         this.#probeLater();
         throw error;
@@ -117,8 +103,9 @@ export class Tunnel {
    */
   trust(roots: readonly string[]): void {
     this.#roots = roots;
-    for (const [session, presented] of this.#sessions) {
-      if (!this.#verify(presented.leaf, earlier(presented.notAfter)).valid) cut(session);
+    for (const session of this.#sessions) {
+      const { leaf, notAfter } = session.presented;
+      if (!this.#verify(leaf, earlier(notAfter)).valid) session.cut();
     }
   }
 
@@ -142,7 +129,7 @@ export class Tunnel {
         (error: unknown) => {
           this.#options.logger.warn({ error: String(error) }, "a tunnel can't be renewed yet");
           if (this.#closed) return;
-          if (old.closed) this.#backOff();
+          if (!old.open) this.#backOff();
           else this.#renewing = setTimeout(() => this.renew(), renewalDelay).unref();
         },
       )
@@ -153,11 +140,11 @@ export class Tunnel {
    * Resolves once the other end has answered anything at all: in TLS 1.3 a refusal comes after the handshake. One that says
    * nothing is given up, for the tunnel before would stand for ever.
    */
-  #admitted(session: ClientHttp2Session): Promise<ClientHttp2Session> {
-    const stream = this.#request(session, { ":method": "GET", ":path": "/accepts" }, { endStream: true });
+  #admitted(session: TunnelSession): Promise<TunnelSession> {
+    const stream = session.request({ ":method": "GET", ":path": "/accepts" }, { endStream: true });
     stream.resume();
-    const patience = setTimeout(() => cut(session), connectPatience);
-    return new Promise<ClientHttp2Session>((resolve, reject) => {
+    const patience = setTimeout(() => session.cut(), connectPatience);
+    return new Promise<TunnelSession>((resolve, reject) => {
       stream.on("error", (error) => reject(new Unanswered({ cause: error })));
       stream.once("close", () => reject(new Unanswered()));
       stream.once("response", () => resolve(session));
@@ -171,31 +158,10 @@ export class Tunnel {
     this.renew();
   }
 
-  /** PEM of this end's certificate in each session that stands. */
+  /** PEM of this end's certificate in each session that carries something, or may. */
   presented(): readonly string[] {
-    return [...this.#sessions.values()].map(({ own }) => own);
+    return [...this.#sessions].filter(({ carries }) => carries).map(({ presented }) => presented.own);
   }
-
-  /** A session that takes no more streams ends with its last one: HTTP/2's own close may wait for one that has gone. */
-  #request(session: ClientHttp2Session, headers: OutgoingHttpHeaders, options: ClientSessionRequestOptions) {
-    const stream = session.request(headers, options);
-    const streams = this.#streams.get(session) ?? 0;
-    this.#streams.set(session, streams + 1);
-    stream.once("close", () => {
-      this.#streams.set(session, (this.#streams.get(session) ?? 1) - 1);
-      this.#endIfUnused(session);
-    });
-    return stream;
-  }
-
-  #endIfUnused(session: ClientHttp2Session): void {
-    setImmediate(() => {
-      if (session.closed && !session.destroyed && (this.#streams.get(session) ?? 0) === 0) session.destroy();
-    });
-  }
-
-  /** How many streams are open in each. */
-  readonly #streams = new WeakMap<ClientHttp2Session, number>();
 
   /** Takes no more streams; those that there are go on to their end, for so many milliseconds at most. */
   retire(patience: number): void {
@@ -203,9 +169,7 @@ export class Tunnel {
     clearTimeout(this.#timer);
     clearTimeout(this.#probing);
     clearTimeout(this.#renewing);
-    for (const session of this.#sessions.keys()) {
-      session.close();
-    }
+    for (const session of this.#sessions) session.retire();
     for (const wake of this.#waiting) {
       wake();
     }
@@ -217,16 +181,11 @@ export class Tunnel {
     clearTimeout(this.#timer);
     clearTimeout(this.#probing);
     clearTimeout(this.#renewing);
-    for (const session of this.#sessions.keys()) {
-      session.destroy();
-    }
+    for (const session of this.#sessions) session.cut();
     for (const wake of this.#waiting) {
       wake();
     }
   }
-
-  /** Those that there are, with what their other end presented. */
-  readonly #sessions = new Map<ClientHttp2Session, Presented>();
 
   #report(accepts: boolean, message: string, entry?: string): void {
     if (accepts !== this.#accepts || message !== this.#message || entry !== this.#entry) {
@@ -266,27 +225,24 @@ export class Tunnel {
     this.#delay = Math.min(this.#delay * 2, longestDelay);
   }
 
-  #use(session: ClientHttp2Session): void {
+  #use(session: TunnelSession): void {
     // While it was renewed the old one may have gone, and a reconnection is due, or has been made: one is enough, and
     // another would stand for nobody until its certificate has expired.
     clearTimeout(this.#timer);
     const before = this.#session;
     this.#session = session;
-    if (before !== undefined) {
-      before.close();
-      this.#endIfUnused(before);
-    }
+    before?.retire();
     for (const wake of this.#waiting) {
       wake();
     }
     void this.#probe(session);
   }
 
-  async #standing(): Promise<ClientHttp2Session> {
+  async #standing(): Promise<TunnelSession> {
     const deadline = Date.now() + openPatience;
     for (;;) {
       const session = this.#session;
-      if (session !== undefined && !session.closed && !session.destroyed) {
+      if (session?.open === true) {
         return session;
       }
       const left = deadline - Date.now();
@@ -306,12 +262,12 @@ export class Tunnel {
   }
 
   /** Asks the target's agent whether the target accepts, until it does; workloads begin in any order. */
-  async #probe(session: ClientHttp2Session): Promise<void> {
-    if (session.closed || session.destroyed || this.#closed || session !== this.#session) {
+  async #probe(session: TunnelSession): Promise<void> {
+    if (!session.open || this.#closed || session !== this.#session) {
       return;
     }
     try {
-      const stream = this.#request(session, { ":method": "GET", ":path": "/accepts" }, { endStream: true });
+      const stream = session.request({ ":method": "GET", ":path": "/accepts" }, { endStream: true });
       stream.resume();
       const entry = await this.#accepted(stream, session);
       this.#delay = firstDelay;
@@ -338,7 +294,7 @@ export class Tunnel {
   }
 
   /** Resolves to the entry that the target runs. */
-  #accepted(stream: ClientHttp2Stream, session: ClientHttp2Session): Promise<string | undefined> {
+  #accepted(stream: ClientHttp2Stream, session: TunnelSession): Promise<string | undefined> {
     return new Promise((resolve, reject) => {
       // Every stream closes some day: an error is made for those alone that had no answer.
       const closed = (): void => reject(new Unanswered());
@@ -357,7 +313,7 @@ export class Tunnel {
         }
         if (status === 421 && session === this.#session) {
           // Its certificate has expired there: the next one will be new.
-          session.close();
+          session.retire();
           this.#session = undefined;
           this.#reconnect(0);
         }
@@ -366,7 +322,7 @@ export class Tunnel {
     });
   }
 
-  async #connectOnce(): Promise<ClientHttp2Session> {
+  async #connectOnce(): Promise<TunnelSession> {
     const { peer } = this.#options;
     let reason: unknown = new Error(`datacenter ${peer.datacenter} has published no address for tunnels`);
     for (const address of peer.addresses) {
@@ -379,7 +335,7 @@ export class Tunnel {
     throw reason;
   }
 
-  async #connectTo(address: string): Promise<ClientHttp2Session> {
+  async #connectTo(address: string): Promise<TunnelSession> {
     const { chainId, connection, leaves, logger, peer, source } = this.#options;
     const leaf = await leaves.get(source);
     const { hostname, port } = new URL(`tcp://${address}`);
@@ -439,45 +395,23 @@ export class Tunnel {
     return verifier.verify(leaf, this.#roots.map(certificateDer), now, expected);
   }
 
-  #begin(socket: TLSSocket, presented: Presented): ClientHttp2Session {
-    socket.setNoDelay(true);
-    socket.setKeepAlive(true, 30_000);
-    const session = connectHttp2("https://tunnel.dcx", { ...tunnelSettings, createConnection: () => socket });
-    session.once("connect", () => {
-      // It may have been cut meanwhile.
-      if (!session.destroyed) session.setLocalWindowSize(tunnelWindow);
+  #begin(socket: TLSSocket, presented: Presented): TunnelSession {
+    const session: TunnelSession = new TunnelSession(socket, presented, {
+      onGoAway: () => {
+        if (session === this.#session) this.renew();
+      },
+      onClose: () => {
+        this.#sessions.delete(session);
+        if (session === this.#session) {
+          this.#session = undefined;
+          this.#report(false, "the tunnel broke: the target's datacenter refuses it, or went away");
+          this.#backOff();
+        }
+      },
     });
-    this.#sessions.set(session, presented);
-    session.on("error", () => undefined);
-    // The target's end has a new certificate: streams that there are end in this session, new ones need another.
-    session.once("goaway", (code) => {
-      if (code === constants.NGHTTP2_NO_ERROR && session === this.#session) this.renew();
-    });
-    const pings = setInterval(() => this.#ping(session), pingInterval);
-    pings.unref();
-    session.once("close", () => {
-      clearInterval(pings);
-      this.#sessions.delete(session);
-      if (session === this.#session) {
-        this.#session = undefined;
-        this.#report(false, "the tunnel broke: the target's datacenter refuses it, or went away");
-        this.#backOff();
-      }
-    });
-    if (this.#closed) {
-      session.destroy();
-    }
+    this.#sessions.add(session);
+    if (this.#closed) session.cut();
     return session;
-  }
-
-  /** A path that went dead without a word shows within half a minute. */
-  #ping(session: ClientHttp2Session): void {
-    if (session.destroyed) {
-      return;
-    }
-    const timer = setTimeout(() => cut(session), pingPatience);
-    timer.unref();
-    session.ping(() => clearTimeout(timer));
   }
 }
 
@@ -486,9 +420,4 @@ class Unanswered extends Error {
   constructor(options?: ErrorOptions) {
     super("the tunnel broke: the target's datacenter refuses it, or went away", options);
   }
-}
-
-/** Ends a session at once. Without an error its streams would seem to have come to their end. */
-function cut(session: ClientHttp2Session): void {
-  session.destroy(new Error("the tunnel was cut"));
 }
