@@ -27,18 +27,18 @@ describe("a datacenter that can't reach the exchange", () => {
     const asking = askContinuously(address);
     const confirmed = await confirmedAt(id);
     two.links.get("west")?.drop();
-    await eventually("the agent serves nobody", 30_000, async () =>
+    await eventually("the agent serves nobody", 120_000, async () =>
       agent.manifests(id).then(
         () => false,
         ({ refusal }) => refusal === "chain-unreachable",
       ),
     );
-    await eventually("three quarters of a period", 30_000, async () => {
+    await eventually("three quarters of a period", 120_000, async () => {
       return (await two.query.height()) >= confirmed + (period * 3n) / 4n;
     });
     two.links.get("west")?.restore();
     await two.until(id, "another confirmation", (answer) => leaseIn(answer, "west").lastConfirmedHeight > confirmed);
-    await eventually("it serves again", 30_000, async () => (await agent.manifests(id)).active !== undefined);
+    await eventually("it serves again", 120_000, async () => (await agent.manifests(id)).active !== undefined);
     expect(await asking.stop()).toMatchObject({ failures: [] });
     const { leases: now } = await two.query.deployment(id);
     expect(now.map(({ state }) => state)).toEqual([LeaseState.ACTIVE, LeaseState.ACTIVE]);
@@ -68,7 +68,7 @@ describe("a datacenter that can't reach the exchange", () => {
     expect(leaseIn(answer, "east")).toMatchObject({ state: LeaseState.ACTIVE });
 
     two.links.get("west")?.restore();
-    await eventually("what ran there has ended", 60_000, async () =>
+    await eventually("what ran there has ended", 120_000, async () =>
       fetch(address).then(
         () => false,
         () => true,

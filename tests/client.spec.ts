@@ -27,7 +27,7 @@ import pino from "pino";
 import { smallDeployment } from "../exchange/src/gateway/testing/served-node";
 import { type Exchange, engines } from "./support/exchanges";
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 
 /** The clients of @dcx/protocol against a real exchange, which they reach over HTTP and WebSocket only. */
 

@@ -13,7 +13,7 @@ import { z } from "zod";
 import { ask, askContinuously } from "./support/checks";
 import { infrastructure, type Place, statusUntil, TwoDatacenters, twoTiers } from "./support/two-datacenters";
 
-jest.setTimeout(180_000);
+jest.setTimeout(300_000);
 
 const api = (greeting: string): Manifest => ({
   schema: 1,

@@ -30,7 +30,7 @@ test("a tenant that empties its balance: the lease ends as insufficient-funds, t
     const datacenterBefore = await balanceOf(before.datacenter);
 
     // Again where a confirmation has refilled the deposit in between.
-    await eventually("the tenant has nothing left", 60_000, async () => {
+    await eventually("the tenant has nothing left", 120_000, async () => {
       await sendAll(client, tenant, friend.address);
       return (await balanceOf(tenant.address)) === 0n;
     });

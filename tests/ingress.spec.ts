@@ -82,7 +82,7 @@ describe("host names of global connections", () => {
     dns.records.set(`_dcx-challenge.${host}`, [String(deployment)]);
     await eventually(
       "its own name is served",
-      90_000,
+      120_000,
       async () => (await ask(String(url), host))["region"] === "us-west",
     );
     expect(await world.dcx("status", id)).toMatch(/shop\.example\.org: served/);
@@ -105,7 +105,7 @@ describe("host names of global connections", () => {
     const { url } = await stack.outputs();
     expect(url).toMatch(/^https:\/\/public-[0-9a-v]{20}\.sierra\.dcx\.test:\d+$/);
     // A Workload is done when its instances have started; they get streams when they are ready.
-    await eventually("both replicas answer", 30_000, async () => {
+    await eventually("both replicas answer", 120_000, async () => {
       const answers = await Promise.all(Array.from({ length: 8 }, () => ask(String(url))));
       return new Set(answers.map(({ instance }) => instance)).size === 2;
     });

@@ -80,7 +80,7 @@ describe("killed in the middle", () => {
       world.kill(process.pid);
     }
     await world.startNetwork();
-    await eventually("the application answers again", 60_000, async () => (await ask(url)).api !== undefined);
+    await eventually("the application answers again", 120_000, async () => (await ask(url)).api !== undefined);
     expect(await containers(world)).toEqual(before);
     await stack.up();
     expect(await containers(world)).toEqual(before);
@@ -113,7 +113,7 @@ async function interrupt(
     () => "done",
     () => "failed",
   );
-  await eventually(what, 60_000, moment);
+  await eventually(what, 120_000, moment);
   kill(world);
   await world.startNetwork();
   // It may go on where what was killed came back in time.

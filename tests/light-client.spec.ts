@@ -14,7 +14,7 @@ import { buildCometbft, type Exchange, engines } from "./support/exchanges";
 import { freePorts } from "./support/ports";
 import { eventually } from "./support/world";
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 
 const chainId = "dcx-light-1";
 const Block = z.object({
@@ -81,7 +81,7 @@ describe.each(Object.entries(engines))("light clients on %s: the stock one", (_n
     const sent = await client.submit([messages.send(signer.address, signer.address, 1n, denomination)]);
     // The results of a block are vouched for by the header of the next.
     await query.waitForHeight(sent.height + 2n);
-    const verified = await eventually("it verifies the block", 60_000, () => blockOf(url, sent.height)).catch(
+    const verified = await eventually("it verifies the block", 120_000, () => blockOf(url, sent.height)).catch(
       (error: unknown) => {
         throw new Error(`${String(error)}\n${readFileSync(logFile, "utf8").slice(-3_000)}`);
       },

@@ -28,7 +28,7 @@ test("a killed datacenter's lease breaks, its collateral goes to the tenant, and
     const balances = async () => (await client.account(tenant))?.balance ?? 0n;
     const poorer = await balances();
 
-    const broken = await eventually("the lease breaks", 60_000, async () =>
+    const broken = await eventually("the lease breaks", 120_000, async () =>
       (await client.leases({ state: LeaseState.BROKEN, deployment })).leases.find(
         (lease) => lease.id?.infrastructure === "east",
       ),
@@ -39,7 +39,7 @@ test("a killed datacenter's lease breaks, its collateral goes to the tenant, and
     // Rent and deposits are a few hundred micro-units.
     expect(await balances()).toBeGreaterThan(poorer + 5_000_000n - 10_000n);
     await expectTokensToAddUp(world);
-    await eventually("another datacenter takes over", 60_000, async () => {
+    await eventually("another datacenter takes over", 120_000, async () => {
       const leases = await active();
       return leases.length === 2 && leases.every(({ datacenter }) => datacenter !== victim.address);
     });

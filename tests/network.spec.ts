@@ -35,11 +35,11 @@ describe("dcx network", () => {
     const starting = spawn(dcxCommand, ["network", "start"], { env: { ...process.env, ...world.environment } });
     const gone = once(starting, "exit");
     const agents = () => world.processes().filter(({ command }) => command.includes(" datacenter start "));
-    await eventually("its last processes are there", 60_000, async () => agents().length === 2);
+    await eventually("its last processes are there", 120_000, async () => agents().length === 2);
     starting.kill("SIGTERM");
     await gone;
     expect((await status()).state).toBe("absent");
-    await eventually("what it started has ended", 60_000, async () => world.processes().length === 0);
+    await eventually("what it started has ended", 120_000, async () => world.processes().length === 0);
   });
 
   test("two starts at once make one network", async () => {

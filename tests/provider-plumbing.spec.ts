@@ -170,7 +170,7 @@ function isAlive(pid: number): boolean {
 }
 
 describe("the plugin under the real engine", () => {
-  jest.setTimeout(120_000);
+  jest.setTimeout(300_000);
 
   it("previews, creates, sees no change, updates, refreshes and destroys", () => {
     const project = new Project("lifecycle");

@@ -58,7 +58,7 @@ describe("a datacenter's root", () => {
     const [before] = await rootsOf("east");
     const operator = new ControlClient(two.homeOf("east"));
     await operator.rotateRoot({ overlap: 0 });
-    await eventually("the old root is gone", 30_000, async () => (await operator.status()).rotation === undefined);
+    await eventually("the old root is gone", 120_000, async () => (await operator.status()).rotation === undefined);
     expect(await rootsOf("east")).not.toContain(before);
     expect(await rootsOf("east")).toHaveLength(1);
   });
@@ -71,7 +71,7 @@ describe("a datacenter's root", () => {
     const operator = new ControlClient(two.homeOf("east"));
     const start = async () => {
       const agent = spawn(dcxCommand, ["datacenter", "start", "--config", configuration], { stdio: "ignore" });
-      await eventually("the agent answers", 60_000, async () => {
+      await eventually("the agent answers", 120_000, async () => {
         const status = await operator.status().catch((error: unknown) => {
           if (error instanceof NoAgent) return undefined;
           throw error;

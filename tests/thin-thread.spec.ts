@@ -1,7 +1,7 @@
 import { thin } from "./support/programs";
 import { World } from "./support/world";
 
-jest.setTimeout(180_000);
+jest.setTimeout(300_000);
 
 test("one infrastructure, one inline workload and one global connection answer after pulumi up", async () => {
   const world = World.create();

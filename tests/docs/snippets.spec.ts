@@ -11,7 +11,7 @@ import { commandErrors } from "./shell-fences";
 import { typeErrors } from "./typescript-fences";
 import { mergePrograms, programOf, readYaml } from "./yaml-fences";
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 
 /** Every block that the documentation shows is right: what is a program, a command or a file is checked as such. */
 

@@ -8,7 +8,7 @@ import { World } from "../support/world";
 import { compilePolicies } from "./policies";
 import { type StepResult, Workflow } from "./workflow";
 
-jest.setTimeout(180_000);
+jest.setTimeout(300_000);
 
 /** Needs a registry: the policy pack's dependencies are those of the checkout here. */
 const registry = ["policies"];

@@ -10,7 +10,7 @@ import type { Program } from "../support/stack";
 import { World } from "../support/world";
 import { compilePolicies, policyPack } from "./policies";
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 
 const group = { cpu: 1, memory: "1Gi", disk: "1Gi", count: 3, maxPrice: "0.25/h" };
 

@@ -8,7 +8,7 @@ import { eventually } from "../support/world";
 
 // What only a process of the plugin shows; the rest of the list is beside this and in provider/src/pitfalls.
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 
 const bundle = join(root, "provider", "dist", "bundle", "provider.cjs");
 const started: number[] = [];
@@ -51,7 +51,7 @@ test("pitfall 1.3.2: SIGINT ends the plugin at once, with nothing on standard ou
   const plugin = spawn(process.execPath, [bundle], { stdio: ["ignore", "pipe", "pipe"] });
   started.push(plugin.pid ?? 0);
   const output = listen(plugin);
-  await eventually("the plugin to serve", 30_000, async () => output.out.includes("\n") && hasLoaded(plugin.pid ?? 0));
+  await eventually("the plugin to serve", 120_000, async () => output.out.includes("\n") && hasLoaded(plugin.pid ?? 0));
   const ended = once(plugin, "exit");
   const began = Date.now();
   plugin.kill("SIGINT");
@@ -72,14 +72,14 @@ test("pitfall 1.3.11: the plugin ends by itself when the engine that started it 
     });
     started.push(parent.pid ?? 0);
     const output = listen(parent);
-    const pid = await eventually("the plugin to serve", 30_000, async () => {
+    const pid = await eventually("the plugin to serve", 120_000, async () => {
       const found = /^plugin (\d+)$/m.exec(output.out)?.[1];
       return /^\d+$/m.test(output.out) && found !== undefined ? Number(found) : undefined;
     });
     started.push(pid);
-    await eventually("the plugin to watch", 30_000, async () => hasLoaded(pid));
+    await eventually("the plugin to watch", 120_000, async () => hasLoaded(pid));
     parent.kill("SIGKILL");
-    await eventually("the plugin to end", 20_000, async () => !isAlive(pid));
+    await eventually("the plugin to end", 120_000, async () => !isAlive(pid));
   } finally {
     engine.close();
   }

@@ -7,7 +7,7 @@ import { attached, one, small, unfinished } from "./engine";
 
 // What the real engine has a part in; provider/src/pitfalls asks the plugin the same over gRPC, and what only it shows.
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 
 test("pitfall 1.3.3: the engine's Cancel at each end says nothing, and the same process serves the next session", () =>
   attached(async ({ stack }) => {

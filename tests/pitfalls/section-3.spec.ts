@@ -8,7 +8,7 @@ import { attached, one, small, unfinished } from "./engine";
 // What the real engine has a part in. More of each: tests/predictions (3.1 to 3.3), tests/promises, tests/importing.spec.ts
 // (3.8), tests/secrets.spec.ts (3.9), tests/soak.spec.ts (3.11, 3.12), tests/refusals.spec.ts (3.14, 3.15).
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 
 const base = { infrastructure: "west", container: "web:1", ports: [8080] };
 

@@ -22,7 +22,7 @@ import { type RunningProvider, serve } from "../../provider/src/server/serve";
 import { version } from "../../provider/src/version";
 import { emptyNetwork, readNetwork, writeNetwork } from "./recording";
 
-jest.setTimeout(180_000);
+jest.setTimeout(300_000);
 
 /** Promise: what a version of dcx has deployed, every later one previews without a change (README.md here). */
 

@@ -6,7 +6,7 @@ import { expectNothingLeft, expectTokensToAddUp } from "../support/checks";
 import { eventually } from "../support/world";
 import { selfManaged } from "./self-managed";
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 
 test("wants nodes for what is to do, as many as it began with while it lasts, and none after it", () => {
   const settings = { tasksPerNode: 4, mostNodes: 4 };
@@ -56,7 +56,7 @@ test("a management workload leases nodes for a batch, in the datacenter where it
     const points = Array.from({ length: 800 }, (_, x) => [x, 3 * x + 2]);
     const body = JSON.stringify({ points, shards: 8 });
     const { job } = Added.parse(await (await fetch(`${url}/jobs`, { method: "POST", body })).json());
-    const during = await eventually("nodes are leased for it", 60_000, async () => {
+    const during = await eventually("nodes are leased for it", 120_000, async () => {
       const leases = await active();
       return leases.length === 2 && leases;
     });
@@ -68,12 +68,12 @@ test("a management workload leases nodes for a batch, in the datacenter where it
 
     const line = await eventually(
       "the batch is done",
-      60_000,
+      120_000,
       async () => Result.parse(await (await fetch(`${url}/jobs/${job}`)).json()).line,
     );
     expect(line.slope).toBeCloseTo(3, 9);
     expect(line.intercept).toBeCloseTo(2, 6);
-    await eventually("the nodes are given back", 60_000, async () => (await active()).length === 1);
+    await eventually("the nodes are given back", 120_000, async () => (await active()).length === 1);
     expect((await stack.preview()).steps).toEqual([]);
     await expectTokensToAddUp(world);
     await stack.destroy();

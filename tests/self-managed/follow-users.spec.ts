@@ -5,7 +5,7 @@ import { expectNothingLeft, expectTokensToAddUp } from "../support/checks";
 import { eventually } from "../support/world";
 import { selfManaged } from "./self-managed";
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 
 test("decides for a region where enough clients are, against one where none is, and for what is in between nothing", () => {
   const settings = { regions: ["us-west", "eu"], share: 0.5 };
@@ -52,7 +52,7 @@ test("a management workload leases a site where its clients are, and gives it ba
     };
 
     const west = clientsFrom("us-west", String(url));
-    const near = await eventually("the clients of us-west have a site of their own", 60_000, async () => {
+    const near = await eventually("the clients of us-west have a site of their own", 120_000, async () => {
       const address = await addressIn("us-west");
       return address !== undefined && (await ask(address)) === "us-west" && address;
     });
@@ -67,7 +67,7 @@ test("a management workload leases a site where its clients are, and gives it ba
     expect((await stack.preview()).steps).toEqual([]);
 
     await west.leave();
-    await eventually("the site is given back", 60_000, async () => (await leases()).length === 1);
+    await eventually("the site is given back", 120_000, async () => (await leases()).length === 1);
     expect(await ask(url)).toBe("us-east");
     expect((await stack.preview()).steps).toEqual([]);
     await expectTokensToAddUp(world);

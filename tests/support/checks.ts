@@ -63,7 +63,7 @@ export async function expectNothingLeft(world: World): Promise<void> {
 
 /** Waits until agents that have come back have removed what they find of deployments that ended meanwhile. */
 export async function afterTeardown(world: World): Promise<void> {
-  await eventually("what ran is gone", 60_000, async () => workloadProcesses(world).length === 0);
+  await eventually("what ran is gone", 120_000, async () => workloadProcesses(world).length === 0);
 }
 
 function workloadProcesses(world: World): ReturnType<World["processes"]> {

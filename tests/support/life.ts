@@ -59,7 +59,7 @@ export function leadLife({ form, program, workload, world: options }: Life): voi
       (await client.leases({ state: LeaseState.ACTIVE })).leases.map(({ lastConfirmedHeight }) => lastConfirmedHeight);
     const before = await confirmations();
     // Rent and interest are paid, and heights move, with every confirmation: none of it is a change.
-    await eventually("each lease is confirmed again", 60_000, async () =>
+    await eventually("each lease is confirmed again", 120_000, async () =>
       (await confirmations()).every((height, index) => height > (before[index] ?? height)),
     );
     expect((await stack.preview()).steps).toEqual([]);

@@ -179,7 +179,7 @@ export class TwoDatacenters {
     id: DeploymentId,
     what: string,
     condition: (answer: QueryDeploymentResponse) => boolean,
-    patience = 60_000,
+    patience = 120_000,
   ): Promise<QueryDeploymentResponse> {
     for await (const { complete } of this.query.blocks(AbortSignal.timeout(patience))) {
       const answer = await this.query.deployment(id);

@@ -70,7 +70,7 @@ export async function deploy(
   const { id } = response.value;
   const agents = new Map<string, AgentClient>();
   for (const place of places) {
-    const lease = await eventually(`a lease in ${place}`, 60_000, async () =>
+    const lease = await eventually(`a lease in ${place}`, 120_000, async () =>
       (await query.deployment(id)).leases.find(
         (each) => each.state === LeaseState.ACTIVE && each.id?.infrastructure === place,
       ),

@@ -110,7 +110,7 @@ type Name = keyof typeof lasts;
       const datacenter = await site.startAgent(`http://10.77.0.1:${chainPort}`, key, layout, addresses);
       urls.set(datacenter, `https://127.0.0.1:${await relays.to(site.host, agentPort)}`);
     }
-    await eventually("both are registered", 60_000, async () => (await query.datacenters()).datacenters.length === 2);
+    await eventually("both are registered", 120_000, async () => (await query.datacenters()).datacenters.length === 2);
     const urlOf = (datacenter: string) => urls.get(datacenter) ?? "";
     own = await deploy(query, keys.tenant, manifest, urlOf);
     closing.push(() => own.close());
