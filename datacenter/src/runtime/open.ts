@@ -7,6 +7,7 @@ import { openImageStore } from "../images/store";
 import { ContainerRuntime } from "./container/container-runtime";
 import { findEngine } from "./container/engine-socket";
 import { mappedRoot } from "./container/mapped-users";
+import { restartsWithDelays } from "./container/restarts";
 import { SizedVolumes } from "./container/sized-volumes";
 import { plainMethod } from "./none/none";
 import { programCommand } from "./programs";
@@ -89,6 +90,7 @@ async function openContainers(options: RuntimeOptions): Promise<Runtime> {
     rootUser === undefined ? SizedVolumes.open(join(options.home, "container", "volumes")) : undefined;
   return ContainerRuntime.open({
     engine,
+    restarts: await restartsWithDelays(engine),
     ...(rootUser === undefined ? {} : { rootUser }),
     ...(sizedVolumes === undefined ? {} : { sizedVolumes }),
     nsenter,

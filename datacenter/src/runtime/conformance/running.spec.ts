@@ -44,7 +44,7 @@ describeOffers(({ name, isolation, home, own, digest, runtime, reopen, isolated 
     expect(Date.now() - began).toBeLessThan(5_000);
   });
 
-  it("starts again what exits, with growing delays, and tells why it exited", async () => {
+  it("starts again what exits, and tells why it exited", async () => {
     await start("exits", {
       command: inNode('console.error("no such thing"); process.exit(3)'),
     });
@@ -58,6 +58,30 @@ describeOffers(({ name, isolation, home, own, digest, runtime, reopen, isolated 
     expect(between).toMatchObject({ exitCode: 3, message: expect.stringContaining("no such thing") });
     await runtime().remove("exits");
   });
+
+  it("starts again what exits with growing delays, also after its agent was away", async () => {
+    await start("crashes", { command: inNode("console.log(Date.now()); process.exit(3)") });
+    const starts: number[] = [];
+    const stop = new AbortController();
+    for await (const { line } of runtime().logs("crashes", { follow: true }, stop.signal)) {
+      starts.push(Number(line));
+      if (starts.length === 6) stop.abort();
+    }
+    // Docker waits least: 100 ms, and twice as long each time.
+    const [last = 0, before = 0] = starts.toReversed();
+    expect(last - before).toBeGreaterThanOrEqual(1_600);
+
+    await reopen();
+    const reopened = Date.now();
+    await until(async () => {
+      const lines: number[] = [];
+      for await (const { line } of runtime().logs("crashes", { follow: false }, new AbortController().signal)) {
+        lines.push(Number(line));
+      }
+      return lines.filter((time) => time > reopened).length >= 2;
+    });
+    await runtime().remove("crashes");
+  }, 120_000);
 
   it("runs on without its agent and is found again, its network too", async () => {
     const before = await observed(runtime(), "answers");

@@ -19,7 +19,16 @@ export function containerOptions(
   specification: InstanceSpecification,
   image: EngineImage,
   provided: readonly ProvidedVolume[],
-  { name, marks }: { readonly name: string; readonly marks: Readonly<Record<string, string>> },
+  {
+    name,
+    marks,
+    restarts,
+  }: {
+    readonly name: string;
+    readonly marks: Readonly<Record<string, string>>;
+    /** Whether the engine is to start again what ends. */
+    readonly restarts: boolean;
+  },
 ): Docker.ContainerCreateOptions {
   const { limits, volumes } = specification;
   const processor = processorTime(limits.cpu);
@@ -46,7 +55,7 @@ export function containerOptions(
     },
     HostConfig: {
       NetworkMode: "none",
-      RestartPolicy: { Name: "always" },
+      RestartPolicy: { Name: restarts ? "always" : "no" },
       Memory: Number(limits.memory),
       MemorySwap: Number(limits.memory),
       CpuPeriod: processor.period,

@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto";
 import { chownSync, existsSync, statSync } from "node:fs";
+import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import type Docker from "dockerode";
+import { z } from "zod";
 import type { ExecOptions, Execution } from "../execution";
 import { InstanceNetworks } from "../instance-networks";
 import { NamespaceNetwork } from "../namespace-network";
@@ -21,6 +23,7 @@ import { executeInContainer, openInContainer } from "./engine-exec";
 import { presentInEngine, pullIntoEngine } from "./engine-images";
 import { readEngineLogs } from "./engine-logs";
 import { ContainerObserver } from "./observed-container";
+import { Restarts } from "./restarts";
 import type { SizedVolumes } from "./sized-volumes";
 
 export interface ContainerRuntimeOptions {
@@ -35,6 +38,8 @@ export interface ContainerRuntimeOptions {
   readonly sizedVolumes?: SizedVolumes;
   /** The machine's user that root in containers is. Absent: root. */
   readonly rootUser?: number;
+  /** Whether the engine itself starts again what ends, with growing delays. */
+  readonly restarts: boolean;
   readonly logger: { warn(details: object, message: string): void };
 }
 
@@ -42,9 +47,11 @@ const mark = "dcx.datacenter";
 const stopSeconds = 10;
 const retryDelay = 1000;
 
+const Event = z.object({ status: z.string().optional() });
+
 /**
- * Runs instances as containers of Docker or Podman on this machine. The engine keeps them running and starts them again;
- * all that is known of an instance is in its container's labels.
+ * Runs instances as containers of Docker or Podman on this machine. The engine keeps them running; all that is known of an
+ * instance is in its container's labels.
  */
 export class ContainerRuntime implements Runtime {
   readonly isolation = "container";
@@ -53,7 +60,11 @@ export class ContainerRuntime implements Runtime {
   readonly #options: ContainerRuntimeOptions;
   readonly #listeners = new Set<() => void>();
   readonly #networks = new InstanceNetworks();
-  readonly #observer = new ContainerObserver((id, options, signal) => this.logs(id, options, signal));
+  readonly #restarts: Restarts | undefined;
+  readonly #observer = new ContainerObserver(
+    (id, options, signal) => this.logs(id, options, signal),
+    (container) => this.#restarts?.of(container) ?? 0,
+  );
   #events: Readable | undefined;
   #closed = false;
   /** Whether the engine has a program that can be process 1 and pass signals on. */
@@ -70,6 +81,8 @@ export class ContainerRuntime implements Runtime {
 
   private constructor(options: ContainerRuntimeOptions) {
     this.#options = options;
+    const { datacenter, engine, logger, restarts } = options;
+    this.#restarts = restarts ? undefined : new Restarts({ engine, label: `${mark}=${datacenter}`, logger });
     this.unenforced = options.sizedVolumes === undefined ? ["disk"] : [];
     void this.#follow();
   }
@@ -98,6 +111,7 @@ export class ContainerRuntime implements Runtime {
     const create = containerOptions(specification, image, provided, {
       name: this.#name(specification.id),
       marks: { [mark]: datacenter },
+      restarts: this.#options.restarts,
     });
     try {
       await this.#run(create);
@@ -112,8 +126,11 @@ export class ContainerRuntime implements Runtime {
   async remove(id: string): Promise<void> {
     await this.#networks.close(id);
     const container = this.#container(id);
-    await container.stop({ t: stopSeconds }).catch(ignoreMissing);
-    await container.remove({ force: true, v: true }).catch(ignoreMissing);
+    const end = async () => {
+      await container.stop({ t: stopSeconds }).catch(ignoreMissing);
+      await container.remove({ force: true, v: true }).catch(ignoreMissing);
+    };
+    await (this.#restarts === undefined ? end() : this.#restarts.leave(container, end));
     // Somebody may have asked for it while the container ended.
     await this.#networks.close(id);
     this.#notify();
@@ -159,6 +176,7 @@ export class ContainerRuntime implements Runtime {
   async close(): Promise<void> {
     this.#closed = true;
     this.#events?.destroy();
+    this.#restarts?.close();
     this.#listeners.clear();
     await this.#networks.closeAll();
   }
@@ -185,6 +203,7 @@ export class ContainerRuntime implements Runtime {
     sizedVolumes.mountAll((volume, error) =>
       logger.warn({ volume, error: String(error) }, "a volume can't be mounted"),
     );
+    if (this.#restarts !== undefined) return;
     const filters = { label: [`${mark}=${datacenter}`], status: ["exited"] };
     for (const { Id } of await engine.listContainers({ all: true, filters })) {
       await engine
@@ -232,8 +251,10 @@ export class ContainerRuntime implements Runtime {
           events.destroy();
         }
         this.#notify();
-        for await (const _ of events) {
+        await this.#restarts?.look();
+        for await (const line of createInterface({ input: events })) {
           this.#notify();
+          if (Event.parse(JSON.parse(line)).status === "die") await this.#restarts?.look();
         }
       } catch (error) {
         if (!this.#closed) {

@@ -13,10 +13,13 @@ const Labels = z.object({
 /** What containers tell of their instances. Remembers the last words of runs that ended: an engine is slow to read logs. */
 export class ContainerObserver {
   readonly #logs: Runtime["logs"];
+  readonly #restartsOf: (container: string) => number;
   readonly #lastWords = new Map<string, string>();
 
-  constructor(logs: Runtime["logs"]) {
+  /** @param restartsOf how often a container was started again by another than the engine */
+  constructor(logs: Runtime["logs"], restartsOf: (container: string) => number) {
     this.#logs = logs;
+    this.#restartsOf = restartsOf;
   }
 
   /** @throws where it is no container of an agent's */
@@ -28,13 +31,18 @@ export class ContainerObserver {
       labels,
       digest: own["dcx.digest"] ?? "",
       imageDigest: own["dcx.image-digest"] ?? "",
-      containerId: `${container.Id.slice(0, 12)}-${container.RestartCount}`,
+      containerId: `${container.Id.slice(0, 12)}-${this.#restarts(container)}`,
       state: await this.#state(container),
     };
   }
 
+  #restarts({ Id, RestartCount }: ContainerInspectInfo): number {
+    return RestartCount + this.#restartsOf(Id);
+  }
+
   async #state(container: ContainerInspectInfo): Promise<ObservedState> {
-    const { State, RestartCount: restarts } = container;
+    const { State } = container;
+    const restarts = this.#restarts(container);
     if (State.Running && !State.Restarting) {
       return { phase: "running", startedAt: State.StartedAt, restarts };
     }

@@ -7,6 +7,7 @@ import type { ImageStore, UnpackedImage } from "../../images/store";
 import type { ExecOptions, Execution } from "../execution";
 import { InstanceNetworks, type OpenNetwork } from "../instance-networks";
 import { isRunning } from "../processes";
+import { restartDelays } from "../restart-delays";
 import type { InstanceNetwork, InstanceSpecification, Limit, LogOptions, ObservedInstance, Runtime } from "../runtime";
 import { executeInside, type InnerCommand, openInside } from "./inside";
 import {
@@ -71,9 +72,9 @@ const cleanInterval = 3_600_000;
 const leastKeep = 600_000;
 const launchDefaults = {
   grace: 10_000,
-  firstDelay: 250,
-  maximumDelay: 30_000,
-  settled: 10_000,
+  firstDelay: restartDelays.first,
+  maximumDelay: restartDelays.most,
+  settled: restartDelays.settled,
   logSize: 4 * 1024 * 1024,
 };
 
