@@ -1,5 +1,11 @@
 import type { Server } from "node:https";
-import { agentServerOptions, type Datacenter, type PeerVerifier, type SigningExchangeClient } from "@dcx/protocol";
+import {
+  agentServerOptions,
+  type Datacenter,
+  idle,
+  type PeerVerifier,
+  type SigningExchangeClient,
+} from "@dcx/protocol";
 import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
 import { Answers } from "./api/answers";
@@ -9,7 +15,7 @@ import { chainUnreachable } from "./api/refusal";
 import { createAgentApi } from "./api/server";
 import { StatusBoard } from "./api/status-board";
 import { WorkloadEvents } from "./api/workload-events";
-import { ChainFollower, pause } from "./chain/follower";
+import { ChainFollower } from "./chain/follower";
 import type { ProvenReads } from "./chain/proven-reads";
 import type { ChainView, ViewChange } from "./chain/view";
 import { ConfigurationError, type DatacenterConfiguration } from "./configuration";
@@ -305,7 +311,7 @@ export class Agent {
 
   /** Waits, though not for long, until it has looked at the chain and at what runs. */
   async #begun(): Promise<void> {
-    if (!this.#reconciler.looked) await pause(starting, this.#looked.signal);
+    if (!this.#reconciler.looked) await idle(starting, this.#looked.signal);
   }
 
   #noteEvents(): void {
@@ -374,5 +380,5 @@ async function atMost(milliseconds: number, task: Promise<unknown>): Promise<voi
     () => done.abort(),
     () => done.abort(),
   );
-  await pause(milliseconds, done.signal);
+  await idle(milliseconds, done.signal);
 }

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import {
   type AccountSigner,
   ExchangeQueryClient,
+  idle,
   NetworkUnreachable,
   PeerVerifier,
   SigningExchangeClient,
@@ -11,7 +12,6 @@ import {
 import pino, { type Logger } from "pino";
 import { readAccountKey } from "./account-key";
 import { Agent, type AgentParts } from "./agent";
-import { pause } from "./chain/follower";
 import { openProvenReads } from "./chain/open-proven-reads";
 import { ConfigurationError, type DatacenterConfiguration } from "./configuration";
 import { type Home, openHome, openSeal } from "./home/home";
@@ -197,7 +197,7 @@ async function connect(
         return ExchangeQueryClient.open(chain.endpoints, { chainId });
       }
       logger.warn({ err: error }, "the exchange can't be reached; the datacenter waits for it");
-      await pause(1_000, signal);
+      await idle(1_000, signal);
     }
   }
 }

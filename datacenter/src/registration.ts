@@ -1,13 +1,13 @@
 import {
   type Datacenter as DatacenterRecord,
   type Isolation,
+  idle,
   type MsgRegisterDatacenter,
   messages,
   type RootCertificate,
   type SigningExchangeClient,
 } from "@dcx/protocol";
 import type { Logger } from "pino";
-import { pause } from "./chain/follower";
 import type { WantedRoots } from "./identity/rotation";
 
 /** What a datacenter says of itself on chain. */
@@ -75,7 +75,7 @@ export async function register(
     } catch (error) {
       if (signal.aborted) return;
       logger.warn({ err: error, retryIn: delay }, "the datacenter could not be registered; trying again");
-      await pause(delay, signal);
+      await idle(delay, signal);
     }
   }
 }

@@ -10,6 +10,8 @@ export * from "./agent/peer-authentication";
 export * from "./agent/statement";
 export { createAminoTypes } from "./amino/amino-types";
 export { type AminoConverter, aminoConverters } from "./amino/converters";
+export { joinSignals, withJoined } from "./cancellation/join-signals";
+export { idle, pause } from "./cancellation/pause";
 export { unlessAborted } from "./cancellation/unless-aborted";
 export { within } from "./cancellation/within";
 export * from "./certificates";

@@ -1,5 +1,4 @@
-import type { DeploymentStatus } from "@dcx/protocol";
-import { pause } from "../chain/follower";
+import { type DeploymentStatus, idle, withJoined } from "@dcx/protocol";
 
 interface Waiter {
   readonly deployment: string;
@@ -33,7 +32,7 @@ export class StatusBoard {
     const waiter: Waiter = { deployment, after, wake: () => stop.abort() };
     this.#waiters.add(waiter);
     try {
-      await pause(wait, AbortSignal.any([stop.signal, signal]));
+      await withJoined([stop.signal, signal], (woken) => idle(wait, woken));
     } finally {
       this.#waiters.delete(waiter);
     }

@@ -6,6 +6,7 @@ import {
   type Fulfillment,
   FulfillmentState,
   fulfillmentKey,
+  idle,
   LeaseState,
   type OrderId,
   OrderState,
@@ -79,7 +80,7 @@ export class ChainFollower {
       } catch (error) {
         if (signal.aborted) return;
         this.#options.logger.warn({ err: error }, "the exchange can't be followed; workloads go on, trying again");
-        await pause(delay, signal);
+        await idle(delay, signal);
         delay = Math.min(delay * 2, 10_000);
       }
     }
@@ -320,18 +321,4 @@ async function eachOf<T>(items: readonly T[], run: (item: T) => Promise<void>): 
     for (const item of queue) await run(item);
   };
   await Promise.all(Array.from({ length: Math.min(concurrency, items.length) }, worker));
-}
-
-/** Resolves after so many milliseconds, or when the signal aborts. */
-export function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const end = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", end);
-      resolve();
-    };
-    const timer = setTimeout(end, milliseconds);
-    signal.addEventListener("abort", end, { once: true });
-  });
 }

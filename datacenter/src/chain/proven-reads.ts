@@ -8,6 +8,7 @@ import {
   type OrderId,
   orderKey,
   Parameters,
+  pause,
   type QueryDeploymentResponse,
   SlotRecord,
   stateKeys,
@@ -133,7 +134,7 @@ export class ProvenReads {
       if (response.code !== 0) throw new ProofRefused(`the endpoint proves no record: ${response.log}`);
       if (response.height < this.#floor) {
         // A node that is behind another one catches up; one that shows an old state on purpose does not.
-        await wait(retryInterval, signal);
+        await pause(retryInterval, signal);
         continue;
       }
       const proof = response.proofOps?.ops.find(({ type }) => type === proofType);
@@ -157,19 +158,4 @@ function generationsOf(id: DeploymentId, slot: SlotRecord | undefined): OrderId[
 /** A block's time on the clock that nobody sets. */
 function asOf(time: number): number {
   return performance.now() - Math.max(0, Date.now() - time);
-}
-
-function wait(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    signal.throwIfAborted();
-    const timer = setTimeout(() => {
-      signal.removeEventListener("abort", end);
-      resolve();
-    }, milliseconds);
-    const end = (): void => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    };
-    signal.addEventListener("abort", end, { once: true });
-  });
 }

@@ -2,12 +2,12 @@ import {
   AgentClient,
   type CertificateWithKey,
   type Datacenter,
+  idle,
   LeaseState,
   MAX_MANIFEST_BYTES,
   type QueryDeploymentResponse,
 } from "@dcx/protocol";
 import type { Logger } from "pino";
-import { pause } from "../chain/follower";
 import type { ChainView } from "../chain/view";
 import type { Home } from "../home/home";
 import { currentRoots } from "../reconcile/wiring";
@@ -132,7 +132,7 @@ export class PeerFetcher {
         if (turn.bytes >= goodTurn && turn.state !== "slow") delay = firstRetry / 2;
         else poor.add(first.peer);
       }
-      await pause(delay, signal);
+      await idle(delay, signal);
     }
   }
 
@@ -147,7 +147,7 @@ export class PeerFetcher {
     const queue = peers[Symbol.iterator]();
     let first: Giver | undefined;
     const line = async (index: number): Promise<void> => {
-      await pause(Math.max(0, index + 1 - linesAtOnce) * nextLine, found.signal);
+      await idle(Math.max(0, index + 1 - linesAtOnce) * nextLine, found.signal);
       for (const peer of queue) {
         if (found.signal.aborted || signal.aborted) return;
         const own = new AbortController();

@@ -1,4 +1,4 @@
-import { pause } from "../chain/follower";
+import { idle } from "@dcx/protocol";
 import type { Runtime } from "../runtime/runtime";
 import type { Serving } from "./plan";
 
@@ -82,7 +82,7 @@ export class Acceptance {
       const now = this.of(id);
       if (now !== before) this.onChange();
       if (now === "yes" || now === undefined) break;
-      await pause(interval, signal);
+      await idle(interval, signal);
     }
     asked.asking = false;
   }

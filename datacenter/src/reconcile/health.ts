@@ -1,7 +1,6 @@
 import { request } from "node:http";
 import type { Duplex } from "node:stream";
-import { HEALTH_CHECK_DEFAULTS, type ManifestHealthCheck } from "@dcx/protocol";
-import { pause } from "../chain/follower";
+import { HEALTH_CHECK_DEFAULTS, idle, type ManifestHealthCheck } from "@dcx/protocol";
 import type { Runtime } from "../runtime/runtime";
 import type { Serving } from "./plan";
 
@@ -74,7 +73,7 @@ export class HealthMonitor {
 
   async #settle(watched: Watched, signal: AbortSignal): Promise<void> {
     const left = settleMilliseconds - (Date.now() - watched.startedAt.getTime());
-    if (left > 0) await pause(left, signal);
+    if (left > 0) await idle(left, signal);
     this.#set(watched, { serving: "yes", served: true }, signal);
   }
 
@@ -90,7 +89,7 @@ export class HealthMonitor {
       else if (before?.serving !== "yes" || failures >= retries) {
         this.#set(watched, { serving: "no", message: problem, served: before?.served ?? false }, signal);
       }
-      await pause(this.of(watched.id)?.served === true ? interval : Math.min(interval, untilServed), signal);
+      await idle(this.of(watched.id)?.served === true ? interval : Math.min(interval, untilServed), signal);
       untilServed *= growth;
     }
   }
@@ -153,7 +152,7 @@ function httpProblem(stream: Duplex, path: string, timeout: number): Promise<str
 /** Waits no longer than that for a stream; one that comes later is closed. */
 async function within(milliseconds: number, stream: Promise<Duplex>): Promise<Duplex> {
   const stop = new AbortController();
-  const late = pause(milliseconds, stop.signal).then(() => undefined);
+  const late = idle(milliseconds, stop.signal).then(() => undefined);
   const first = await Promise.race([stream, late]).finally(() => stop.abort());
   if (first !== undefined) return first;
   void stream.then(

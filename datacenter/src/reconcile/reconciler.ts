@@ -1,5 +1,5 @@
+import { idle } from "@dcx/protocol";
 import type { Logger } from "pino";
-import { pause } from "../chain/follower";
 import type { ChainView } from "../chain/view";
 import type { Records } from "../home/home";
 import type { Capacity } from "../market/capacity";
@@ -195,7 +195,7 @@ export class Reconciler {
       logger.info({ volume: step.volume }, "volume removed");
     } else if (step.kind === "remove") {
       this.#underway.set(key, "removing");
-      if (this.#finishes(step)) await pause(this.#drain, this.#closing.signal);
+      if (this.#finishes(step)) await idle(this.#drain, this.#closing.signal);
       if (this.#isClosed) return;
       await runtime.remove(step.id);
       logger.info({ instance: step.id, why: step.why }, "instance removed");

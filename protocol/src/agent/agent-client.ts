@@ -1,6 +1,7 @@
 import { types } from "node:util";
 import type { Dispatcher } from "undici";
 import { z } from "zod";
+import { joinSignals, withJoined } from "../cancellation/join-signals";
 import type { ManifestEnvelope, Stamps } from "../manifest/types";
 import { AgentAnswerInvalid, AgentError, AgentNotTrusted, AgentRefused, AgentUnreachable } from "./agent-errors";
 import type { RemoteExecution } from "./agent-exec";
@@ -205,9 +206,9 @@ export class AgentClient implements AsyncDisposable {
   private async *stream<T>(schema: z.ZodType<T>, request: AgentRequest): AsyncGenerator<T, void, undefined> {
     const { signal } = request;
     const leaving = new AbortController();
-    const ended = signal === undefined ? leaving.signal : AbortSignal.any([signal, leaving.signal]);
-    const { body } = await this.open(request, ended);
+    const { signal: ended, leave } = joinSignals(signal, leaving.signal);
     try {
+      const { body } = await this.open(request, ended);
       for await (const line of this.lines(body, request)) {
         yield this.parse(schema, line, request);
       }
@@ -216,6 +217,7 @@ export class AgentClient implements AsyncDisposable {
       throw error instanceof AgentError ? error : this.unreachable([error]);
     } finally {
       leaving.abort();
+      leave();
     }
   }
 
@@ -263,9 +265,10 @@ export class AgentClient implements AsyncDisposable {
   /** The whole answer, within the timeout. */
   private async bytes(request: AgentRequest): Promise<Buffer> {
     const timeout = AbortSignal.timeout(this.timeout + (request.wait ?? 0));
-    const ended = request.signal === undefined ? timeout : AbortSignal.any([request.signal, timeout]);
     try {
-      return await this.readAll((await this.open(request, ended)).body, request);
+      return await withJoined([request.signal, timeout], async (ended) =>
+        this.readAll((await this.open(request, ended)).body, request),
+      );
     } catch (error) {
       request.signal?.throwIfAborted();
       throw error instanceof AgentError ? error : this.unreachable([error]);

@@ -1,4 +1,6 @@
 import type { z } from "zod";
+import { type JoinedSignals, joinSignals, withJoined } from "../cancellation/join-signals";
+import { pause } from "../cancellation/pause";
 import {
   type PageRequest,
   QueryClientImpl,
@@ -40,7 +42,7 @@ import {
   type QueryClientOptions,
 } from "./exchange-answers";
 import { decodeExchangeEvents, type ExchangeBlock, type ExchangeEvent } from "./exchange-events";
-import { FailoverRpc, pause } from "./failover-rpc";
+import { FailoverRpc } from "./failover-rpc";
 import { allowancesQuery, type FeeGrant } from "./fee-grants";
 import { NewestHeight } from "./newest-height";
 import { shownUrl } from "./rpc-endpoint";
@@ -82,12 +84,17 @@ export class ExchangeQueryClient implements Disposable {
     options: QueryClientOptions = {},
   ): Promise<ExchangeQueryClient> {
     const make = ExchangeQueryClient.prepare(endpoints, options);
-    // Where there are several they have to agree on the chain, and one that is behind is no place to begin.
-    if (typeof endpoints !== "string" && endpoints.length > 1) await make.rpc.survey();
-    const { node_info, sync_info } = await make.rpc.call("status", {}, StatusAnswer);
-    const client = make.client(node_info.network);
-    client.newest.learn(sync_info.latest_block_height);
-    return client;
+    try {
+      // Where there are several they have to agree on the chain, and one that is behind is no place to begin.
+      if (typeof endpoints !== "string" && endpoints.length > 1) await make.rpc.survey();
+      const { node_info, sync_info } = await make.rpc.call("status", {}, StatusAnswer);
+      const client = make.client(node_info.network);
+      client.newest.learn(sync_info.latest_block_height);
+      return client;
+    } catch (error) {
+      make.ended.leave();
+      throw error;
+    }
   }
 
   /**
@@ -103,7 +110,8 @@ export class ExchangeQueryClient implements Disposable {
 
   private static prepare(endpoints: string | readonly string[], options: QueryClientOptions) {
     const ending = new AbortController();
-    const signal = options.signal === undefined ? ending.signal : AbortSignal.any([options.signal, ending.signal]);
+    const ended: JoinedSignals = joinSignals(options.signal, ending.signal);
+    const { signal } = ended;
     const rpc = new FailoverRpc(typeof endpoints === "string" ? [endpoints] : endpoints, {
       chainId: options.chainId,
       patience: options.patience ?? 10_000,
@@ -114,7 +122,7 @@ export class ExchangeQueryClient implements Disposable {
     const newest = new NewestHeight(rpc, pollInterval);
     const client = (chainId: string): ExchangeQueryClient =>
       new ExchangeQueryClient(rpc, newest, ending, signal, pollInterval, chainId);
-    return { rpc, client };
+    return { rpc, client, ended };
   }
 
   /** The URL of the node that answered last, without what lets one in. */
@@ -309,7 +317,7 @@ export class ExchangeQueryClient implements Disposable {
    * `complete` false.
    */
   async *blocks(signal: AbortSignal, from?: bigint): AsyncGenerator<ExchangeBlock, void, undefined> {
-    const ended = AbortSignal.any([signal, this.ended]);
+    const { signal: ended, leave } = joinSignals(signal, this.ended);
     try {
       let next = from ?? (await this.height({ signal: ended })) + 1n;
       for (let complete = true; ; complete = true) {
@@ -323,6 +331,8 @@ export class ExchangeQueryClient implements Disposable {
       }
     } catch (error) {
       if (!ended.aborted) throw error;
+    } finally {
+      leave();
     }
   }
 
@@ -333,7 +343,7 @@ export class ExchangeQueryClient implements Disposable {
 
   /** Resolves with the newest height once that is `height` or more. */
   async waitForHeight(height: bigint, { signal }: CallOptions = {}): Promise<bigint> {
-    return this.newest.reach(height, signal === undefined ? this.ended : AbortSignal.any([signal, this.ended]));
+    return withJoined([signal, this.ended], (ended) => this.newest.reach(height, ended));
   }
 
   /** Any ABCI query; a refusal is an answer with a code. */

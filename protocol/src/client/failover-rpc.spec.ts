@@ -2,6 +2,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { z } from "zod";
+import { heldBy } from "../cancellation/testing/held-by";
 import { NetworkUnreachable, QueryFailed, WrongChain } from "./errors";
 import { ExchangeQueryClient } from "./exchange-query-client";
 
@@ -72,6 +73,10 @@ function answerOf({ chain, height, catchingUp }: FakeNode, method: string): unkn
           catching_up: catchingUp,
         },
       };
+    case "blockchain":
+      return { block_metas: [{ header: { height: height.toString(), time: "2026-01-01T00:00:00Z" } }] };
+    case "block_results":
+      return { height: height.toString(), txs_results: [], finalize_block_events: [] };
     case "abci_query":
       return { response: { code: 0, height: height.toString() } };
     default:
@@ -199,4 +204,29 @@ it("what a URL holds beside its address is in no message", async () => {
   const error = await ExchangeQueryClient.connect(url.href, options).catch(String);
   expect(error).toMatch(/can't be reached: http:\/\/127.0.0.1:\d+\/\?… /);
   expect(error).not.toContain("hush");
+});
+
+it("nothing is left on signals that outlive the calls, the iterations and the client", async () => {
+  const fakes = [await node(), await node()];
+  const urls = fakes.map(({ url }) => url);
+  const process = new AbortController();
+  const caller = new AbortController();
+  const client = await ExchangeQueryClient.connect(urls, { ...options, signal: process.signal });
+  closers.push(() => client.close());
+  const { signal } = caller;
+  const before = [heldBy(process.signal), heldBy(signal)];
+  for (let call = 0; call < 250; call += 1) {
+    await client.abciQuery("/path", new Uint8Array(), { signal });
+    await client.broadcast(new Uint8Array([1]), { signal });
+    await client.waitForHeight(100n, { signal });
+    for await (const { height } of client.blocks(signal, 100n)) if (height === 100n) break;
+  }
+  expect([heldBy(process.signal), heldBy(signal)]).toEqual(before);
+  expect(before[1]).toBe(0);
+  await expect(
+    ExchangeQueryClient.connect(urls, { ...options, chainId: "dcx-other", signal: process.signal }),
+  ).rejects.toThrow(WrongChain);
+  expect(heldBy(process.signal)).toBe(before[0]);
+  client.close();
+  expect(heldBy(process.signal)).toBe(0);
 });

@@ -1,5 +1,6 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
+import { withJoined } from "../cancellation/join-signals";
+import { pause } from "../cancellation/pause";
 import { NetworkUnreachable, QueryFailed, WrongChain } from "./errors";
 import { JsonPoster, type TextAnswer } from "./json-poster";
 import {
@@ -87,7 +88,9 @@ export class FailoverRpc {
     schema: z.ZodType<T>,
     signal?: AbortSignal,
   ): Promise<T> {
-    return this.rounds((endpoint, ended) => this.ask(endpoint, method, params, schema, ended), signal);
+    return this.untilEnded(signal, (ended) =>
+      this.rounds((endpoint) => this.ask(endpoint, method, params, schema, ended), ended),
+    );
   }
 
   /**
@@ -101,13 +104,14 @@ export class FailoverRpc {
     heightOf: (answer: T) => bigint,
     signal?: AbortSignal,
   ): Promise<T> {
-    return this.rounds(async (endpoint, ended) => {
+    const read = async (endpoint: Endpoint, ended: AbortSignal): Promise<T> => {
       const answer = await this.ask(endpoint, method, params, schema, ended);
       const height = heightOf(answer);
       if (height < this.newest) throw new EndpointFailed(behind(height, this.newest));
       this.learn(height);
       return answer;
-    }, signal);
+    };
+    return this.untilEnded(signal, (ended) => this.rounds((endpoint) => read(endpoint, ended), ended));
   }
 
   /** A height that was seen at an endpoint. */
@@ -121,7 +125,7 @@ export class FailoverRpc {
    * which is meant.
    */
   async survey(signal?: AbortSignal): Promise<bigint> {
-    const found = this.endpoints.length === 1 ? [] : await this.states(this.ended(signal));
+    const found = this.endpoints.length === 1 ? [] : await this.untilEnded(signal, (ended) => this.states(ended));
     if (found.length === 0) {
       const { sync_info } = await this.call("status", {}, NodeState, signal);
       this.learn(sync_info.latest_block_height);
@@ -159,7 +163,7 @@ export class FailoverRpc {
   ): Promise<T> {
     const endpoint = this.endpointAt(this.preferred);
     try {
-      return await this.ask(endpoint, method, params, schema, this.ended(signal));
+      return await this.untilEnded(signal, (ended) => this.ask(endpoint, method, params, schema, ended));
     } catch (error) {
       if (!(error instanceof EndpointFailed)) throw error;
       this.leave(endpoint);
@@ -168,18 +172,14 @@ export class FailoverRpc {
     }
   }
 
-  private async rounds<T>(
-    attempt: (endpoint: Endpoint, ended: AbortSignal) => Promise<T>,
-    signal: AbortSignal | undefined,
-  ): Promise<T> {
-    const ended = this.ended(signal);
+  private async rounds<T>(attempt: (endpoint: Endpoint) => Promise<T>, ended: AbortSignal): Promise<T> {
     const deadline = Date.now() + this.options.patience;
     for (let delay = firstDelay; ; delay = Math.min(delay * 2, longestDelay)) {
       const reasons = new Map<Endpoint, EndpointFailed>();
       for (let tried = 0; tried < this.endpoints.length; tried++) {
         const endpoint = this.endpointAt(this.preferred);
         try {
-          return await attempt(endpoint, ended);
+          return await attempt(endpoint);
         } catch (error) {
           if (!(error instanceof EndpointFailed)) throw error;
           this.leave(endpoint);
@@ -197,22 +197,22 @@ export class FailoverRpc {
   /** What endpoints say of themselves, in their order; without those that are late or say nothing. */
   private async states(signal: AbortSignal) {
     const late = new AbortController();
-    const bounded = AbortSignal.any([signal, late.signal]);
     let timer: NodeJS.Timeout | undefined;
-    const answers = await Promise.all(
-      this.endpoints.map(async (endpoint) => {
-        try {
-          const state = parseAnswer("status", NodeState, await this.post(endpoint, "status", {}, bounded));
-          timer ??= setTimeout(() => late.abort(), surveyGrace);
-          const { latest_block_height: height, catching_up: catchingUp } = state.sync_info;
-          return [{ endpoint, chain: state.node_info.network, height, catchingUp }];
-        } catch {
-          signal.throwIfAborted();
-          return [];
-        }
-      }),
+    const stateOf = async (endpoint: Endpoint, bounded: AbortSignal) => {
+      try {
+        const state = parseAnswer("status", NodeState, await this.post(endpoint, "status", {}, bounded));
+        timer ??= setTimeout(() => late.abort(), surveyGrace);
+        const { latest_block_height: height, catching_up: catchingUp } = state.sync_info;
+        return [{ endpoint, chain: state.node_info.network, height, catchingUp }];
+      } catch {
+        return [];
+      }
+    };
+    const answers = await withJoined([signal, late.signal], (bounded) =>
+      Promise.all(this.endpoints.map((endpoint) => stateOf(endpoint, bounded))),
     );
     clearTimeout(timer);
+    signal.throwIfAborted();
     return answers.flat();
   }
 
@@ -280,8 +280,9 @@ export class FailoverRpc {
     return endpoint;
   }
 
-  private ended(signal: AbortSignal | undefined): AbortSignal {
-    return signal === undefined ? this.options.signal : AbortSignal.any([signal, this.options.signal]);
+  /** Ends `work` with the signal and with all that this client does. */
+  private untilEnded<T>(signal: AbortSignal | undefined, work: (ended: AbortSignal) => Promise<T>): Promise<T> {
+    return withJoined([signal, this.options.signal], work);
   }
 
   private unreachable(reasons: ReadonlyMap<Endpoint, EndpointFailed>): NetworkUnreachable {
@@ -289,17 +290,6 @@ export class FailoverRpc {
       this.endpoints.map(({ shown }) => shown),
       this.endpoints.map((endpoint) => reasons.get(endpoint)?.message ?? "not tried"),
     );
-  }
-}
-
-/** Waits for `milliseconds`; throws the signal's reason when that aborts. */
-export async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
-  try {
-    await sleep(milliseconds, undefined, { signal });
-  } catch (error) {
-    signal.throwIfAborted();
-    throw error;
   }
 }
 

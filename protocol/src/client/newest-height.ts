@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { type FailoverRpc, pause } from "./failover-rpc";
+import { idle } from "../cancellation/pause";
+import type { FailoverRpc } from "./failover-rpc";
 
 const HeightOfStatus = z.object({ sync_info: z.object({ latest_block_height: z.coerce.bigint() }) });
 
@@ -127,7 +128,7 @@ export class NewestHeight {
         if (this.running?.signal === signal) this.stop();
         return;
       }
-      await pause(this.announced ? this.guardInterval : this.pollInterval, signal).catch(() => undefined);
+      await idle(this.announced ? this.guardInterval : this.pollInterval, signal);
     }
   }
 
@@ -142,7 +143,7 @@ export class NewestHeight {
       this.announced = false;
       if (opened) failures = 0;
       const delay = Math.min(this.pollInterval * 2 ** Math.min(failures, 10), longestReconnectDelay);
-      await pause(delay, signal).catch(() => undefined);
+      await idle(delay, signal);
     }
   }
 

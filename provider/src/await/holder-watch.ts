@@ -1,4 +1,4 @@
-import type { DeploymentStatus } from "@dcx/protocol";
+import { type DeploymentStatus, idle } from "@dcx/protocol";
 import type { DeploymentKey, NetworkDriver } from "../network/driver";
 import type { Envelope } from "../network/snapshot";
 
@@ -117,21 +117,4 @@ export class HolderWatch implements Disposable {
       this.#wake = resolve;
     });
   }
-}
-
-/** Resolves after that time, or at once when the signal aborts. */
-export function idle(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted || milliseconds <= 0) {
-      resolve();
-      return;
-    }
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, milliseconds);
-    signal.addEventListener("abort", done, { once: true });
-  });
 }

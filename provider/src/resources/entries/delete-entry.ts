@@ -1,5 +1,4 @@
-import { type EntryKind, entryKey, stampOf } from "@dcx/protocol";
-import { idle } from "../../await/holder-watch";
+import { type EntryKind, entryKey, idle, stampOf } from "@dcx/protocol";
 import { Deadline } from "../../await/wait";
 import { NetworkError } from "../../network/driver";
 import type { Change } from "../commit/change";
