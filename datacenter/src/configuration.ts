@@ -187,6 +187,19 @@ export const DatacenterConfiguration = z
       })
       .default({}),
     ingress: Ingress.optional(),
+    /** Who may call the tunnel port, and how many of them at a time. */
+    tunnels: z
+      .strictObject({
+        /** That have not finished their TLS handshake. */
+        handshakes: z.number().int().positive().max(100_000).default(1_000),
+        /** Of those, from one address. */
+        handshakesPerAddress: z.number().int().positive().default(250),
+        /** For the TLS handshake. */
+        handshakeTimeout: quantity(parseDuration).prefault("10s"),
+        /** Tunnels of one source workload of one connection. */
+        perSource: z.number().int().positive().default(100),
+      })
+      .prefault({}),
     /** What no workload reaches, whatever its egress declares, besides all that is not public. */
     egress: z
       .strictObject({

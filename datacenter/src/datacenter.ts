@@ -80,6 +80,7 @@ export async function startDatacenter(
     const { advertise, listen } = configuration;
     const overlay = await (options.startOverlay ?? startOverlay)({
       listen: listen.tunnel,
+      tunnels: configuration.tunnels,
       ingress: {
         listen: listen.ingress.host,
         ...(advertise.ingressHost === undefined ? {} : { host: advertise.ingressHost }),

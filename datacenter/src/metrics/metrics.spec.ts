@@ -34,6 +34,7 @@ function metricsOf(view: ChainView | undefined): AgentMetrics {
     capacity,
     isDraining: () => true,
     overlay: {
+      tunnels: () => ({ open: 4, tunnels: 9, refused: 6, arriving: 2 }),
       traffic: (way) => ({ open: 3, connections: 8, refused: way === "port" ? 2 : 0, received: 1_000, sent: 5_000 }),
     },
   });
@@ -76,6 +77,10 @@ test("the metrics of an agent say how it is, and name nobody", async () => {
     "dcx_bids_total 7",
     "dcx_confirmations_total 5",
     "dcx_confirmations_refused_total 1",
+    "dcx_tunnels 4",
+    "dcx_tunnel_handshakes 2",
+    "dcx_tunnels_total 9",
+    "dcx_tunnels_refused_total 6",
     'dcx_ingress_connections{by="name"} 3',
     'dcx_ingress_connections_total{by="port"} 8',
     'dcx_ingress_refused_total{by="port"} 2',

@@ -13,7 +13,7 @@ export interface MetricsOptions {
   /** All that is sold. */
   readonly capacity: Capacity;
   readonly isDraining: () => boolean;
-  readonly overlay: Pick<Overlay, "traffic">;
+  readonly overlay: Pick<Overlay, "traffic" | "tunnels">;
 }
 
 const microUnits = 1_000_000;
@@ -77,6 +77,14 @@ export class AgentMetrics {
       "Confirmations that the exchange refused.",
       () => market.counts.refusedConfirmations,
     );
+    this.#gauge("dcx_tunnels", "Tunnels to workloads here that stand.", () => overlay.tunnels().open);
+    this.#gauge(
+      "dcx_tunnel_handshakes",
+      "Callers of the tunnel port that have not finished a handshake.",
+      () => overlay.tunnels().arriving,
+    );
+    this.#counter("dcx_tunnels_total", "Tunnels that were let in.", () => overlay.tunnels().tunnels);
+    this.#counter("dcx_tunnels_refused_total", "Callers that were refused.", () => overlay.tunnels().refused);
     this.#byWay("dcx_ingress_connections", "Connections of the public's that are open.", overlay, "open");
     this.#byWay("dcx_ingress_connections_total", "Those that were let in.", overlay, "connections");
     this.#byWay("dcx_ingress_refused_total", "Those that were refused.", overlay, "refused");

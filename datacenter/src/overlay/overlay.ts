@@ -167,6 +167,29 @@ export interface IngressLimits {
   readonly handshake: number;
 }
 
+/** How many callers of the tunnel port there may be, and how long they may take. */
+export interface TunnelLimits {
+  /** At a time that have not finished their TLS handshake. */
+  readonly handshakes: number;
+  /** Of those, from one address. */
+  readonly handshakesPerAddress: number;
+  /** Milliseconds until it has to be finished. */
+  readonly handshakeTimeout: number;
+  /** Tunnels at a time of one source of one connection. */
+  readonly perSource: number;
+}
+
+/** What arrives at the tunnel port. */
+export interface TunnelCounts {
+  /** Tunnels that stand. */
+  readonly open: number;
+  /** Those that were let in since the agent began. */
+  readonly tunnels: number;
+  readonly refused: number;
+  /** Callers that have not finished a handshake. */
+  readonly arriving: number;
+}
+
 export interface OverlayLogger {
   debug(details: object, message: string): void;
   info(details: object, message: string): void;
@@ -176,6 +199,8 @@ export interface OverlayLogger {
 export interface OverlayOptions {
   /** Where other agents' tunnels arrive. Port 0: a free one, kept in `home` for the next start. */
   readonly listen: { readonly host: string; readonly port: number };
+  /** At the port of tunnels. Absent: the usual ones. */
+  readonly tunnels?: TunnelLimits;
   /** Host that others reach it by. Absent: `listen.host`. */
   readonly advertise?: string;
   /** Where global connections are reached; `host` is in the address of their ports. Without `names` they have ports only. */
@@ -234,6 +259,8 @@ export interface Overlay {
   presented(): readonly string[];
   /** What went through global connections, by the way they are reached. */
   traffic(way: IngressWay): IngressCounts;
+  /** What arrives at the port of tunnels. */
+  tunnels(): TunnelCounts;
   /** Called whenever something changed that `status` shows. Returns how to stop being called. */
   subscribe(listener: () => void): () => void;
   close(): Promise<void>;

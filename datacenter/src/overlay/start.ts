@@ -6,7 +6,7 @@ import { Ingress } from "./ingress/ingress";
 import { IngressTraffic } from "./ingress/ingress-traffic";
 import { NamedIngress } from "./ingress/named-ingress";
 import { Leaves } from "./leaves";
-import type { ConnectionKey, IngressLimits, Overlay, OverlayOptions, WantedConnections } from "./overlay";
+import type { ConnectionKey, IngressLimits, Overlay, OverlayOptions, TunnelLimits, WantedConnections } from "./overlay";
 import { RememberedPorts } from "./ports";
 import { Source } from "./source";
 import { workloadUri } from "./tunnel-name";
@@ -14,6 +14,12 @@ import { TunnelServer } from "./tunnel-server";
 
 const defaultLifetime = 24 * 3600;
 const defaultLimits: IngressLimits = { connections: 10_000, connectionsPerAddress: 500, handshake: 10_000 };
+export const usualTunnelLimits: TunnelLimits = {
+  handshakes: 1_000,
+  handshakesPerAddress: 250,
+  handshakeTimeout: 10_000,
+  perSource: 100,
+};
 /** How often what could not be opened is tried again, in milliseconds. */
 const checkInterval = 500;
 
@@ -28,7 +34,8 @@ export async function startOverlay(options: OverlayOptions): Promise<Overlay> {
   const leaves = new Leaves(options.issue, (options.leafLifetime ?? defaultLifetime) * 1000, logger);
   const verifier = new PeerVerifier();
   const dial = async (instance: string, port: number): Promise<Duplex> => (await network(instance)).dial(port);
-  const server = new TunnelServer({ chainId, datacenter, leaves, verifier, dial, logger });
+  const { tunnels: tunnelLimits = usualTunnelLimits } = options;
+  const server = new TunnelServer({ chainId, datacenter, leaves, verifier, limits: tunnelLimits, dial, logger });
   const port = await listen(server, options, ports);
   const { limits = defaultLimits, names, rawPorts = true } = options.ingress;
   const traffic = new IngressTraffic();
@@ -147,6 +154,7 @@ export async function startOverlay(options: OverlayOptions): Promise<Overlay> {
     },
     presented: () => [...server.presented(), ...[...sources.values()].flatMap((source) => source.presented())],
     traffic: (way) => traffic.counts(way),
+    tunnels: () => server.counts(),
     subscribe: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);

@@ -1,14 +1,12 @@
-import { constants as cryptoConstants, X509Certificate } from "node:crypto";
-import { once } from "node:events";
+import { X509Certificate } from "node:crypto";
 import { constants, performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
-import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
-import { createSecureContext, createServer, type Server, TLSSocket } from "node:tls";
+import { createSecureContext, type TLSSocket } from "node:tls";
 import { certificateDer, identityUri, type PeerVerifier } from "@dcx/protocol";
 import type { Leaves } from "./leaves";
-import type { OverlayLogger, PeerIdentity, WantedTarget } from "./overlay";
-import { Refusals } from "./refusals";
+import type { OverlayLogger, PeerIdentity, TunnelCounts, TunnelLimits, WantedTarget } from "./overlay";
 import { abort, splice } from "./splice";
+import { TunnelDoor, tlsOptions } from "./tunnel-door";
 import { tunnelName, workloadUri } from "./tunnel-name";
 
 export interface TunnelServerOptions {
@@ -16,6 +14,7 @@ export interface TunnelServerOptions {
   readonly datacenter: string;
   readonly leaves: Leaves;
   readonly verifier: PeerVerifier;
+  readonly limits: TunnelLimits;
   /** Opens a stream to a port of a local instance. */
   readonly dial: (instance: string, port: number) => Promise<Duplex>;
   readonly logger: OverlayLogger;
@@ -25,6 +24,8 @@ interface Admitted {
   readonly socket: TLSSocket;
   readonly session: ServerHttp2Session;
   readonly name: string;
+  /** URI of the workload that it comes from. */
+  readonly source: string;
   readonly leaf: Buffer;
   readonly notAfter: Date;
   /** PEM of the certificate that this end showed. */
@@ -58,58 +59,34 @@ export const tunnelWindow = 64 << 20;
 /** Digest of the entry that the target's datacenter runs now. */
 export const entryHeader = "dcx-entry";
 
-/** A caller that says nothing keeps a socket no longer than this, in milliseconds. */
-const handshakePatience = 10_000;
-
-/** Session tickets would let an expired certificate in again. */
-export const tlsOptions = {
-  minVersion: "TLSv1.3",
-  secureOptions: cryptoConstants.SSL_OP_NO_TICKET,
-  ALPNProtocols: ["h2"],
-} as const;
-
 /** Where tunnels of other agents (and of this one) arrive: lets in exactly the declared sources of each connection. */
 export class TunnelServer {
   readonly #options: TunnelServerOptions;
-  readonly #server: Server;
-  readonly #sockets = new Set<TLSSocket>();
+  readonly #door: TunnelDoor;
   readonly #admitted = new Set<Admitted>();
-  readonly #refusals: Refusals;
   #targets = new Map<string, WantedTarget>();
   #turn = 0;
+  /** Since the agent began. */
+  #begun = 0;
 
   constructor(options: TunnelServerOptions) {
     this.#options = options;
-    this.#refusals = new Refusals(options.logger);
-    const context = (name: string) => this.#context(name);
-    this.#server = createServer({
-      ...tlsOptions,
-      requestCert: true,
-      handshakeTimeout: handshakePatience,
-      // Who is let in is decided below, against the roots and the identity of this one connection's sources.
-      rejectUnauthorized: false,
-      SNICallback(name, done) {
-        // Node calls it on the socket, which says no more where it came from once it is destroyed, unless it has before.
-        if (this instanceof TLSSocket) void this.remoteAddress;
-        context(name).then(
-          (found) => done(null, found),
-          (error: Error) => done(error),
-        );
-      },
+    this.#door = new TunnelDoor({
+      limits: options.limits,
+      context: (name) => this.#context(name),
+      enter: (socket) => this.#admit(socket),
+      logger: options.logger,
     });
-    this.#server.on("tlsClientError", (error, socket) => {
-      this.#refuseHandshake(error, socket);
-      // Node tells of one that took too long, and leaves it open.
-      socket.destroy();
-    });
-    this.#server.on("secureConnection", (socket) => this.#admit(socket));
   }
 
   /** Rejects when the port is taken. */
-  async listen(host: string, port: number): Promise<number> {
-    this.#server.listen({ host, port, backlog: 1024 });
-    await once(this.#server, "listening");
-    return (this.#server.address() as AddressInfo).port;
+  listen(host: string, port: number): Promise<number> {
+    return this.#door.listen(host, port);
+  }
+
+  counts(): TunnelCounts {
+    const { arriving, refused } = this.#door;
+    return { open: this.#admitted.size, tunnels: this.#begun, refused, arriving };
   }
 
   /** From now on these are the targets. Tunnels that these would not let in are cut. */
@@ -146,24 +123,20 @@ export class TunnelServer {
 
   async close(): Promise<void> {
     this.#targets = new Map();
-    const closed = this.#server.listening ? once(this.#server, "close") : undefined;
-    this.#server.close();
     for (const { session } of this.#admitted) {
       session.destroy();
     }
-    for (const socket of this.#sockets) {
-      socket.destroy();
-    }
-    await closed;
+    await this.#door.close();
   }
 
-  async #context(name: string) {
+  #context(name: string) {
     const target = this.#targets.get(name);
-    if (target === undefined) {
-      throw new UnknownTunnel(name);
-    }
+    return target === undefined ? undefined : this.#contextOf(name, target);
+  }
+
+  async #contextOf(name: string, { target }: WantedTarget) {
     const { chainId, datacenter, leaves } = this.#options;
-    const leaf = await leaves.get(workloadUri(chainId, { datacenter, ...target.target }));
+    const leaf = await leaves.get(workloadUri(chainId, { datacenter, ...target }));
     return createSecureContext({
       cert: leaf.certificate,
       key: leaf.privateKey,
@@ -191,35 +164,32 @@ export class TunnelServer {
     return { valid: false, message: refusals.join("; ") || "the connection has no source" } as const;
   }
 
-  #refuseHandshake(error: NodeJS.ErrnoException, socket: TLSSocket): void {
-    const from = socket.remoteAddress;
-    if (error.code === "ECONNRESET") {
-      this.#options.logger.debug({ from, reason: error.message }, "a caller went away before there was a tunnel");
-      return;
-    }
-    const name = error instanceof UnknownTunnel ? error.tunnel : socket.servername;
-    const presented = typeof name === "string" && name !== "" ? `the tunnel name ${name}` : "no tunnel name";
-    const details = { from, presented, reason: error.message };
-    this.#refusals.log(details, "a tunnel was refused");
-  }
-
   #admit(socket: TLSSocket): void {
-    this.#sockets.add(socket);
-    socket.once("close", () => this.#sockets.delete(socket));
-    socket.on("error", () => undefined);
     const name = typeof socket.servername === "string" ? socket.servername : "";
     const presented = socket.getPeerX509Certificate();
     const verdict = this.#verify(name, presented?.raw, new Date());
-    if (!verdict.valid || presented === undefined || socket.alpnProtocol !== "h2") {
-      const details = {
+    const refuse = (reason: string): void => {
+      this.#door.refuse({
         from: socket.remoteAddress,
         connection: this.#targets.get(name)?.connection,
         presented: presented?.subjectAltName ?? "no certificate",
         fingerprint: presented?.fingerprint256,
-        reason: verdict.valid ? "it does not speak HTTP/2" : verdict.message,
-      };
-      this.#refusals.log(details, "a tunnel was refused");
+        reason,
+      });
       socket.destroy();
+    };
+    if (!verdict.valid) {
+      refuse(verdict.message);
+      return;
+    }
+    if (presented === undefined || socket.alpnProtocol !== "h2") {
+      refuse("it does not speak HTTP/2");
+      return;
+    }
+    const source = identityUri(verdict.identity);
+    const { perSource } = this.#options.limits;
+    if (this.#tunnelsOf(name, source) >= perSource) {
+      refuse(`it has ${perSource} tunnels already`);
       return;
     }
     socket.setNoDelay(true);
@@ -231,12 +201,14 @@ export class TunnelServer {
       socket,
       session,
       name,
+      source,
       leaf: presented.raw,
       notAfter: verdict.notAfter,
       own: own?.toString() ?? "",
       ...unused,
     };
     this.#admitted.add(admitted);
+    this.#begun += 1;
     // Where none can be made the one that it has is as good as any.
     this.#renewOld(admitted, own?.fingerprint256).catch(() => undefined);
     session.on("error", () => undefined);
@@ -249,7 +221,11 @@ export class TunnelServer {
       });
       void this.#serve(admitted, stream, String(headers[":method"]));
     });
-    this.#options.logger.debug({ from: socket.remoteAddress, peer: identityUri(verdict.identity) }, "a tunnel stands");
+    this.#options.logger.debug({ from: socket.remoteAddress, peer: source }, "a tunnel stands");
+  }
+
+  #tunnelsOf(name: string, source: string): number {
+    return [...this.#admitted].filter((each) => each.name === name && each.source === source).length;
   }
 
   async #serve(admitted: Admitted, stream: ServerHttp2Stream, method: string): Promise<void> {
@@ -299,12 +275,6 @@ export class TunnelServer {
     const target = this.#targets.get(name);
     const ends = (target?.instances ?? []).map((instance) => ({ instance, port: target?.port ?? 0 }));
     return dialInTurn(ends, this.#turn++, this.#options.dial);
-  }
-}
-
-class UnknownTunnel extends Error {
-  constructor(readonly tunnel: string) {
-    super(`no connection with the tunnel name ${tunnel} leads here`);
   }
 }
 

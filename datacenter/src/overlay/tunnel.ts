@@ -3,8 +3,9 @@ import { connect, type TLSSocket } from "node:tls";
 import { certificateDer, type PeerVerdict, type PeerVerifier } from "@dcx/protocol";
 import type { Leaves } from "./leaves";
 import type { OverlayLogger, TargetPeer } from "./overlay";
+import { tlsOptions } from "./tunnel-door";
 import { tunnelName, workloadUri } from "./tunnel-name";
-import { earlier, entryHeader, tlsOptions } from "./tunnel-server";
+import { earlier, entryHeader } from "./tunnel-server";
 import { type Presented, TunnelSession } from "./tunnel-session";
 
 export interface TunnelOptions {

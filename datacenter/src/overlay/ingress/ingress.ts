@@ -1,9 +1,9 @@
 import type { Duplex } from "node:stream";
 import type { ConnectionStatus } from "@dcx/protocol";
+import type { GuestLimits } from "../../callers/guests";
 import type { OverlayLogger, WantedIngress } from "../overlay";
 import type { RememberedPorts } from "../ports";
 import { dialInTurn } from "../tunnel-server";
-import type { GuestLimits } from "./guests";
 import type { IngressTraffic } from "./ingress-traffic";
 import type { NamedIngress } from "./named-ingress";
 import { RawPort } from "./raw-port";

@@ -1,11 +1,11 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { type GuestLimits, Guests } from "../../callers/guests";
+import { Refusals } from "../../callers/refusals";
 import { Flows } from "../flows";
 import type { OverlayLogger } from "../overlay";
 import type { RememberedPorts } from "../ports";
-import { Refusals } from "../refusals";
-import { type GuestLimits, Guests } from "./guests";
 import type { IngressTraffic } from "./ingress-traffic";
 
 export interface RawPortOptions {

@@ -1,11 +1,12 @@
 import { constants as cryptoConstants } from "node:crypto";
 import { createServer as createTcpServer, type Server, type Socket } from "node:net";
 import { createServer, type SecureContext, TLSSocket, type Server as TlsServer } from "node:tls";
+import { Guests } from "../../callers/guests";
+import { Handshakes } from "../../callers/handshakes";
+import { Refusals } from "../../callers/refusals";
 import type { IngressLimits, OverlayLogger } from "../overlay";
-import { Refusals } from "../refusals";
 import { carriedBy } from "../splice";
 import { headLength, helloProblem } from "./client-hello";
-import { Guests } from "./guests";
 import type { IngressTraffic } from "./ingress-traffic";
 
 /** Where a host name leads. */
@@ -25,11 +26,6 @@ export interface TlsFrontOptions {
   readonly logger: OverlayLogger;
 }
 
-interface Guest {
-  readonly socket: Socket;
-  readonly deadline: NodeJS.Timeout;
-}
-
 /**
  * Where TLS for all host names arrives. The server name (SNI) chooses the connection; TLS ends here, and what is inside is
  * carried as it is. Whoever names nothing known, says too much before, or takes too long is refused.
@@ -40,13 +36,13 @@ export class TlsFront {
   readonly #tls: TlsServer;
   readonly #guests: Guests;
   readonly #refusals: Refusals;
-  /** Who has not finished a handshake, by address and port. */
-  readonly #arriving = new Map<string, Guest>();
+  readonly #handshakes: Handshakes;
   readonly #sockets = new Set<Socket>();
 
   constructor(options: TlsFrontOptions) {
     this.#options = options;
     this.#guests = new Guests(options.limits);
+    this.#handshakes = new Handshakes(options.limits.handshake, (socket, reason) => this.#refuse(socket, reason));
     this.#refusals = new Refusals(options.logger);
     this.server = createTcpServer({ allowHalfOpen: true, noDelay: true, keepAlive: true }, (socket) =>
       this.#arrive(socket),
@@ -93,17 +89,8 @@ export class TlsFront {
       return;
     }
     this.#sockets.add(socket);
-    const key = keyOf(socket);
-    const { handshake } = this.#options.limits;
-    const deadline = setTimeout(() => {
-      this.#refuse(socket, `it took more than ${handshake / 1000} s for its TLS handshake`);
-    }, handshake);
-    this.#arriving.set(key, { socket, deadline });
-    socket.once("close", () => {
-      clearTimeout(deadline);
-      this.#sockets.delete(socket);
-      this.#arriving.delete(key);
-    });
+    socket.once("close", () => this.#sockets.delete(socket));
+    this.#handshakes.begin(socket);
     this.#look(socket);
   }
 
@@ -131,19 +118,17 @@ export class TlsFront {
 
   #enter(stream: TLSSocket): void {
     stream.on("error", () => undefined);
-    const guest = this.#arriving.get(keyOf(stream));
+    const socket = this.#handshakes.done(stream);
     const route = this.#options.route(hostOf(stream.servername));
-    if (guest === undefined || route === undefined) {
+    if (socket === undefined || route === undefined) {
       stream.destroy();
       return;
     }
-    clearTimeout(guest.deadline);
-    this.#arriving.delete(keyOf(stream));
-    carriedBy(stream, guest.socket);
+    carriedBy(stream, socket);
     if (route.refusal === undefined) {
       this.#options.traffic.admitted("name", stream);
       route.carry(stream);
-    } else this.#refuse(guest.socket, `the host name ${hostOf(stream.servername)}: ${route.refusal}`);
+    } else this.#refuse(socket, `the host name ${hostOf(stream.servername)}: ${route.refusal}`);
   }
 
   async #context(name: string): Promise<SecureContext> {
@@ -182,8 +167,4 @@ function chooseProtocol(offered: readonly string[]): string | undefined {
 
 function hostOf(name: unknown): string {
   return typeof name === "string" ? name.toLowerCase() : "";
-}
-
-function keyOf({ remoteAddress, remotePort }: Socket): string {
-  return `${remoteAddress} ${remotePort}`;
 }

@@ -7,7 +7,15 @@ import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { type CertificateWithKey, createDatacenterRoot, createLeaf, parseIdentityUri } from "@dcx/protocol";
 import type { InstanceNetwork } from "../../runtime/runtime";
-import type { ConnectionKey, Overlay, PeerIdentity, WantedConnections, WantedSource, WantedTarget } from "../overlay";
+import type {
+  ConnectionKey,
+  Overlay,
+  OverlayOptions,
+  PeerIdentity,
+  WantedConnections,
+  WantedSource,
+  WantedTarget,
+} from "../overlay";
 import { startOverlay } from "../start";
 
 // Datacenters for specs of the overlay; whatever a test has started ends with it.
@@ -40,8 +48,10 @@ afterEach(async () => {
   }
 });
 
+type Changes = Partial<Pick<OverlayOptions, "home" | "leafLifetime" | "tunnels">>;
+
 /** A datacenter whose instances are on this machine's loopback. */
-export async function datacenter(name: string, changes: { leafLifetime?: number; home?: string } = {}): Promise<World> {
+export async function datacenter(name: string, changes: Changes = {}): Promise<World> {
   const root = await createDatacenterRoot({ chainId, datacenter: name }, around());
   let issuer = root;
   const services = new Map<string, number>();
@@ -71,10 +81,10 @@ export async function datacenter(name: string, changes: { leafLifetime?: number;
     listen: { host: "127.0.0.1", port: 0 },
     ingress: { listen: "127.0.0.1" },
     egress: { exchange: [], limits: { deny: [], denyPorts: [] } },
-    home: changes.home ?? join(folder, `${name}-${worlds.length}`),
+    home: join(folder, `${name}-${worlds.length}`),
     chainId,
     datacenter: name,
-    ...(changes.leafLifetime === undefined ? {} : { leafLifetime: changes.leafLifetime }),
+    ...changes,
     issue: async ({ uri, notBefore, notAfter }) => {
       const identity = parseIdentityUri(uri);
       if (identity === undefined) {
@@ -163,7 +173,7 @@ export async function until(condition: () => boolean): Promise<void> {
 
 export const established = (world: World, key: ConnectionKey) => world.overlay.status().get(key)?.established === true;
 
-export async function declaredPair(changes: { leafLifetime?: number } = {}) {
+export async function declaredPair(changes: Pick<Changes, "leafLifetime" | "tunnels"> = {}) {
   const west = await datacenter("west", changes);
   const east = await datacenter("east", changes);
   await serve(east, "api-0", 9000, echo);

@@ -1,4 +1,13 @@
-import type { OverlayLogger } from "./overlay";
+/** Where refusals are told of. */
+export interface RefusalLogger {
+  warn(details: object, message: string): void;
+}
+
+/** What a line says: at least from where. */
+export interface RefusalDetails {
+  readonly from: string | undefined;
+  readonly [other: string]: unknown;
+}
 
 /** Lines of refusals in one period; more would let strangers fill the disk. */
 const mostLines = 20;
@@ -6,16 +15,17 @@ const period = 1_000;
 
 /** Logs who was refused and why: so many a second, and then how many more there were. */
 export class Refusals {
-  readonly #logger: OverlayLogger;
+  readonly #logger: RefusalLogger;
   #since = Number.NEGATIVE_INFINITY;
   #lines = 0;
   #leftOut = 0;
 
-  constructor(logger: OverlayLogger) {
+  constructor(logger: RefusalLogger) {
     this.#logger = logger;
   }
 
-  log(details: { readonly from: string | undefined; readonly reason: string }, message: string): void {
+  /** @param details from where, and why */
+  log(details: RefusalDetails, message: string): void {
     const now = performance.now();
     if (now - this.#since >= period) {
       if (this.#leftOut > 0) this.#logger.warn({ count: this.#leftOut }, "as many more refusals were not logged");
