@@ -1,6 +1,5 @@
 import { Genesis, type Parameters } from "@dcx/protocol";
 import {
-  CheckTxType,
   ExecTxResult,
   ResponseProcessProposal_ProposalStatus as ProposalStatus,
   type RequestCheckTx,
@@ -10,7 +9,7 @@ import {
   type RequestPrepareProposal,
   type RequestProcessProposal,
   type RequestQuery,
-  ResponseCheckTx,
+  type ResponseCheckTx,
   type ResponseCommit,
   ResponseFinalizeBlock,
   type ResponseInfo,
@@ -22,7 +21,6 @@ import {
 import { ConsensusParams } from "cosmjs-types/tendermint/types/params";
 import { collectFees } from "../state/accounts";
 import { Branch } from "../state/branch";
-import { ExchangeError } from "../state/errors";
 import { getChain, getParameters } from "../state/records";
 import { getTotals } from "../state/totals";
 import { type PreparedBlock, StateDatabase } from "../storage";
@@ -31,41 +29,22 @@ import type { SignatureCache } from "./authenticate";
 import { conductOf, wireUpdate } from "./conduct";
 import { cosmosQueries, type QueryHandler } from "./cosmos-queries";
 import { DecodedTransactions } from "./decoded-transactions";
-import { EnvelopeError, EnvelopeErrorCode } from "./envelope-error";
-import {
-  admit,
-  type Executed,
-  executeFacilitator,
-  executeTransaction,
-  refusalOf,
-  type Surroundings,
-  settleEnvelope,
-  signersOf,
-  wireEvent,
-} from "./execute";
+import { EnvelopeError } from "./envelope-error";
+import { type Executed, executeFacilitator, executeTransaction, type Surroundings, wireEvent } from "./execute";
 import { ExecutionCounts } from "./execution-counts";
-import { facilitatorDifference, refuseFacilitatorTypes, requireFacilitatorPart } from "./facilitator-part";
-import { bytesInBlock, type Candidate, chooseTransactions } from "./proposal";
+import { refuseFacilitatorTypes, requireFacilitatorPart } from "./facilitator-part";
+import { type PendingBounds, PendingTransactions } from "./pending-transactions";
+import { Proposals } from "./proposals";
 import { QueryAnswers } from "./query-answers";
 import type { StateMachine } from "./state-machine";
-import { encodeFacilitatorTransaction, type Transaction } from "./transaction";
+import type { Transaction } from "./transaction";
 
 /** Version of the rules: part of every block's header, and changed with them. */
 export const applicationVersion = 3n;
 
-/** Pending transactions of one sender that are let in because they have a place of their own: one confirms many leases. */
-const mostReserved = 16;
-
-const nothingPending = { transactions: 0, bytes: 0 };
-
 /** What the application tells its operator. A pino logger is one. */
 export interface ApplicationLog {
   error(details: object, message: string): void;
-}
-
-export interface PendingBounds {
-  readonly transactions: number;
-  readonly bytes: number;
 }
 
 export interface ApplicationOptions {
@@ -112,14 +91,10 @@ export class Application {
   private readonly answers: QueryAnswers;
   /** Of this process. */
   readonly executed = new ExecutionCounts();
-  private checkState: Branch;
-  /** Transactions without a place of their own that were let in since the last commit, or rechecked after it. */
-  private pending: PendingBounds = nothingPending;
-  /** Those that have one, by sender. */
-  private readonly reserved = new Map<string, number>();
+  private readonly proposals: Proposals;
+  private readonly pending: PendingTransactions;
   private chain: Chain | undefined;
   private prepared: PreparedBlock | undefined;
-  private proposal: { readonly height: bigint; readonly transactions: readonly Uint8Array[] } | undefined;
 
   constructor(private readonly options: ApplicationOptions) {
     const { path, machine, queries } = options;
@@ -133,7 +108,8 @@ export class Application {
     this.answers = new QueryAnswers(this.database, { ...cosmosQueries, ...queries }, () =>
       this.surroundings(this.nextHeight()),
     );
-    this.checkState = new Branch(this.database);
+    this.proposals = new Proposals(this.database, machine, this.transactions);
+    this.pending = new PendingTransactions(this.database, this.transactions, this.proposals, options.mostPending);
     if (this.database.last !== undefined) this.chain = this.readChain();
   }
 
@@ -165,7 +141,7 @@ export class Application {
       this.database.commit(this.database.prepare(0n, state.changes()));
     }
     this.chain = this.readChain();
-    this.resetCheckState();
+    this.pending.reset();
     const { blockMaxBytes, blockMaxGas } = this.chain.parameters;
     return ResponseInitChain.fromPartial({
       // Empty: the engine goes by its own genesis.
@@ -180,44 +156,12 @@ export class Application {
 
   /** Looks at a pending transaction (new: all of it; recheck: all but its signatures, which can't have changed). */
   checkTx(request: RequestCheckTx): ResponseCheckTx {
-    const { parameters } = this.need();
-    let transaction: Transaction;
-    const around = this.surroundings(this.nextHeight());
-    try {
-      if (bytesInBlock(request.tx) > mostBytes(parameters)) {
-        throw new EnvelopeError(
-          EnvelopeErrorCode.TooLarge,
-          `the transaction has ${request.tx.length} bytes, a block takes ${mostBytes(parameters)}: split it`,
-        );
-      }
-      transaction = this.transactions.of(request.tx);
-    } catch (error) {
-      if (!(error instanceof EnvelopeError)) throw error;
-      return ResponseCheckTx.fromPartial({ code: error.code, codespace: error.codespace, log: error.message });
-    }
-    const gasWanted = transaction.fee?.gasLimit ?? 0n;
-    const { mostPending } = this.options;
-    const holder = mostPending === undefined ? undefined : this.reservedFor(request.tx);
-    const counts = mostPending !== undefined && holder === undefined;
-    try {
-      refuseFacilitatorTypes(transaction);
-      const isNew = request.type !== CheckTxType.RECHECK;
-      const pending = { transactions: this.pending.transactions + 1, bytes: this.pending.bytes + request.tx.length };
-      if (counts && isNew && (pending.transactions > mostPending.transactions || pending.bytes > mostPending.bytes)) {
-        throw new EnvelopeError(EnvelopeErrorCode.MempoolFull, "mempool is full: send the transaction again later");
-      }
-      settleEnvelope(this.checkState, admit(this.checkState, transaction, around, isNew ? "signature" : "sequence"));
-      if (counts) this.pending = pending;
-      if (holder !== undefined) this.reserved.set(holder, (this.reserved.get(holder) ?? 0) + 1);
-      return ResponseCheckTx.fromPartial({ gasWanted });
-    } catch (error) {
-      return ResponseCheckTx.fromPartial({ ...refusalOf(error, transaction, around), gasWanted });
-    }
+    return this.pending.check(request, this.surroundings(this.nextHeight()));
   }
 
   /** Whether a part of every block is kept for all that the transaction holds. False where it can't be read. */
   hasReservedPlace(bytes: Uint8Array): boolean {
-    return this.candidate(bytes).some(({ confirmation }) => confirmation);
+    return this.proposals.candidate(bytes).some(({ confirmation }) => confirmation);
   }
 
   /** SHA-256 of a transaction: worked out once for all that ask. @throws EnvelopeError when it can't be decoded. */
@@ -226,19 +170,12 @@ export class Application {
   }
 
   prepareProposal(request: RequestPrepareProposal): ResponsePrepareProposal {
-    const { parameters } = this.need();
-    const first = this.facilitatorPart(request.height);
-    const most = Math.min(Number(request.maxTxBytes), Number(parameters.blockMaxBytes));
-    const bytes = most - first.reduce((sum, one) => sum + bytesInBlock(one), 0);
-    const candidates = request.txs.flatMap((transaction) => this.candidate(transaction));
-    const room = { bytes, gas: parameters.blockMaxGas };
-    return ResponsePrepareProposal.fromPartial({
-      txs: [...first, ...chooseTransactions(candidates, room, parameters)],
-    });
+    const txs = this.proposals.choose(request, this.need().parameters);
+    return ResponsePrepareProposal.fromPartial({ txs: [...txs] });
   }
 
   processProposal(request: RequestProcessProposal): ResponseProcessProposal {
-    const problem = this.problemOf(request);
+    const problem = this.proposals.problemOf(request, this.need().parameters);
     if (problem !== undefined) {
       this.options.log?.error({ height: request.height.toString(), problem }, "refused a proposed block");
     }
@@ -256,7 +193,7 @@ export class Application {
     if (height !== this.nextHeight()) {
       throw new Error(`block ${height} can't follow block ${this.nextHeight() - 1n}: replay the blocks in between`);
     }
-    const facilitator = this.facilitatorPart(height);
+    const facilitator = this.proposals.facilitatorPart(height);
     requireFacilitatorPart(request.txs, facilitator, height);
     const working = new Branch(this.database);
     const around = this.surroundings(height);
@@ -284,10 +221,10 @@ export class Application {
     if (this.prepared === undefined) throw new Error("commit without a finalized block");
     this.database.commit(this.prepared);
     this.prepared = undefined;
-    this.proposal = undefined;
+    this.proposals.forget();
     // A vote may have changed the parameters.
     this.chain = this.readChain();
-    this.resetCheckState();
+    this.pending.reset();
     const { keptBlocks } = this.options;
     const first = keptBlocks === undefined ? 0n : this.height - keptBlocks + 1n;
     return { retainHeight: first > 0n ? first : 0n };
@@ -307,7 +244,7 @@ export class Application {
     if (Buffer.compare(prepared.appHash, appHash) !== 0) return false;
     this.database.commit(prepared);
     this.chain = this.readChain();
-    this.resetCheckState();
+    this.pending.reset();
     return true;
   }
 
@@ -364,72 +301,8 @@ export class Application {
     return { ...executeTransaction(working, transaction, around), messages: transaction.messages };
   }
 
-  private problemOf(request: RequestProcessProposal): string | undefined {
-    const { parameters } = this.need();
-    const facilitator = this.facilitatorPart(request.height);
-    const difference = facilitatorDifference(request.txs, facilitator);
-    if (difference !== undefined) return difference;
-    let bytes = 0;
-    let gas = 0n;
-    for (const [index, one] of request.txs.entries()) {
-      bytes += bytesInBlock(one);
-      if (index < facilitator.length) continue;
-      try {
-        const transaction = this.transactions.of(one);
-        refuseFacilitatorTypes(transaction);
-        signersOf(this.machine, transaction.messages);
-        gas += transaction.fee?.gasLimit ?? 0n;
-      } catch (error) {
-        if (!(error instanceof EnvelopeError) && !(error instanceof ExchangeError)) throw error;
-        return `transaction ${index}: ${error.message}`;
-      }
-    }
-    if (BigInt(bytes) > parameters.blockMaxBytes) return `${bytes} bytes, the most is ${parameters.blockMaxBytes}`;
-    if (gas > parameters.blockMaxGas) return `${gas} gas, the most is ${parameters.blockMaxGas}`;
-    return undefined;
-  }
-
-  /**
-   * Who has a part of every block kept for all that the transaction holds. Absent: nobody, or somebody of whom as many
-   * as one needs wait already.
-   */
-  private reservedFor(bytes: Uint8Array): string | undefined {
-    const [candidate] = this.candidate(bytes);
-    if (candidate?.confirmation !== true) return undefined;
-    return (this.reserved.get(candidate.sender) ?? 0) < mostReserved ? candidate.sender : undefined;
-  }
-
-  private candidate(bytes: Uint8Array): Candidate[] {
-    try {
-      const transaction = this.transactions.of(bytes);
-      refuseFacilitatorTypes(transaction);
-      const sender = signersOf(this.machine, transaction.messages)[0] ?? "";
-      const gas = transaction.fee?.gasLimit ?? 0n;
-      const confirmation = transaction.messages.every((one) => this.machine.hasReservedPlace(this.database, one));
-      return [{ bytes, sender, gas, confirmation }];
-    } catch (error) {
-      if (error instanceof EnvelopeError || error instanceof ExchangeError) return [];
-      throw error;
-    }
-  }
-
-  /** The facilitator's transactions of the next block: worked out once for proposal and execution. */
-  private facilitatorPart(height: bigint): readonly Uint8Array[] {
-    if (this.proposal?.height === height) return this.proposal.transactions;
-    const messages = this.machine.facilitatorPart(this.database, height);
-    const transactions = messages.map((message) => encodeFacilitatorTransaction(message, height));
-    this.proposal = { height, transactions };
-    return transactions;
-  }
-
   private nextHeight(): bigint {
     return (this.database.last?.height ?? 0n) + 1n;
-  }
-
-  private resetCheckState(): void {
-    this.checkState = new Branch(this.database);
-    this.pending = nothingPending;
-    this.reserved.clear();
   }
 
   private surroundings(height: bigint): Surroundings {
@@ -457,11 +330,6 @@ export class Application {
     if (this.chain === undefined) throw new Error("the chain has not begun: InitChain comes first");
     return this.chain;
   }
-}
-
-/** Most bytes of one transaction: what a block has outside of the part kept for confirmations. */
-function mostBytes(parameters: Parameters): number {
-  return Math.floor((Number(parameters.blockMaxBytes) * (1000 - parameters.confirmationReserve)) / 1000);
 }
 
 function parseGenesis(bytes: Uint8Array): Genesis {
