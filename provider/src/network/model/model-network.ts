@@ -1,7 +1,5 @@
 import { createHash, createHmac } from "node:crypto";
-import { type DeploymentStatus, entryDigest, entryKey, parseManifest, type Quote } from "@dcx/protocol";
-import { keepsOpenOrder, meetsFrozenLease, sameTerms } from "../../plan/frozen-lease";
-import { highestRate } from "../../plan/plan-deployment";
+import type { DeploymentStatus, Quote } from "@dcx/protocol";
 import {
   type DatacenterRecord,
   type DeploymentKey,
@@ -20,21 +18,10 @@ import {
   type TransactionResult,
   type UpdateDeployment,
 } from "../driver";
-import type { ActualDeployment, ActualInfrastructure, Envelope, Snapshot, Terms } from "../snapshot";
-
-interface Holder extends DatacenterRecord {
-  /** Whether its agent answers. */
-  up: boolean;
-  /** What it asks for one compute unit, as a rate. */
-  readonly asks: bigint;
-  readonly manifests: Map<string, Envelope>;
-  /** Whether instances become ready, and what is said when they don't. */
-  broken: string | undefined;
-  /** Where its global connections are reached. */
-  url: string;
-  /** Host and port at which they are reached besides, where `url` has a host name. */
-  raw: string | undefined;
-}
+import type { ActualDeployment, Envelope, Snapshot, Terms } from "../snapshot";
+import { type Holder, quoteOf } from "./holder";
+import { statusOf } from "./holder-status";
+import { advanced, changed, opened } from "./infrastructure-rules";
 
 /**
  * A network in memory for unit tests of plans, resources and waits: the rules of the exchange that matter to a tenant,
@@ -166,14 +153,7 @@ export class ModelNetwork implements NetworkDriver {
   }
 
   async quoteTerms(terms: Terms, datacenter: string): Promise<Quote> {
-    const holder = this.#reached(datacenter);
-    if (terms.region !== "" && terms.region !== holder.region) {
-      return { willBid: false, reason: "region", message: `it is in ${holder.region}` };
-    }
-    const rate = this.#asks(holder, terms);
-    return rate > highestRate(terms)
-      ? { willBid: false, reason: "price", message: "your maximum is below its price", rate: String(rate) }
-      : { willBid: true, rate: String(rate) };
+    return quoteOf(this.#reached(datacenter), terms);
   }
 
   async orders(of: RecordsOf, state: OrderRecord["state"]): Promise<readonly OrderRecord[]> {
@@ -235,56 +215,7 @@ export class ModelNetwork implements NetworkDriver {
     signal: AbortSignal,
   ): Promise<DeploymentStatus> {
     signal.throwIfAborted();
-    const holder = this.#reached(address);
-    const actual = this.deployments.get(`${tenant}/${sequence}`);
-    const places = Object.entries(actual?.infrastructures ?? {})
-      .filter(([, { lease, successor }]) => [lease?.datacenter, successor?.datacenter].includes(address))
-      .map(([name]) => name);
-    if (actual === undefined || !actual.active || places.length === 0) {
-      throw new NetworkError("refused", `${address} holds no lease of that deployment`);
-    }
-    const envelope = holder.manifests.get(actual.version);
-    const base = { cursor: String(this.height), height: String(this.height) };
-    if (envelope === undefined) {
-      return { ...base, complete: false, workloads: {}, connections: {} };
-    }
-    const manifest = parseManifest(envelope.manifest);
-    const workloads: DeploymentStatus["workloads"] = {};
-    for (const [name, entry] of Object.entries(manifest.workloads)) {
-      if (!places.includes(entry.infrastructure)) {
-        continue;
-      }
-      const desired = entry.count ?? 1;
-      workloads[name] = {
-        desired,
-        entryDigest: entryDigest(manifest.salt, entryKey("workloads", name), entry),
-        instances: Array.from({ length: desired }, (_, index) =>
-          holder.broken === undefined
-            ? { index, state: "ready", restarts: 0 }
-            : { index, state: "exited", message: holder.broken, restarts: 3 },
-        ),
-      };
-    }
-    const connections: DeploymentStatus["connections"] = {};
-    for (const [name, { from }] of Object.entries(manifest.connections)) {
-      connections[name] =
-        from.global === true
-          ? {
-              role: "ingress",
-              established: true,
-              address: holder.url,
-              ...(holder.raw === undefined ? {} : { rawAddress: holder.raw }),
-              ...(from.hosts && { hosts: Object.fromEntries(from.hosts.map((host) => [host, unproven])) }),
-            }
-          : { role: "source", established: true };
-    }
-    return {
-      ...base,
-      version: actual.version,
-      complete: envelope.entries >= actual.manifestEntries,
-      workloads,
-      connections,
-    };
+    return statusOf(this.#reached(address), this.deployments.get(`${tenant}/${sequence}`), this.height);
   }
 
   async clientToken(urn: string, namespace: string): Promise<string> {
@@ -305,7 +236,7 @@ export class ModelNetwork implements NetworkDriver {
     for (const [key, deployment] of this.deployments) {
       if (deployment.active) {
         const infrastructures = Object.entries(deployment.infrastructures).map(
-          ([name, one]) => [name, this.#advance(one, deployment.version)] as const,
+          ([name, one]) => [name, advanced(one, deployment.version, this.holders, this.height)] as const,
         );
         this.deployments.set(key, { ...deployment, infrastructures: Object.fromEntries(infrastructures) });
       }
@@ -337,56 +268,6 @@ export class ModelNetwork implements NetworkDriver {
     const deployment = this.deployments.get(key);
     if (deployment !== undefined) {
       this.deployments.set(key, change(deployment));
-    }
-  }
-
-  #advance(one: ActualInfrastructure, version: string): ActualInfrastructure {
-    const served = (address: string): boolean => this.holders.get(address)?.manifests.has(version) ?? false;
-    if (one.successor !== undefined) {
-      this.#fetchFromOthers(one.successor.datacenter, version);
-    }
-    if (one.successor !== undefined && served(one.successor.datacenter)) {
-      return { ...one, lease: { ...one.successor, confirmedVersion: version }, successor: undefined };
-    }
-    if (one.order !== undefined && this.height >= one.order.dueHeight) {
-      const { terms, order } = one;
-      const [winner] = [...this.holders.values()]
-        .filter(
-          (holder) =>
-            this.#fits(holder, terms) &&
-            !(order.replaces && one.lease?.datacenter === holder.address && this.holders.size > 1),
-        )
-        .sort((a, b) => (this.#asks(a, terms) < this.#asks(b, terms) ? -1 : 1));
-      if (winner === undefined) {
-        return one;
-      }
-      const lease = {
-        generation: order.generation,
-        datacenter: winner.address,
-        region: winner.region,
-        attributes: winner.attributes,
-        resources: terms.resources.map((group) => ({ ...group, price: winner.asks })),
-        rate: this.#asks(winner, terms),
-        startHeight: this.height,
-        confirmedVersion: undefined,
-        noticeEnd: undefined,
-      };
-      return one.lease === undefined
-        ? { ...one, order: undefined, lease }
-        : { ...one, order: undefined, successor: lease };
-    }
-    if (one.lease !== undefined && one.lease.confirmedVersion !== version && served(one.lease.datacenter)) {
-      return { ...one, lease: { ...one.lease, confirmedVersion: version } };
-    }
-    return one;
-  }
-
-  /** Holders fetch a manifest from one another. */
-  #fetchFromOthers(datacenter: string, version: string): void {
-    const found = [...this.holders.values()].find(({ up, manifests }) => up && manifests.has(version));
-    const envelope = found?.manifests.get(version);
-    if (envelope !== undefined) {
-      this.holders.get(datacenter)?.manifests.set(version, envelope);
     }
   }
 
@@ -422,8 +303,9 @@ export class ModelNetwork implements NetworkDriver {
       throw new NetworkError("refused", "version: must have 32 bytes, and has 0");
     }
     const sequence = BigInt(this.deployments.size + 1);
+    const opening = { by: this.tenant, height: this.height, wait: transaction.waitDuration };
     const infrastructures = Object.entries(transaction.infrastructures).map(
-      ([name, terms]) => [name, this.#opened(terms, undefined, transaction.waitDuration, 1)] as const,
+      ([name, terms]) => [name, opened(terms, undefined, opening, 1)] as const,
     );
     this.deployments.set(`${this.tenant}/${sequence}`, {
       tenant: this.tenant,
@@ -458,7 +340,7 @@ export class ModelNetwork implements NetworkDriver {
     }
     const wait = transaction.waitDuration ?? deployment.waitDuration;
     for (const [name, terms] of Object.entries(transaction.infrastructures)) {
-      infrastructures[name] = this.#changed(infrastructures[name], terms, wait);
+      infrastructures[name] = changed(infrastructures[name], terms, { by: this.tenant, height: this.height, wait });
     }
     this.deployments.set(key, {
       ...deployment,
@@ -472,51 +354,6 @@ export class ModelNetwork implements NetworkDriver {
     });
   }
 
-  #changed(now: ActualInfrastructure | undefined, terms: Terms, wait: bigint): ActualInfrastructure {
-    const generation = (now?.order?.generation ?? now?.lease?.generation ?? 0) + 1;
-    if (now === undefined || (now.lease === undefined && now.order === undefined)) {
-      return this.#opened(terms, undefined, wait, generation);
-    }
-    if ((now.order !== undefined || now.successor !== undefined) && sameTerms(now.terms, terms)) {
-      return now;
-    }
-    // A lease under notice goes whatever the terms.
-    const kept = now.lease !== undefined && now.lease.noticeEnd === undefined && meetsFrozenLease(terms, now.lease);
-    if (kept) {
-      return { ...now, terms, order: undefined, successor: undefined };
-    }
-    return now.lease === undefined && keepsOpenOrder(now.terms, terms)
-      ? { ...now, terms }
-      : this.#opened(terms, now, wait, generation);
-  }
-
-  #opened(terms: Terms, now: ActualInfrastructure | undefined, wait: bigint, generation: number): ActualInfrastructure {
-    const replaces = now?.lease !== undefined;
-    return {
-      terms,
-      declaredBy: this.tenant,
-      order: { generation, openedHeight: this.height, dueHeight: this.height + wait, offers: [], replaces },
-      lease: now?.lease,
-      successor: undefined,
-      ended: undefined,
-    };
-  }
-
-  #fits(holder: Holder, terms: Terms): boolean {
-    return (
-      holder.up &&
-      (terms.region === "" || terms.region === holder.region) &&
-      Object.entries(terms.attributes).every(([key, value]) => holder.attributes[key] === value) &&
-      !terms.deniedDatacenters.includes(holder.address) &&
-      (terms.allowedDatacenters.length === 0 || terms.allowedDatacenters.includes(holder.address)) &&
-      terms.resources.every(({ price }) => holder.asks <= price)
-    );
-  }
-
-  #asks(holder: Holder, terms: Terms): bigint {
-    return terms.resources.reduce((sum, { count }) => sum + holder.asks * BigInt(count), 0n);
-  }
-
   #reached(address: string): Holder {
     const holder = this.holders.get(address);
     if (holder === undefined || !holder.up) {
@@ -525,9 +362,6 @@ export class ModelNetwork implements NetworkDriver {
     return holder;
   }
 }
-
-/** Nobody proves own host names to it. */
-const unproven = { served: false, message: "there is no TXT record" };
 
 function keyed(...parts: readonly string[]): string {
   return createHmac("sha256", createHash("sha256").update("model").digest()).update(parts.join("\0")).digest("hex");
