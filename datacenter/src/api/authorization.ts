@@ -15,9 +15,9 @@ import {
   statementHeader,
 } from "@dcx/protocol";
 import type { Logger } from "pino";
+import { RateLimit } from "../callers/rate-limit";
 import type { ChainView } from "../chain/view";
 import { currentRoots } from "../reconcile/wiring";
-import { RateLimit } from "./rate-limit";
 import { chainUnreachable, Refusal } from "./refusal";
 
 export interface AuthorizationOptions {

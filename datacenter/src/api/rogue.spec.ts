@@ -73,6 +73,41 @@ describe("the agent's API, to a rogue", () => {
     expect(await logged("TLS handshake failed")).toMatchObject({ err: { code: "ERR_TLS_HANDSHAKE_TIMEOUT" } });
   });
 
+  it("a flood: one address has no more than its share of places, and others come in", async () => {
+    // Nobody is let go for being late meanwhile.
+    const slow = await Holders.create(1, version);
+    try {
+      slow.apiPatience = { handshake: 30_000, request: 30_000 };
+      await slow.start("dcx1dc0");
+      const at = Number(new URL(slow.urlOf("dcx1dc0")).port);
+      let turnedAway = 0;
+      for (let round = 0; round < 22; round += 1) {
+        const flood = Array.from({ length: 100 }, () =>
+          connect({ port: at, host: "127.0.0.1", localAddress: "127.0.0.2" })
+            .on("error", () => undefined)
+            .resume()
+            .once("close", () => (turnedAway += 1)),
+        );
+        sockets.push(...flood);
+        await Promise.all(flood.map((socket) => once(socket, "connect")));
+      }
+      while (turnedAway < 2_200 - 256) await new Promise((resolve) => setTimeout(resolve, 10));
+      const other = connectTls({ port: at, host: "127.0.0.1", rejectUnauthorized: false });
+      sockets.push(other.on("error", () => undefined));
+      await once(other, "secureConnect");
+      expect(turnedAway).toBe(2_200 - 256);
+      const lines = slow.log.filter(({ msg }) => msg === "a connection was turned away: too many");
+      expect(lines[0]).toMatchObject({
+        from: expect.stringContaining("127.0.0.2"),
+        reason: expect.stringMatching(/^there are 256 connections from .*127\.0\.0\.2 already$/),
+      });
+      // A flood does not fill the log.
+      expect(lines.length).toBeLessThan(1_000);
+    } finally {
+      await slow.close();
+    }
+  });
+
   it("malformed: closes one that speaks no TLS, and says so", async () => {
     const socket = await raw();
     socket.write("GET /v1/identity HTTP/1.1\r\nhost: a\r\n\r\n");

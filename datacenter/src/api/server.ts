@@ -1,4 +1,5 @@
 import type { Server } from "node:https";
+import type { Socket } from "node:net";
 import { Readable } from "node:stream";
 import {
   agentServerOptions,
@@ -14,13 +15,15 @@ import {
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import type { Logger } from "pino";
 import { z } from "zod";
+import { Guests } from "../callers/guests";
+import { RateLimit } from "../callers/rate-limit";
+import { Refusals } from "../callers/refusals";
 import type { ManifestStore } from "../manifest/store";
 import type { BidDecision } from "../market/decide-bid";
 import type { Authorization } from "./authorization";
 import { closedBy } from "./closed-by";
 import { type ExecApiOptions, serveExec } from "./exec";
 import { type DeploymentParams, deploymentPath, serveManifests } from "./manifests";
-import { RateLimit } from "./rate-limit";
 import { Refusal } from "./refusal";
 import { mustHold, parse } from "./requests";
 import type { StatusBoard } from "./status-board";
@@ -60,7 +63,7 @@ export interface AgentApiOptions {
 
 const usualPatience = { handshake: 10_000, request: 60_000 };
 /** Whoever comes beyond these is turned away: each costs memory before it is known who it is. */
-const mostConnections = 2_048;
+const mostConnections = { connections: 2_048, connectionsPerAddress: 256 };
 
 type WorkloadParams = DeploymentParams & { readonly name: string };
 
@@ -79,6 +82,7 @@ const LogsQuery = z.object({
  */
 export function createAgentApi(options: AgentApiOptions): FastifyInstance<Server> {
   const { logger, patience = usualPatience } = options;
+  const refusals = new Refusals(logger);
   const server = fastify({
     https: {
       ...agentServerOptions(options.leaf),
@@ -93,7 +97,7 @@ export function createAgentApi(options: AgentApiOptions): FastifyInstance<Server
     requestTimeout: patience.request,
     clientErrorHandler: (error, socket) => {
       if (error.code !== "ECONNRESET") {
-        logger.info({ from: addressOf(socket), code: error.code }, "a request could not be read");
+        refusals.log({ from: addressOf(socket), code: error.code }, "a request could not be read");
       }
       if (socket.writable) socket.end(unreadable);
       else socket.destroy();
@@ -106,13 +110,14 @@ export function createAgentApi(options: AgentApiOptions): FastifyInstance<Server
   server.setNotFoundHandler((_request, reply) =>
     reply.code(404).send(new Refusal(404, "not-found", "the agent has no such resource").body()),
   );
-  server.server.maxConnections = mostConnections;
-  server.server.on("drop", (dropped) =>
-    logger.warn({ from: dropped?.remoteAddress, most: mostConnections }, "a connection was turned away: too many"),
-  );
+  const guests = admitGuests(server.server, refusals);
+  // Those too that have not begun a handshake: closing would wait for them until they are late.
+  server.addHook("preClose", async () => {
+    for (const socket of guests.all) socket.destroy();
+  });
   // A client that was refused in the handshake sees no more than a close; the reason is only known here.
   server.server.on("tlsClientError", (error, socket) => {
-    options.logger.info({ from: socket.remoteAddress, err: error }, "TLS handshake failed");
+    refusals.log({ from: socket.remoteAddress, err: error }, "TLS handshake failed");
     // Node tells of one that took too long, and leaves it open.
     socket.destroy();
   });
@@ -122,6 +127,23 @@ export function createAgentApi(options: AgentApiOptions): FastifyInstance<Server
   const instances = (deployment: string, workload: string) => options.logs(deployment, workload, undefined).instances();
   serveExec(server.server, { ...options, instances });
   return server;
+}
+
+/** Turns away whom there is no place for, before TLS: that is what costs. */
+function admitGuests(server: Server, refusals: Refusals): Guests {
+  const guests = new Guests(mostConnections);
+  const admitted = server.listeners("connection");
+  server.removeAllListeners("connection");
+  server.on("connection", (socket: Socket) => {
+    const reason = guests.admit(socket);
+    if (reason === undefined) {
+      for (const listener of admitted) listener.call(server, socket);
+      return;
+    }
+    refusals.log({ from: socket.remoteAddress, reason }, "a connection was turned away: too many");
+    socket.on("error", () => undefined).resetAndDestroy();
+  });
+  return guests;
 }
 
 function serveAnybody(server: FastifyInstance<Server>, options: AgentApiOptions): void {
@@ -187,8 +209,8 @@ function serveWorkloads(server: FastifyInstance<Server>, options: AgentApiOption
 /** To who sends what is no request, or not in time. */
 const unreadable = "HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 
-function addressOf(socket: object): unknown {
-  return "remoteAddress" in socket ? socket.remoteAddress : undefined;
+function addressOf(socket: object): string | undefined {
+  return "remoteAddress" in socket && typeof socket.remoteAddress === "string" ? socket.remoteAddress : undefined;
 }
 
 function isYes(flag: z.infer<typeof Flag>): boolean {

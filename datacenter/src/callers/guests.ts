@@ -28,6 +28,11 @@ export class Guests {
     return this.#guests.keys().next().value;
   }
 
+  /** All that are here. */
+  get all(): Iterable<Socket> {
+    return this.#guests.keys();
+  }
+
   /** Counts a connection until it closes, or leaves. Else says why there is no place for it. */
   admit(socket: Socket): string | undefined {
     const { connections, connectionsPerAddress } = this.#limits;

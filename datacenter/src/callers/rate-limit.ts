@@ -1,4 +1,6 @@
-/** Addresses that are remembered at a time. */
+import { networkOf } from "./network-of";
+
+/** Callers that are remembered at a time. */
 const remembered = 10_000;
 
 /** Lets each caller do something `perSecond` times a second, after a burst of as many as `burst`. */
@@ -10,8 +12,9 @@ export class RateLimit {
     private readonly burst: number,
   ) {}
 
-  /** Whether this caller may go on now. @param now milliseconds of a clock that never goes back */
-  admit(caller: string, now: number): boolean {
+  /** Whether who calls from this address may go on now. @param now milliseconds of a clock that never goes back */
+  admit(address: string, now: number): boolean {
+    const caller = networkOf(address);
     const known = this.#callers.get(caller) ?? { tokens: this.burst, at: now };
     const tokens = Math.min(this.burst, known.tokens + ((now - known.at) / 1_000) * this.perSecond);
     this.#callers.delete(caller);
