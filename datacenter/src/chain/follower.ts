@@ -25,12 +25,30 @@ import { type ChainView, infrastructureKey, type MutableView, type ViewChange } 
 /** Requests to the node at a time. */
 const concurrency = 8;
 
+/** Blocks after which the parameters are read again: a vote changes them, and no event of the exchange's says so. */
+const parametersEvery = 10n;
+
 /** Blocks and time that the newest state may be behind before nobody is served by it. */
 const freshBlocks = 5n;
 const freshMilliseconds = 10_000;
 
+/** What it asks of the exchange. */
+export type FollowerQueries = Pick<
+  ExchangeQueryClient,
+  | "blocks"
+  | "datacenters"
+  | "deployment"
+  | "fulfillments"
+  | "height"
+  | "leases"
+  | "order"
+  | "orders"
+  | "parameters"
+  | "status"
+>;
+
 export interface FollowerOptions {
-  readonly query: ExchangeQueryClient;
+  readonly query: FollowerQueries;
   readonly datacenter: string;
   readonly region: string;
   /** Absent: the endpoints are believed. */
@@ -51,6 +69,8 @@ export interface FollowerOptions {
 export class ChainFollower {
   #view: MutableView | undefined;
   #asked = 0;
+  /** How many reads of each deployment are under way. */
+  readonly #reading = new Map<string, number>();
   #heardAt = Number.NEGATIVE_INFINITY;
   readonly #options: FollowerOptions;
 
@@ -175,6 +195,7 @@ export class ChainFollower {
     const { datacenter, region, proven } = this.#options;
     const touched = touchedBy(block.events, view, { datacenter, region, believed: proven === undefined });
     if (touched.record) view.record = await this.#loadRecord(signal);
+    if (block.height % parametersEvery === 0n) view.parameters = await this.#loadParameters(signal);
     // A lease appears before its fulfillment goes, so that nothing sold looks free in between.
     await eachOf([...touched.deployments], (deployment) => this.#loadDeployment(view, deployment, signal));
     await eachOf([...touched.ownOrders], (order) => this.#loadOwn(view, order, signal));
@@ -267,10 +288,17 @@ export class ChainFollower {
   async #readDeployment(key: string, signal: AbortSignal): Promise<Proven<QueryDeploymentResponse>> {
     const { proven, query } = this.#options;
     const id = parseDeploymentKey(key);
-    const answer = await query.deployment(id, { signal });
-    return proven === undefined
-      ? { value: answer, asOf: performance.now() }
-      : await proven.deployment(id, answer, signal);
+    this.#reading.set(key, (this.#reading.get(key) ?? 0) + 1);
+    try {
+      const answer = await query.deployment(id, { signal });
+      return proven === undefined
+        ? { value: answer, asOf: performance.now() }
+        : await proven.deployment(id, answer, signal);
+    } finally {
+      const others = (this.#reading.get(key) ?? 1) - 1;
+      if (others === 0) this.#reading.delete(key);
+      else this.#reading.set(key, others);
+    }
   }
 
   async #loadDeployment(view: MutableView, key: string, signal: AbortSignal): Promise<void> {
@@ -293,10 +321,16 @@ export class ChainFollower {
     this.#prune(view);
   }
 
-  /** Forgets deployments without a lease of ours. */
+  /** Forgets deployments without a lease of ours: strangers too can make the agent look at one. */
   #prune(view: MutableView): void {
     const held = new Set([...view.leases.values()].flatMap(({ id }) => (id === undefined ? [] : [deploymentKey(id)])));
     for (const key of [...view.deployments.keys()]) if (!held.has(key)) view.deployments.delete(key);
+    for (const key of [...view.readAt.keys()]) {
+      // An answer that is still on its way may be an older one.
+      if (held.has(key) || this.#reading.has(key)) continue;
+      view.readAt.delete(key);
+      view.asOf.delete(key);
+    }
   }
 }
 
