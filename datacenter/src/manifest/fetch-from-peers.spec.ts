@@ -219,6 +219,29 @@ describe("a manifest on its way between holders", () => {
     expect(again.home.records.names("part/")).toEqual([]);
   });
 
+  it("is had in spite of parts on the disk that can't be opened", async () => {
+    const here = await world(2, large.version);
+    await holding("dcx1dc1");
+    here.home.records.put(`part/${deployment}/${large.version}//000000`, Buffer.from("cut off"));
+    here.fetcher.update();
+    await arrived(here, large.version);
+    expect(here.store.get(deployment, large.version)?.manifest).toBe(large.text);
+  });
+
+  it("is had once the disk takes it again", async () => {
+    const here = await world(2, large.version);
+    await holding("dcx1dc1");
+    const put = jest.spyOn(here.home.records, "put").mockImplementation(() => {
+      throw new Error("no space left on device");
+    });
+    here.fetcher.update();
+    const { err } = await logged(({ msg }) => msg === "a manifest can't be kept here; trying again");
+    expect(err).toMatchObject({ message: expect.stringContaining("no space left") });
+    put.mockRestore();
+    await arrived(here, large.version);
+    expect(here.store.get(deployment, large.version)?.manifest).toBe(large.text);
+  });
+
   it("is had by all ten holders where one of them has it", async () => {
     holders = await Holders.create(10, large.version);
     const all = [];

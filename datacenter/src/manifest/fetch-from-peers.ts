@@ -78,7 +78,7 @@ export class PeerFetcher {
       if (this.#underway.has(key)) continue;
       const stop = new AbortController();
       this.#underway.set(key, stop);
-      const task = this.#fetch(deployment, version, stop.signal).finally(() => {
+      const task = this.#fetchAtLast(deployment, version, stop.signal).finally(() => {
         if (this.#underway.get(key) === stop) this.#underway.delete(key);
         this.#tasks.delete(task);
       });
@@ -107,6 +107,19 @@ export class PeerFetcher {
       .filter(({ state, datacenter }) => state === LeaseState.ACTIVE && datacenter !== this.#options.datacenter)
       .map(({ datacenter }) => datacenter);
     return [...new Set(holders)];
+  }
+
+  /** Never rejects: what goes wrong here, as on a disk that is full, is tried again. */
+  async #fetchAtLast(deployment: string, version: string, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        return await this.#fetch(deployment, version, signal);
+      } catch (err) {
+        if (signal.aborted) return;
+        this.#options.logger.warn({ deployment, version, err }, "a manifest can't be kept here; trying again");
+        await idle(longestRetry, signal);
+      }
+    }
   }
 
   async #fetch(deployment: string, version: string, signal: AbortSignal): Promise<void> {

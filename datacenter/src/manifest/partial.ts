@@ -24,7 +24,12 @@ export class PartialManifest {
     this.#name = `${prefix}${deployment}/${version}/${giver}/`;
     const names = home.records.names(this.#name);
     this.#records = names.length;
-    for (const name of names) this.#count(this.#read(name));
+    try {
+      for (const name of names) this.#count(this.#read(name));
+    } catch {
+      // What can't be opened was not written by this agent, or not to its end: it is fetched again.
+      this.discard();
+    }
   }
 
   /** Bytes that have come. */
