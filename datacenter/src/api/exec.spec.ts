@@ -24,7 +24,7 @@ function instance(index: number, phase: "running" | "failed" = "running"): Obser
 
 /** A command whose ends the test holds. */
 class Command implements Execution {
-  readonly stdin = new PassThrough();
+  readonly stdin = new PassThrough({ highWaterMark: 1024 });
   readonly stdout = new PassThrough();
   readonly stderr = new PassThrough();
   readonly sizes: object[] = [];
@@ -134,6 +134,19 @@ describe("a command in an instance", () => {
     run.exit(3);
     expect(shown((await frames.next()).value as Frame)).toBe('exit {"code":3}');
     await ended(socket);
+  });
+
+  it("leaves nothing behind on the command's input each time that it waits for room", async () => {
+    const { command, start } = await agent();
+    const { socket } = await start();
+    const { command: run } = await command();
+    const block = Buffer.alloc(32 * 1024, 7);
+    let read = 0;
+    run.stdin.on("data", (data: Buffer) => (read += data.length));
+    for (let round = 0; round < 50; round += 1) await writeFrame(socket, "stdin", block);
+    while (read < 50 * block.length) await once(run.stdin, "data");
+    expect(run.stdin.listenerCount("close")).toBeLessThan(5);
+    expect(run.stdin.listenerCount("drain")).toBeLessThan(5);
   });
 
   it("gets a terminal, and the instance, that were asked for", async () => {

@@ -1,5 +1,5 @@
 import type { IncomingMessage, Server } from "node:http";
-import type { Duplex } from "node:stream";
+import type { Duplex, Writable } from "node:stream";
 import { ExecStart, execProtocol, type Frame, FrameError, readFrames, TerminalSize, writeFrame } from "@dcx/protocol";
 import type { Logger } from "pino";
 import type { Execution } from "../runtime/execution";
@@ -148,16 +148,24 @@ async function listen(frames: AsyncGenerator<Frame, void, undefined>, execution:
   stdin.on("error", () => undefined);
   for await (const { kind, payload } of frames) {
     if (kind === "stdin" && stdin.writable && !stdin.write(Buffer.from(payload))) {
-      await new Promise<void>((resolve) => {
-        stdin.once("drain", resolve);
-        stdin.once("close", resolve);
-      });
+      await roomIn(stdin);
     } else if (kind === "stdinEnd") stdin.end();
     else if (kind === "resize") {
       const size = TerminalSize.safeParse(json(payload));
       if (size.success) execution.resize(size.data);
     } else if (kind !== "stdin") throw new FrameError(`a caller sends no ${kind}`);
   }
+}
+
+/** Resolves once what was written has gone, or the stream has closed. */
+function roomIn(stream: Writable): Promise<void> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      stream.off("drain", end).off("close", end);
+      resolve();
+    };
+    stream.once("drain", end).once("close", end);
+  });
 }
 
 async function send(stream: Duplex, kind: "stdout" | "stderr", output: AsyncIterable<Buffer>): Promise<void> {

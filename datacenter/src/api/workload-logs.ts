@@ -25,9 +25,13 @@ export async function* readWorkloadLogs(
   const followed = new Set<string>();
   let reading = 0;
   let wake = (): void => {};
-  let drained = (): void => {};
+  /** Those that wait for room: each instance's log does for itself. */
+  const waiting: (() => void)[] = [];
+  const drained = (): void => {
+    for (const resume of waiting.splice(0)) resume();
+  };
   const room = async (): Promise<void> => {
-    if (lines.length >= buffered && !signal.aborted) await new Promise<void>((resolve) => (drained = resolve));
+    if (lines.length >= buffered && !signal.aborted) await new Promise<void>((resolve) => waiting.push(resolve));
   };
   const read = async ({ id, labels }: ObservedInstance): Promise<void> => {
     for await (const line of runtime.logs(id, options, signal)) {

@@ -1,7 +1,7 @@
 import { watch } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
-import { LogLine } from "@dcx/protocol";
+import { idle, LogLine, withJoined } from "@dcx/protocol";
 import type { LogOptions } from "../runtime";
 
 const Line = LogLine.pick({ stream: true, time: true, line: true });
@@ -12,7 +12,7 @@ export async function* readLogs(folder: string, options: LogOptions, signal: Abo
   const current = await openOrNothing(join(folder, "current"));
   try {
     const previous = await readWhole(join(folder, "previous"));
-    const reader = { file: current, position: 0, rest: "" };
+    const reader = { file: current, position: 0, rest: Buffer.alloc(0) };
     const kept = [...parseLines(previous), ...(await readNew(reader))];
     yield* options.tail === undefined ? kept : kept.slice(Math.max(0, kept.length - options.tail));
     if (!options.follow) {
@@ -27,12 +27,14 @@ export async function* readLogs(folder: string, options: LogOptions, signal: Abo
 interface Reader {
   file: FileHandle | undefined;
   position: number;
-  rest: string;
+  /** What may be the beginning of a line. */
+  rest: Buffer;
 }
 
 async function* follow(folder: string, reader: Reader, signal: AbortSignal): AsyncGenerator<Line> {
-  let wake: () => void = () => undefined;
-  const watcher = watch(folder, () => wake());
+  let changed = new AbortController();
+  const wake = (): void => changed.abort();
+  const watcher = watch(folder, wake);
   // The folder goes with its instance.
   let gone = false;
   watcher.on("error", () => {
@@ -42,12 +44,8 @@ async function* follow(folder: string, reader: Reader, signal: AbortSignal): Asy
   const first = reader.file;
   try {
     while (!signal.aborted && !gone) {
-      const changed = new Promise<void>((resolve) => {
-        wake = resolve;
-        signal.addEventListener("abort", () => resolve(), { once: true });
-        // A change between two looks is caught by the next one at the latest.
-        setTimeout(resolve, 1000).unref();
-      });
+      changed = new AbortController();
+      const { signal: woken } = changed;
       yield* await readNew(reader);
       const newer = await openOrNothing(join(folder, "current"));
       if (newer === undefined && (await reader.file?.stat())?.nlink === 0) {
@@ -62,10 +60,11 @@ async function* follow(folder: string, reader: Reader, signal: AbortSignal): Asy
         }
         reader.file = newer;
         reader.position = 0;
-        reader.rest = "";
+        reader.rest = Buffer.alloc(0);
         continue;
       }
-      await changed;
+      // A change between two looks is caught by the next one at the latest.
+      await withJoined([signal, woken], (ended) => idle(1_000, ended));
     }
   } finally {
     watcher.close();
@@ -93,17 +92,21 @@ async function readNew(reader: Reader): Promise<Line[]> {
     reader.position += bytesRead;
     parts.push(Buffer.from(buffer.subarray(0, bytesRead)));
   }
-  const text = reader.rest + Buffer.concat(parts).toString("utf8");
-  const end = text.lastIndexOf("\n") + 1;
-  reader.rest = text.slice(end);
-  return parseLines(text.slice(0, end));
+  const bytes = Buffer.concat([reader.rest, ...parts]);
+  const end = bytes.lastIndexOf("\n") + 1;
+  reader.rest = bytes.subarray(end);
+  return parseLines(bytes.toString("utf8", 0, end));
 }
 
+/** What a full disk, or a machine that lost its power, has left of a line is passed over. */
 function parseLines(text: string): Line[] {
-  return text
-    .split("\n")
-    .filter((line) => line !== "")
-    .map((line) => Line.parse(JSON.parse(line)));
+  return text.split("\n").flatMap((line) => {
+    try {
+      return [Line.parse(JSON.parse(line))];
+    } catch {
+      return [];
+    }
+  });
 }
 
 async function openOrNothing(path: string): Promise<FileHandle | undefined> {
