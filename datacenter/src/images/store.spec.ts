@@ -46,6 +46,19 @@ async function expectNothingKept(store: ImageStore, name: string): Promise<void>
 }
 
 describe("from a layout", () => {
+  test("an image whose description was lost with the machine's power is unpacked again", async () => {
+    layout(image);
+    const store = await open();
+    const { rootfs } = await store.pull("example.org/app:1");
+    writeFileSync(join(rootfs, "..", "image.json"), "");
+    const [name] = readdirSync(join(home, "names"));
+    writeFileSync(join(home, "names", name ?? ""), '{"na');
+    await expect(store.get("example.org/app:1")).rejects.toThrow(/has not been pulled/);
+    expect((await store.pull("example.org/app:1")).digest).toBe(image.digest);
+    expect((await store.get("example.org/app:1")).digest).toBe(image.digest);
+    expect(readFileSync(join(rootfs, "run"), "utf8")).toBe("upper");
+  });
+
   test("an image that nothing runs from goes once it was not asked for a while, and can be had again", async () => {
     layout(image);
     const store = await open();

@@ -253,11 +253,13 @@ async function readAll(stream: Readable): Promise<Buffer> {
   return Buffer.concat(parts);
 }
 
+/** Undefined: there is none, or only a part of it, as a machine leaves it that lost its power. */
 async function readJson(path: string): Promise<unknown> {
-  return readFile(path, "utf8").then(
-    (text): unknown => JSON.parse(text),
-    () => undefined,
-  );
+  try {
+    return JSON.parse(await readFile(path, "utf8"));
+  } catch {
+    return undefined;
+  }
 }
 
 async function replaceFile(path: string, text: string): Promise<void> {
