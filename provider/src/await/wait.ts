@@ -68,6 +68,9 @@ export async function waitFor<T>({ look, next, status, deadline }: Wait<T>): Pro
   }
 }
 
+/** Milliseconds that a timer of Node's can wait, about 25 days: one that is to wait longer fires at once. */
+export const LONGEST_TIMER = 2 ** 31 - 1;
+
 /** When a call has to end: at its own timeout, or when the engine cancels. */
 export class Deadline implements Disposable {
   readonly signal: AbortSignal;
@@ -79,7 +82,8 @@ export class Deadline implements Disposable {
   constructor(caller: AbortSignal, seconds: number, fallback: number) {
     const timeout = new AbortController();
     // A little before the engine's own deadline, which would cut the answer off that says what is missing.
-    this.milliseconds = Math.max(100, (seconds > 0 ? seconds : fallback) * 1000 - (seconds > 5 ? 1000 : 0));
+    const wanted = (seconds > 0 ? seconds : fallback) * 1000 - (seconds > 5 ? 1000 : 0);
+    this.milliseconds = Math.min(Math.max(100, wanted), LONGEST_TIMER);
     this.#timer = setTimeout(
       () => timeout.abort(new DOMException("the time is over", "TimeoutError")),
       this.milliseconds,

@@ -1,4 +1,4 @@
-import { within } from "@dcx/protocol";
+import { unlessAborted, within } from "@dcx/protocol";
 import type { IsolationClass, Timeouts } from "../configuration/configuration";
 import type { TagResolver } from "../images/tag-resolver";
 import type {
@@ -53,6 +53,8 @@ export class Session {
   readonly activity = new Activity(LONELY);
   /** Questions to holders for a manifest that are under way, by its version. */
   readonly manifestQuestions = new Shared<FoundManifest>();
+  /** Of what several ask for together: whoever of them leaves, leaves alone. */
+  readonly #lasting = new AbortController().signal;
   #questions = QUESTIONS;
   #datacenters: { readonly taken: number; readonly records: Promise<readonly DatacenterRecord[]> } | undefined;
   readonly #commits = new Map<string, GroupCommit>();
@@ -99,14 +101,14 @@ export class Session {
   datacenters(signal: AbortSignal): Promise<readonly DatacenterRecord[]> {
     const known = this.#datacenters;
     if (known !== undefined && Date.now() - known.taken < SHARED) {
-      return known.records;
+      return unlessAborted(signal, known.records);
     }
-    const records = this.driver.datacenters(signal);
+    const records = this.driver.datacenters(this.#lasting);
     this.#datacenters = { taken: Date.now(), records };
     records.catch(() => {
       this.#datacenters = undefined;
     });
-    return records;
+    return unlessAborted(signal, records);
   }
 
   identify(signal: AbortSignal): Promise<NetworkIdentity | undefined> {
@@ -128,15 +130,15 @@ export class Session {
     const key = `${deployment.tenant}/${deployment.sequence}`;
     const known = this.#snapshots.get(key);
     if (known !== undefined && Date.now() - known.taken < SHARED) {
-      return known.snapshot;
+      return unlessAborted(signal, known.snapshot);
     }
     this.#forgetOld();
-    const snapshot = this.driver.snapshot(deployment, signal);
+    const snapshot = this.driver.snapshot(deployment, this.#lasting);
     // Also what was there before goes to the end: they are kept in the order in which they were taken.
     this.#snapshots.delete(key);
     this.#snapshots.set(key, { taken: Date.now(), snapshot });
     snapshot.catch(() => this.forget(deployment));
-    return snapshot;
+    return unlessAborted(signal, snapshot);
   }
 
   /** Keeps what a read has found, for the diff of the same run. */
@@ -227,7 +229,7 @@ export class Session {
     const key = `${actual.tenant}/${actual.sequence}/${actual.revision}`;
     const known = this.#manifestFees.get(key);
     if (known !== undefined) {
-      return known;
+      return unlessAborted(signal, known);
     }
     // Any version and number will do: they have the same size.
     const { steps } = planManifest(actual, { version: actual.nonce }, actual.manifestEntries + 1, []);
@@ -235,7 +237,7 @@ export class Session {
     const fee =
       step === undefined
         ? Promise.resolve(undefined)
-        : this.driver.estimateFee(step.transaction, signal).catch((error: unknown) => {
+        : this.driver.estimateFee(step.transaction, this.#lasting).catch((error: unknown) => {
             this.#manifestFees.delete(key);
             if (error instanceof NetworkError && error.code === "limit") {
               throw error;
@@ -243,7 +245,7 @@ export class Session {
             return undefined;
           });
     this.#manifestFees.set(key, fee);
-    return fee;
+    return unlessAborted(signal, fee);
   }
 
   unreachable(deployment: ActualDeployment, why: string): NetworkError {
@@ -278,25 +280,19 @@ export class Session {
     const key = `${deployment.tenant}/${deployment.sequence}/${holder}`;
     const known = this.#glances.get(key);
     if (known !== undefined && Date.now() - known.taken < SHARED) {
-      return known.status;
+      return unlessAborted(signal, known.status);
     }
-    const status = this.#glanceNow(deployment, holder, signal);
+    const status = this.#glanceNow(deployment, holder);
     this.#glances.set(key, { taken: Date.now(), status });
-    status.catch(() => this.#glances.delete(key));
-    return status;
+    return unlessAborted(signal, status);
   }
 
-  async #glanceNow(
-    deployment: DeploymentKey,
-    holder: string,
-    signal: AbortSignal,
-  ): Promise<DeploymentStatus | undefined> {
+  async #glanceNow(deployment: DeploymentKey, holder: string): Promise<DeploymentStatus | undefined> {
     try {
-      return await within(GLANCE, signal, (bounded) =>
+      return await within(GLANCE, this.#lasting, (bounded) =>
         this.driver.status(deployment, holder, { after: undefined, waitMilliseconds: 0 }, bounded),
       );
     } catch {
-      signal.throwIfAborted();
       return undefined;
     }
   }

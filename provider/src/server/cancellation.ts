@@ -1,3 +1,5 @@
+import { LONGEST_TIMER } from "../await/wait";
+
 /** Why a request's signal aborted. */
 export type AbortCause = "cancelled" | "timeout" | "engine-gone";
 
@@ -38,7 +40,9 @@ export class Cancellation {
     }
     all.signal.addEventListener("abort", abort, { once: true });
     const timer =
-      timeout > 0 ? setTimeout(() => own.abort(new RequestAborted("timeout")), timeout * 1000 + GRACE) : undefined;
+      timeout > 0
+        ? setTimeout(() => own.abort(new RequestAborted("timeout")), Math.min(timeout * 1000 + GRACE, LONGEST_TIMER))
+        : undefined;
     return {
       signal: own.signal,
       [Symbol.dispose]: () => {

@@ -22,7 +22,7 @@ export class Agents {
   readonly #clients = new Map<string, AgentClient>();
 
   constructor(
-    readonly query: ExchangeQueryClient,
+    readonly query: Pick<ExchangeQueryClient, "chainId" | "datacenters">,
     readonly signer: AccountSigner,
     /** `http://` URL of the proxy through which they are reached. */
     readonly proxy: string | undefined,
@@ -102,6 +102,11 @@ export class Agents {
         "unreachable",
         `Datacenter ${datacenter} is not registered on ${this.query.chainId} any more.`,
       );
+    }
+    // Many ask at once when a run begins: all go by the connection of the first.
+    const meanwhile = this.#clients.get(datacenter);
+    if (meanwhile !== undefined) {
+      return meanwhile;
     }
     const client = this.#connect(record, answer.height);
     this.#clients.set(datacenter, client);

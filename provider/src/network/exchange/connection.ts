@@ -86,11 +86,14 @@ async function connectTo(endpoint: ExchangeEndpoint, signal: AbortSignal): Promi
         maxManagers: parameters.maxManagers,
       },
       signing: () => {
-        signing ??= SigningExchangeClient.connect(
-          query,
-          account.signer,
-          signingOptions(endpoint, Number(parameters.blockInterval)),
-        );
+        if (signing === undefined) {
+          const options = signingOptions(endpoint, Number(parameters.blockInterval));
+          signing = SigningExchangeClient.connect(query, account.signer, options);
+          // A signer that could not be asked now may be asked again.
+          signing.catch(() => {
+            signing = undefined;
+          });
+        }
         return signing;
       },
     };

@@ -45,7 +45,8 @@ const STOPPED_MEMORY = 5000;
 /** The driver of an exchange, one's own or somebody's. It connects when it is first asked something. */
 export class ExchangeDriver implements NetworkDriver {
   readonly capabilities: NetworkCapabilities = { separateResources: true, infrastructureUpdates: true };
-  #connection: Promise<Connection> | undefined;
+  /** With the signal of who began to make it. */
+  #connection: { readonly connecting: Promise<Connection>; readonly signal: AbortSignal } | undefined;
   /** Until when an embedded network that did not answer counts as stopped without being asked again. */
   #stoppedUntil = 0;
 
@@ -70,11 +71,8 @@ export class ExchangeDriver implements NetworkDriver {
   }
 
   async ensure(status: (line: string) => void, signal: AbortSignal): Promise<NetworkIdentity> {
-    if (this.#connection === undefined) {
-      const connecting = this.source.start(status, signal).then((endpoint) => connect(endpoint, signal));
-      this.#keep(connecting);
-    }
-    return identityOf(await this.#connected(signal));
+    const start = async () => connect(await this.source.start(status, signal), signal);
+    return identityOf(await this.#shared(signal, start));
   }
 
   async relation(chain: string, signal: AbortSignal): Promise<"same" | "gone" | "other"> {
@@ -251,38 +249,51 @@ export class ExchangeDriver implements NetworkDriver {
   async close(): Promise<void> {
     const connection = this.#connection;
     this.#connection = undefined;
-    if (connection !== undefined) {
-      const { query, agents } = await connection;
-      await agents.close();
-      query.close();
-    }
+    // Where none was made there is none to end.
+    const made = await connection?.connecting.catch(() => undefined);
+    await made?.agents.close();
+    made?.query.close();
   }
 
   #connected(signal: AbortSignal): Promise<Connection> {
-    if (this.#connection === undefined) {
-      // Shared by all calls: one caller's abort must not end it for the others.
-      this.#keep(
-        this.source.locate(signal).then((endpoint) => {
-          if (endpoint === undefined) {
-            throw new NetworkError(
-              "unreachable",
-              "There is no embedded network yet. The first `pulumi up` that creates something starts it, or `dcx network start` does.",
-            );
-          }
-          return connect(endpoint, signal);
-        }),
-      );
-    }
-    return this.#connection ?? Promise.reject(new Error("not connected"));
+    return this.#shared(signal, async () => {
+      const endpoint = await this.source.locate(signal);
+      if (endpoint === undefined) {
+        throw new NetworkError(
+          "unreachable",
+          "There is no embedded network yet. The first `pulumi up` that creates something starts it, or `dcx network start` does.",
+        );
+      }
+      return connect(endpoint, signal);
+    });
   }
 
-  #keep(connecting: Promise<Connection>): void {
-    this.#connection = connecting;
+  /** The connection that there is, or is being made, else a new one. Whoever makes it may be cancelled: others go on. */
+  async #shared(signal: AbortSignal, make: () => Promise<Connection>): Promise<Connection> {
+    for (;;) {
+      const theirs = this.#connection;
+      if (theirs === undefined) {
+        return this.#keep(signal, make());
+      }
+      try {
+        return await unlessAborted(signal, theirs.connecting);
+      } catch (error) {
+        if (signal.aborted || !theirs.signal.aborted) {
+          throw error;
+        }
+      }
+    }
+  }
+
+  #keep(signal: AbortSignal, connecting: Promise<Connection>): Promise<Connection> {
+    const mine = { connecting, signal };
+    this.#connection = mine;
     connecting.catch(() => {
-      if (this.#connection === connecting) {
+      if (this.#connection === mine) {
         this.#connection = undefined;
       }
     });
+    return connecting;
   }
 }
 

@@ -1,4 +1,4 @@
-import { entryCount, type Stamps } from "@dcx/protocol";
+import { entryCount, type Stamps, unlessAborted, withJoined } from "@dcx/protocol";
 import { type DeploymentKey, RevisionConflict } from "../../network/driver";
 import type { ActualDeployment, Envelope, Snapshot } from "../../network/snapshot";
 import { describeEntries } from "../../plan/describe-entries";
@@ -246,18 +246,15 @@ export class GroupCommit {
       return;
     }
     if (this.#arrived.length === 0) {
+      // From here on: who comes while the height is asked for is not to wait for a block.
       const stop = new AbortController();
+      this.#wake = () => stop.abort();
       const left = waiting.map(({ change }) => change.signal);
-      const until = AbortSignal.any([signal, stop.signal, ...left]);
-      const height = (await this.session.snapshot(this.deployment, signal).catch(() => undefined))?.height ?? 0n;
-      await Promise.race([
-        new Promise<void>((resolve) => {
-          this.#wake = resolve;
-        }),
-        new Promise<void>((resolve) => until.addEventListener("abort", () => resolve(), { once: true })),
-        this.session.driver.waitForHeight(height, until).catch(() => {}),
-      ]);
-      stop.abort();
+      await withJoined([signal, stop.signal, ...left], async (until) => {
+        const snapshot = await this.session.snapshot(this.deployment, until).catch(() => undefined);
+        const block = this.session.driver.waitForHeight(snapshot?.height ?? 0n, until);
+        await unlessAborted(until, block).catch(() => {});
+      });
     }
     this.#arrived = [...waiting, ...this.#arrived];
   }
