@@ -1,5 +1,6 @@
 import { type Capacity, shortOf, subtract, times } from "../market/capacity";
-import type { InstanceLabels, InstanceSpecification } from "../runtime/runtime";
+import type { InstanceLabels } from "../runtime/labels";
+import type { InstanceSpecification } from "../runtime/runtime";
 
 /**
  * Pure: what should run and what does run in, the next steps out as data. They are run elsewhere, and the plan is made

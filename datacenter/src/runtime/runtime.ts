@@ -1,5 +1,6 @@
 import type { Isolation, LogLine } from "@dcx/protocol";
 import type { ExecOptions, Execution } from "./execution";
+import type { InstanceLabels } from "./labels";
 
 /** Limits of an instance; what a runtime can't enforce it names in `unenforced`. */
 export interface Limits {
@@ -30,16 +31,6 @@ export interface InstanceSpecification {
   readonly volumes: readonly VolumeMount[];
   /** Names that resolve inside, each to a loopback address in the instance's own network. */
   readonly hosts: Readonly<Record<string, string>>;
-}
-
-export interface InstanceLabels {
-  /** `<tenant>/<sequence>` */
-  readonly deployment: string;
-  readonly infrastructure: string;
-  /** Text id of the lease. */
-  readonly lease: string;
-  readonly workload: string;
-  readonly index: number;
 }
 
 export interface VolumeMount {

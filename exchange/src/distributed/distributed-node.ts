@@ -12,6 +12,7 @@ import { exchangeQueries } from "../application/exchange-queries";
 import { distributedAccess } from "../gateway/chain-access";
 import { type ClientInterfaces, type ClientUrls, serveClients } from "../gateway/serve-clients";
 import { lockHome } from "../node/home-lock";
+import { Opened } from "../node/opened";
 import { Restore } from "../snapshots/restore";
 import { Snapshots } from "../snapshots/snapshots";
 import { sha256 } from "../storage/sha256";
@@ -96,14 +97,7 @@ export async function startDistributedNode(options: DistributedNodeOptions): Pro
   const { home, logger, rpc, peers } = options;
   const genesis = readEngineGenesis(home);
   mkdirSync(home, { recursive: true, mode: 0o700 });
-  const opened: (() => unknown)[] = [];
-  let closing: Promise<void> | undefined;
-  const closeAll = () => {
-    closing ??= (async () => {
-      for (const close of opened.reverse()) await close();
-    })();
-    return closing;
-  };
+  const opened = new Opened();
   try {
     const lock = await lockHome(home);
     opened.push(() => lock.release());
@@ -140,7 +134,10 @@ export async function startDistributedNode(options: DistributedNodeOptions): Pro
     done.catch(() => {});
     const stopForGood = (error: unknown) => {
       logger.fatal({ err: error }, "the node stops");
-      void closeAll().finally(() => failed(error));
+      void opened
+        .close()
+        .catch((err) => logger.error({ err }, "closing failed"))
+        .finally(() => failed(error));
     };
 
     const { haltHeight } = options;
@@ -183,7 +180,7 @@ export async function startDistributedNode(options: DistributedNodeOptions): Pro
     const engine: Engine = startEngine({ home, cometbft, application: socket, settings, key, logger });
     opened.push(() => engine.close());
     void engine.gone.then((how) => {
-      if (closing === undefined) stopForGood(new Error(`CometBFT ${how}`));
+      if (!opened.isClosing) stopForGood(new Error(`CometBFT ${how}`));
     });
 
     const rpcUrl = `http://${rpc.host}:${rpc.port}`;
@@ -194,7 +191,7 @@ export async function startDistributedNode(options: DistributedNodeOptions): Pro
     };
     const { close: closeClients, ...clients } = await serveClients(source, options.clients ?? {}, logger);
     opened.push(closeClients);
-    const ready = Promise.race([untilFirstBlock(rpcUrl, () => closing !== undefined), done]);
+    const ready = Promise.race([untilFirstBlock(rpcUrl, () => opened.isClosing), done]);
     ready.then(
       () => engine.forgetKey(),
       () => {},
@@ -205,13 +202,13 @@ export async function startDistributedNode(options: DistributedNodeOptions): Pro
       chainId: genesis.chainId,
       ready,
       close: async () => {
-        await closeAll();
+        await opened.close();
         finished();
       },
       done,
     };
   } catch (error) {
-    await closeAll();
+    await opened.close().catch((err) => logger.error({ err }, "closing failed"));
     throw error;
   }
 }

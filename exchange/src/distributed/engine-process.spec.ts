@@ -11,10 +11,10 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 /** A command in place of CometBFT's that says these lines and does what comes `then`. */
-function engineThatSays(lines: readonly string[], then: string) {
+function engineThatSays(lines: readonly string[], then: string, first = "") {
   const cometbft = join(folder, "cometbft");
   const says = lines.map((line) => `echo '${line}'`).join("\n");
-  writeFileSync(cometbft, `#!/bin/sh\n${says}\n${then}\n`, { mode: 0o755 });
+  writeFileSync(cometbft, `#!/bin/sh\n${first}\n${says}\n${then}\n`, { mode: 0o755 });
   return startEngine({
     home: folder,
     cometbft,
@@ -50,7 +50,7 @@ describe("a CometBFT that can't go on, and whose process stays", () => {
     { said: { module: "blocksync", _msg: "Error in validation", err: wrong } },
   ])("is ended, also where it does not listen: $said._msg", async ({ said }) => {
     const line = JSON.stringify({ level: "error", ...said });
-    const engine = engineThatSays([line], "trap '' TERM\nwhile :; do sleep 0.1; done");
+    const engine = engineThatSays([line], "while :; do sleep 0.1; done", "trap '' TERM");
     expect(await engine.gone).toBe(
       `came to another state than the other validators (CONSENSUS FAILURE) and was ended by SIGKILL: ${said._msg}: ${said.err}`,
     );

@@ -18,6 +18,7 @@ import { ChainEvents } from "./events";
 import { loadOrCreateGenesis } from "./genesis-file";
 import { lockHome } from "./home-lock";
 import { Mempool } from "./mempool/mempool";
+import { Opened } from "./opened";
 import type { NodeView } from "./rpc/methods";
 import { type RpcServer, serveRpc } from "./rpc/server";
 
@@ -70,14 +71,7 @@ const attention = 30_000;
 export async function startEmbeddedNode(options: EmbeddedNodeOptions): Promise<EmbeddedNode> {
   const { home, logger } = options;
   mkdirSync(home, { recursive: true, mode: 0o700 });
-  const opened: (() => Promise<void>)[] = [];
-  let closing: Promise<void> | undefined;
-  const closeAll = () => {
-    closing ??= (async () => {
-      for (const close of opened.reverse()) await close();
-    })();
-    return closing;
-  };
+  const opened = new Opened();
   try {
     const lock = await lockHome(home);
     opened.push(() => lock.release());
@@ -124,7 +118,10 @@ export async function startEmbeddedNode(options: EmbeddedNodeOptions): Promise<E
     );
     const stopForGood = (error: unknown) => {
       logger.fatal({ err: error }, "the node stops: it must not go on with this chain");
-      void closeAll().finally(() => failed(error));
+      void opened
+        .close()
+        .catch((err) => logger.error({ err }, "closing failed"))
+        .finally(() => failed(error));
     };
     const producer = new Producer(
       application,
@@ -180,13 +177,13 @@ export async function startEmbeddedNode(options: EmbeddedNodeOptions): Promise<E
         return store.height;
       },
       close: async () => {
-        await closeAll();
+        await opened.close();
         finished();
       },
       done,
     };
   } catch (error) {
-    await closeAll();
+    await opened.close().catch((err) => logger.error({ err }, "closing failed"));
     throw error;
   }
 }

@@ -1,14 +1,6 @@
 import type { ContainerInspectInfo } from "dockerode";
-import { z } from "zod";
-import type { InstanceLabels, ObservedInstance, ObservedState, Runtime } from "../runtime";
-
-const Labels = z.object({
-  deployment: z.string(),
-  infrastructure: z.string(),
-  lease: z.string(),
-  workload: z.string(),
-  index: z.number().int(),
-});
+import { InstanceLabels } from "../labels";
+import type { ObservedInstance, ObservedState, Runtime } from "../runtime";
 
 /** What containers tell of their instances. Remembers the last words of runs that ended: an engine is slow to read logs. */
 export class ContainerObserver {
@@ -25,7 +17,7 @@ export class ContainerObserver {
   /** @throws where it is no container of an agent's */
   async observe(container: ContainerInspectInfo): Promise<ObservedInstance> {
     const own = container.Config.Labels;
-    const labels: InstanceLabels = Labels.parse(JSON.parse(own["dcx.labels"] ?? "{}"));
+    const labels = InstanceLabels.parse(JSON.parse(own["dcx.labels"] ?? "{}"));
     return {
       id: own["dcx.id"] ?? "",
       labels,

@@ -3,6 +3,7 @@ import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import type { Seal } from "../../home/seal";
+import { InstanceLabels } from "../labels";
 import { isRunning, ProcessMark } from "../processes";
 import type { ObservedState } from "../runtime";
 import type { Launch } from "./supervisor";
@@ -21,15 +22,7 @@ const State = z.object({
 });
 export type State = z.infer<typeof State>;
 
-const Labels = z.object({
-  deployment: z.string(),
-  infrastructure: z.string(),
-  lease: z.string(),
-  workload: z.string(),
-  index: z.number().int(),
-});
-
-const Instance = z.object({ id: z.string(), labels: Labels, digest: z.string(), imageDigest: z.string() });
+const Instance = z.object({ id: z.string(), labels: InstanceLabels, digest: z.string(), imageDigest: z.string() });
 export type Instance = z.infer<typeof Instance>;
 
 /** What of a launch is the tenant's own words. It lies sealed on disk; the supervisor keeps it in memory. */
