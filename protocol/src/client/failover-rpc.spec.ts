@@ -190,6 +190,27 @@ describe("several endpoints", () => {
   });
 });
 
+it("a node that answers without end is left for another, and takes no memory that matters", async () => {
+  const block = Buffer.alloc(1 << 20, 32);
+  let sent = 0;
+  const endless = createServer((_request, response) => {
+    const more = (): void => {
+      while (!response.destroyed && response.write(block)) sent += block.length;
+    };
+    response.on("drain", more).on("error", () => undefined);
+    more();
+  });
+  await new Promise<void>((resolve) => endless.listen(0, "127.0.0.1", resolve));
+  closers.push(() => {
+    endless.closeAllConnections();
+    endless.close();
+  });
+  const url = `http://127.0.0.1:${(endless.address() as AddressInfo).port}`;
+  const failure = await ExchangeQueryClient.connect(url, { patience: 50, requestTimeout: 20_000 }).catch(String);
+  expect(failure).toMatch(/its answer has more than \d+ bytes/);
+  expect(sent).toBeLessThan(512 << 20);
+}, 30_000);
+
 it("a node that is catching up speaks of itself, and of nothing else", async () => {
   const client = await connect([await node({ catchingUp: true, height: 7n })]);
   expect(await client.status()).toMatchObject({ height: 7n, catchingUp: true });

@@ -1,6 +1,9 @@
 import * as http from "node:http";
 import * as https from "node:https";
 
+/** Bytes. The largest block's results are far below; who runs an endpoint need not be one's friend. */
+const largestAnswer = 128 * 2 ** 20;
+
 export interface TextAnswer {
   readonly status: number;
   readonly text: string;
@@ -49,7 +52,12 @@ export class JsonPoster {
       request.on("error", fail);
       request.on("response", (response) => {
         const parts: Buffer[] = [];
-        response.on("data", (part: Buffer) => parts.push(part));
+        let length = 0;
+        response.on("data", (part: Buffer) => {
+          parts.push(part);
+          length += part.length;
+          if (length > largestAnswer) end(new Error(`its answer has more than ${largestAnswer} bytes`));
+        });
         response.on("error", fail);
         response.on("end", () => {
           settled();
