@@ -142,7 +142,12 @@ describe("a command in an instance", () => {
     const { command: run } = await command();
     const block = Buffer.alloc(32 * 1024, 7);
     let read = 0;
-    run.stdin.on("data", (data: Buffer) => (read += data.length));
+    // It takes a moment for each.
+    run.stdin.on("data", (data: Buffer) => {
+      read += data.length;
+      run.stdin.pause();
+      setImmediate(() => run.stdin.resume());
+    });
     for (let round = 0; round < 50; round += 1) await writeFrame(socket, "stdin", block);
     while (read < 50 * block.length) await once(run.stdin, "data");
     expect(run.stdin.listenerCount("close")).toBeLessThan(5);
