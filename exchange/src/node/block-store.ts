@@ -24,6 +24,14 @@ export interface TransactionPlace {
 const binary = { encoding: "binary", keyEncoding: "binary" } as const;
 const heightLength = 8;
 
+/**
+ * Bytes of blocks that are kept as they are decoded. With its results a block in memory is more than ten times as large
+ * as its bytes: by a number of blocks, full ones would take a gigabyte.
+ */
+const mostRecent = 1024 * 1024;
+/** Weight of a block without transactions. */
+const emptyBlock = 16 * 1024;
+
 /** Blocks, their results, and the index by which transactions and events are found. One transaction a block. */
 export class BlockStore {
   private readonly environment: RootDatabase<Buffer, Buffer>;
@@ -33,7 +41,7 @@ export class BlockStore {
   private readonly byHash: Database<Buffer, Buffer>;
   private readonly transactions: Database<Buffer, Buffer>;
   private readonly index: Database<Buffer, Buffer>;
-  private readonly recent = new BoundedCache<bigint, StoredBlock>(32);
+  private readonly recent = new BoundedCache<bigint, StoredBlock>(mostRecent, weightOf);
   private first: bigint;
   private last: bigint;
 
@@ -152,6 +160,10 @@ export class BlockStore {
 }
 
 const nothing = Buffer.alloc(0);
+
+function weightOf({ size }: StoredBlock): number {
+  return emptyBlock + size;
+}
 
 function entriesOf(stored: StoredBlock): Buffer[] {
   const height = stored.block.header.height;

@@ -25,6 +25,40 @@ it("never answers with what was replaced or deleted", () => {
   expect(cache.get("a")).toBeUndefined();
 });
 
+it("holds no more than its limit where entries weigh, but for one that weighs more alone", () => {
+  const cache = new BoundedCache<number, number>(100, (weight) => weight);
+  const held = () => [...everything(cache).values()].reduce((sum, weight) => sum + weight, 0);
+  for (let key = 0; key < 100; key++) {
+    const weight = 1 + ((key * 7) % 50);
+    cache.set(key, weight);
+    expect(held()).toBeLessThanOrEqual(100);
+    expect(cache.get(key)).toBe(weight);
+  }
+  cache.set(100, 1_000);
+  expect(cache.get(100)).toBe(1_000);
+  cache.set(101, 40);
+  cache.set(102, 40);
+  expect(cache.get(100)).toBeUndefined();
+  expect(cache.get(102)).toBe(40);
+});
+
+it("counts what was replaced or deleted no more", () => {
+  const cache = new BoundedCache<string, number>(10, (weight) => weight);
+  for (let round = 0; round < 20; round++) {
+    cache.set("a", 5);
+    cache.set("a", 1);
+    cache.set("b", 4);
+    cache.delete("b");
+  }
+  cache.set("c", 4);
+  expect([...everything(cache)].sort()).toEqual([
+    ["a", 1],
+    ["c", 4],
+  ]);
+  cache.clear();
+  expect(everything(cache).size).toBe(0);
+});
+
 function everything<K, V>(cache: BoundedCache<K, V>): Map<K, V> {
   const { newer, older } = cache as unknown as { newer: Map<K, V>; older: Map<K, V> };
   return new Map([...older, ...newer]);
