@@ -9,7 +9,7 @@ import { awaitedIn, lengthOfUnion } from "./engine/trace";
 import { type Figure, notMeasured, type Subject } from "./figure";
 import { median, paired, sampleOf, verdictOf } from "./measure";
 import { benchmarksPage, rowsOf, withFigures } from "./page";
-import { cpuSecondsIn, outputOf } from "./processes";
+import { anonymousMegabytesIn, cpuSecondsIn, outputOf, Service } from "./processes";
 import { toJson, toTable } from "./report";
 
 const lower = {
@@ -246,6 +246,33 @@ describe("the memory of processes", () => {
       expect(least).toBeGreaterThan(10);
       expect(memory.most()).toBeGreaterThan(least + 90);
     } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
+
+describe("the memory that a process holds", () => {
+  it("is read without the files that it maps", () => {
+    const status = "Name:\tRssAnon: 1 kB\nVmRSS:\t  409600 kB\nRssAnon:\t  204800 kB\nRssFile:\t  204800 kB\n";
+    expect(anonymousMegabytesIn(status)).toBe(200);
+    expect(() => anonymousMegabytesIn("Name:\tnode\nState:\tZ (zombie)\n")).toThrow("of a process that runs");
+  });
+
+  it("grows by what the process allocates", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "dcx-bench-held-"));
+    const script = `
+      process.send("begun");
+      let held;
+      process.on("message", () => { held = Buffer.alloc(100 * 2 ** 20, 1); process.send("allocated"); });
+    `;
+    const service = Service.start(process.execPath, ["-e", script], { logFile: join(folder, "log"), messages: "ipc" });
+    try {
+      await service.nextMessage();
+      const before = await service.heldMegabytes();
+      expect(await service.ask({})).toBe("allocated");
+      expect(await service.heldMegabytes()).toBeGreaterThan(before + 90);
+    } finally {
+      await service.kill();
       rmSync(folder, { recursive: true });
     }
   });

@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from "node:fs";
+import { loadavg } from "node:os";
 import { isWanted, parseArguments, splitSizes, usage } from "./arguments";
 import { benches } from "./benches";
 import { Cleanups } from "./cleanups";
@@ -8,6 +9,7 @@ import { toJson, toTable } from "./report";
 
 async function main(argv: readonly string[]): Promise<number> {
   const options = parseArguments(argv);
+  const [load = 0] = loadavg();
   const settings: Settings = {
     ...splitSizes(options.sizes),
     long: options.long,
@@ -57,7 +59,7 @@ async function main(argv: readonly string[]): Promise<number> {
   if (options.write) {
     const usual = { ...settings, ...splitSizes([]) };
     const order = benches.flatMap((bench) => bench.names(usual));
-    const page = withFigures(readFileSync(benchmarksPage, "utf8"), figures, order, hereAndNow());
+    const page = withFigures(readFileSync(benchmarksPage, "utf8"), figures, order, hereAndNow(load));
     writeFileSync(benchmarksPage, page);
   }
   const json = figures.map(toJson);

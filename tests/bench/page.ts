@@ -53,9 +53,13 @@ function placeIn(page: string): readonly [from: number, to: number] {
   return [from + begin.length, to];
 }
 
-/** This machine, as far as it matters to a ratio, and the day. */
-export function hereAndNow(): string {
+/**
+ * This machine, as far as it matters to a ratio, and the day.
+ * @param load processes that ran or waited for a processor before the benchmark did (`os.loadavg`)
+ */
+export function hereAndNow(load: number): string {
   const [first] = cpus();
   const day = new Date().toISOString().slice(0, 10);
-  return `${day}, Node.js ${process.versions.node}, ${cpus().length} × ${first?.model.trim() ?? "unknown processor"}`;
+  const machine = `${cpus().length} × ${first?.model.trim() ?? "unknown processor"}`;
+  return `${day}, Node.js ${process.versions.node}, ${machine}, load ${load.toFixed(1)} before it`;
 }

@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, type StdioOptions, spawn } from "node:child_process";
-import { closeSync, openSync, readFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { root } from "../support/root";
@@ -89,13 +89,16 @@ export class Service {
       .reduce((sum, seconds) => sum + seconds, 0);
   }
 
-  /** Megabytes (2^20 bytes) that the process itself has in memory now. Linux only. */
-  residentMegabytes(): number {
-    const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${this.pid}/status`, "utf8"))?.[1];
-    if (kilobytes === undefined) {
-      throw new Error(`process ${this.pid} has no memory`);
-    }
-    return Number(kilobytes) / 1024;
+  /**
+   * Megabytes (2^20 bytes) of memory that the process holds for itself now. Pages of files that it maps, as lmdb does
+   * its databases, are not among them: they are the kernel's cache, which it takes back whenever it wants. Where there
+   * is no /proc they are, for `ps` can't tell them apart.
+   */
+  async heldMegabytes(): Promise<number> {
+    const status = `/proc/${this.pid}/status`;
+    return existsSync("/proc/self/status")
+      ? anonymousMegabytesIn(readFileSync(status, "utf8"))
+      : Number(await outputOf("ps", ["-o", "rss=", "-p", String(this.pid)])) / 1024;
   }
 
   /** Ends it without a warning. */
@@ -129,6 +132,15 @@ export function cpuSecondsIn(stat: string): number {
     throw new Error("this is no line of /proc/<pid>/stat");
   }
   return ticks / ticksPerSecond;
+}
+
+/** Megabytes (2^20 bytes) in the line RssAnon of a /proc/<pid>/status: what is resident and of no file. */
+export function anonymousMegabytesIn(status: string): number {
+  const kilobytes = /^RssAnon:\s+(\d+) kB$/m.exec(status)?.[1];
+  if (kilobytes === undefined) {
+    throw new Error("this is no /proc/<pid>/status of a process that runs");
+  }
+  return Number(kilobytes) / 1024;
 }
 
 /** Resolves with what `condition` finds. Rejects after `timeout` milliseconds, naming what was waited for. */

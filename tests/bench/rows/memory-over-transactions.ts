@@ -22,7 +22,7 @@ const subject: Subject = {
   goal: { better: "lower", aim: 1.1, gate: 1.25 },
 };
 
-/** Resident memory of the embedded node's process, after each of forty rounds of transfers: medians of ten. */
+/** What the embedded node's process holds in memory, after each of forty rounds of transfers: medians of ten. */
 export const memoryOverTransactions: Bench = {
   names: ({ long }) => (long ? [subject.name] : []),
   async *run({ log, cleanups }) {
@@ -36,20 +36,20 @@ export const memoryOverTransactions: Bench = {
       mkdirSync(join(folder, "node"));
       chain = await startExchangeNode(join(folder, "node", "home"), interval, senders);
       const rpc = new Rpc(chain.rpcUrl);
-      const resident: number[] = [];
+      const held: number[] = [];
       for (let done = 0; done < transactions; done += perRound) {
         const lists = await signTransfers(chain, perRound, chain.feeFor(gas));
         await offer([chain.rpcUrl], lists);
         await until("all transactions are committed", 120_000, async () =>
           (await rpc.waiting()) === 0 ? true : undefined,
         );
-        const megabytes = chain.node.residentMegabytes();
-        resident.push(megabytes);
+        const megabytes = await chain.node.heldMegabytes();
+        held.push(megabytes);
         log(`${subject.name}: ${megabytes.toFixed(0)} MB after ${(done + perRound).toLocaleString("en-US")}`);
       }
-      const quarter = resident.length / 4;
-      const value = median(resident.slice(3 * quarter));
-      const reference = median(resident.slice(quarter, 2 * quarter));
+      const quarter = held.length / 4;
+      const value = median(held.slice(3 * quarter));
+      const reference = median(held.slice(quarter, 2 * quarter));
       yield { ...subject, outcome: { value, reference, ratio: value / reference } };
     } catch (error) {
       yield notMeasured(subject, error);
