@@ -23,7 +23,7 @@ import { collectFees } from "../state/accounts";
 import { Branch } from "../state/branch";
 import { getChain, getParameters } from "../state/records";
 import { getTotals } from "../state/totals";
-import { type PreparedBlock, StateDatabase } from "../storage";
+import { type PreparedBlock, type Restoration, StateDatabase } from "../storage";
 import { BoundedCache } from "../storage/bounded-cache";
 import type { SignatureCache } from "./authenticate";
 import { conductOf, wireUpdate } from "./conduct";
@@ -136,6 +136,7 @@ export class Application {
     }
     // Where a start was cut short, height 0 is there already: the same genesis leads to the same state.
     if (last === undefined) {
+      this.database.dropUncommitted();
       const state = new Branch(this.database);
       this.machine.initializeGenesis(state, genesis);
       this.database.commit(this.database.prepare(0n, state.changes()));
@@ -231,18 +232,19 @@ export class Application {
   }
 
   /**
-   * Begins the chain with the state of a block that others executed.
-   * @returns false where the entries do not lead to the app hash of that block: nothing has changed then
+   * Begins to take the state of a block that others executed, in parts; `finishRestoration` ends it.
    * @throws when there is a state already
    */
-  restore(height: bigint, appHash: Uint8Array, entries: Iterable<readonly [key: string, value: Uint8Array]>): boolean {
-    const { last } = this.database;
-    if (last !== undefined) {
-      throw new Error(`there is a chain at height ${last.height} already: a snapshot can only begin one`);
-    }
-    const prepared = this.database.prepare(height, entries);
-    if (Buffer.compare(prepared.appHash, appHash) !== 0) return false;
-    this.database.commit(prepared);
+  beginRestoration(): Restoration {
+    return this.database.beginRestoration();
+  }
+
+  /**
+   * Begins the chain with what was taken.
+   * @returns false where it does not lead to the app hash of that block: nothing has changed then
+   */
+  finishRestoration(restoration: Restoration, height: bigint, appHash: Uint8Array): boolean {
+    if (!this.database.finishRestoration(restoration, height, appHash)) return false;
     this.chain = this.readChain();
     this.pending.reset();
     return true;

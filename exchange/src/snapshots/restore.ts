@@ -6,7 +6,8 @@ import {
   type ResponseApplySnapshotChunk,
 } from "cosmjs-types/tendermint/abci/types";
 import type { Application } from "../application";
-import { keyString } from "../storage/keys";
+import type { Restoration } from "../storage";
+import { keyString, longestKey } from "../storage/keys";
 import { sha256 } from "../storage/sha256";
 import { chunkHashes, decodeChunk, snapshotFormat } from "./chunk";
 
@@ -15,7 +16,10 @@ interface Offered {
   /** Which a light client of the engine has verified. */
   readonly appHash: Uint8Array;
   readonly hashes: readonly Buffer[];
-  readonly entries: (readonly [key: string, value: Uint8Array])[];
+  /** Begun with the first chunk. */
+  restoration: Restoration | undefined;
+  /** The last key so far. */
+  last: string;
 }
 
 /**
@@ -33,7 +37,9 @@ export class Restore {
     if (snapshot.format !== snapshotFormat) return OfferResult.REJECT_FORMAT;
     const hashes = chunkHashes(snapshot.metadata, snapshot.hash, snapshot.chunks);
     if (hashes === undefined) return OfferResult.REJECT;
-    this.offered = { height: snapshot.height, appHash, hashes, entries: [] };
+    // A copy: the frame that holds it is large, and would stay as long.
+    const hash = Uint8Array.from(appHash);
+    this.offered = { height: snapshot.height, appHash: hash, hashes, restoration: undefined, last: "" };
     return OfferResult.ACCEPT;
   }
 
@@ -44,17 +50,39 @@ export class Restore {
     if (offered.hashes[index]?.equals(sha256(chunk)) !== true) {
       return { result: ChunkResult.RETRY, refetchChunks: [index], rejectSenders: [sender] };
     }
-    try {
-      // A copy: the frame that holds the chunk goes on to be used.
-      for (const [key, value] of decodeChunk(Uint8Array.from(chunk))) offered.entries.push([keyString(key), value]);
-    } catch {
+    const entries = entriesBehind(offered.last, chunk);
+    if (entries === undefined) {
+      this.offered = undefined;
       return result(ChunkResult.REJECT_SNAPSHOT);
     }
+    offered.restoration ??= this.application.beginRestoration();
+    offered.restoration.add(entries);
+    offered.last = entries.at(-1)?.[0] ?? offered.last;
     if (index < offered.hashes.length - 1) return result(ChunkResult.ACCEPT);
     this.offered = undefined;
-    const restored = this.application.restore(offered.height, offered.appHash, offered.entries);
+    const restored = this.application.finishRestoration(offered.restoration, offered.height, offered.appHash);
     return result(restored ? ChunkResult.ACCEPT : ChunkResult.REJECT_SNAPSHOT);
   }
+}
+
+/**
+ * What a chunk holds. `undefined`: it is none, or one that no honest node has made. Each key lies behind the one before,
+ * so that none comes twice, which no tree could hold.
+ */
+function entriesBehind(last: string, chunk: Uint8Array): (readonly [key: string, value: Uint8Array])[] | undefined {
+  const entries: (readonly [key: string, value: Uint8Array])[] = [];
+  let before = last;
+  try {
+    for (const [bytes, value] of decodeChunk(chunk)) {
+      const key = keyString(bytes);
+      if (key <= before || key.length > longestKey) return undefined;
+      entries.push([key, value]);
+      before = key;
+    }
+  } catch {
+    return undefined;
+  }
+  return entries;
 }
 
 function result(outcome: ChunkResult): ResponseApplySnapshotChunk {

@@ -5,6 +5,7 @@ import {
   ResponseApplySnapshotChunk_Result as ChunkResult,
   ResponseOfferSnapshot_Result as OfferResult,
   RequestApplySnapshotChunk,
+  RequestInfo,
   RequestOfferSnapshot,
   type Snapshot,
 } from "cosmjs-types/tendermint/abci/types";
@@ -15,7 +16,7 @@ import { exchangeMachine } from "../application/exchange-machine";
 import { SignedChain } from "../application/testing/signed-chain";
 import { participants } from "../state/testing/histories";
 import { sha256 } from "../storage/sha256";
-import { decodeChunk, encodeChunks } from "./chunk";
+import { decodeChunk, type Entry, encodeChunks, metadataOf } from "./chunk";
 import { Restore } from "./restore";
 import { Snapshots } from "./snapshots";
 import { writeSnapshot } from "./write";
@@ -110,6 +111,49 @@ describe("a snapshot of the state", () => {
     expect(restore.apply(chunk()).result).toBe(ChunkResult.REJECT_SNAPSHOT);
     expect(fresh.height).toBe(0n);
     expect(restore.apply(chunk()).result).toBe(ChunkResult.ABORT);
+  });
+
+  /** The state as another node might cut it, and what it says of that. */
+  const offerOf = (parts: readonly (readonly Entry[])[]) => {
+    const chunks = parts.map((entries) => Buffer.concat([...encodeChunks(entries)]));
+    const metadata = metadataOf(chunks.map((bytes) => sha256(bytes)));
+    const offered = { ...snapshot, chunks: chunks.length, hash: sha256(metadata), metadata };
+    const restore = new Restore(fresh);
+    expect(restore.offer(RequestOfferSnapshot.fromPartial({ snapshot: offered, appHash }))).toBe(OfferResult.ACCEPT);
+    const results = chunks.map(
+      (bytes, index) => restore.apply(RequestApplySnapshotChunk.fromPartial({ index, chunk: bytes })).result,
+    );
+    return { results, restore };
+  };
+  const entriesOf = () => [...decodeChunk(snapshots.chunk(snapshot.height, snapshot.format, 0))];
+
+  it("may come in many chunks, of which the state is nothing until the last is there", () => {
+    const entries = entriesOf();
+    const third = Math.ceil(entries.length / 3);
+    const thirds = [entries.slice(0, third), entries.slice(third, 2 * third), entries.slice(2 * third)];
+    offerOf([...thirds.slice(0, 2), [[Buffer.from([0]), Buffer.from("of no state")]]]);
+    expect(fresh.height).toBe(0n);
+    expect(offerOf(thirds).results).toEqual([ChunkResult.ACCEPT, ChunkResult.ACCEPT, ChunkResult.ACCEPT]);
+    expect(fresh.height).toBe(snapshot.height);
+    expect(fresh.info(RequestInfo.fromPartial({})).lastBlockAppHash).toEqual(appHash);
+  });
+
+  it.each<[string, (entries: readonly Entry[]) => readonly Entry[]]>([
+    ["a key twice", ([first, ...others]) => (first === undefined ? [] : [first, first, ...others])],
+    ["keys in another order", (entries) => entries.toReversed()],
+    ["an empty key", (entries) => [[Buffer.alloc(0), Buffer.from("value")], ...entries]],
+    ["a key that is too long", (entries) => [...entries, [Buffer.alloc(2_000, 0xff), Buffer.from("value")]]],
+  ])("is refused where a chunk has %s, and the next one is taken", (_what, change) => {
+    const { results, restore } = offerOf([change(entriesOf())]);
+    expect(results).toEqual([ChunkResult.REJECT_SNAPSHOT]);
+    restore.offer(RequestOfferSnapshot.fromPartial({ snapshot, appHash }));
+    expect(restore.apply(chunk()).result).toBe(ChunkResult.ACCEPT);
+  });
+
+  it("is refused where a key comes again in a later chunk", () => {
+    const entries = entriesOf();
+    expect(offerOf([entries, entries.slice(-1)]).results).toEqual([ChunkResult.ACCEPT, ChunkResult.REJECT_SNAPSHOT]);
+    expect(offerOf([entries]).results).toEqual([ChunkResult.ACCEPT]);
   });
 
   it("is refused where its metadata or its format is another", () => {

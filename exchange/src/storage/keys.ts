@@ -7,3 +7,19 @@ export function keyBytes(key: string): Buffer {
 export function keyString(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
 }
+
+/**
+ * Bytes of the longest key that lmdb keeps; the shortest has one. Of what strangers ask for some is longer, or nothing
+ * at all: nothing is there, and lmdb throws where it looks for it, which must not end the node.
+ */
+export const longestKey = 1_978;
+
+/** Under which lmdb keeps a page of the tree: it has no empty keys, and the root's path is empty. */
+export function pageKey(path: string): Buffer {
+  return keyBytes(`/${path}`);
+}
+
+/** The same bytes as lmdb wants them. */
+export function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

@@ -1,12 +1,14 @@
+import { rmSync } from "node:fs";
 import type { CommitmentProof } from "cosmjs-types/cosmos/ics23/v1/proofs";
 import { type Database, open, type RootDatabase } from "lmdb";
 import type { KeyValueReader, RangeOptions } from "../state/store";
 import { BoundedCache } from "./bounded-cache";
-import { keyBytes, keyString } from "./keys";
+import { asBuffer, keyBytes, keyString, longestKey, pageKey } from "./keys";
 import { Page } from "./page";
 import { proveKey } from "./proof";
+import { Restoration } from "./restoration";
 import { StorageError } from "./storage-error";
-import { bytesOf, type TreeUpdate, updateTree } from "./tree";
+import { bytesOf, provable, type TreeUpdate, updateTree } from "./tree";
 
 /** The block that the committed state is the outcome of. */
 export interface CommittedBlock {
@@ -49,7 +51,7 @@ export class StateDatabase implements KeyValueReader {
   private readonly valueCache: BoundedCache<string, Buffer | typeof absent>;
   private committed: CommittedBlock | undefined;
 
-  constructor(options: StateDatabaseOptions) {
+  constructor(private readonly options: StateDatabaseOptions) {
     this.environment = open<Buffer, Buffer>({
       path: options.path,
       encoding: "binary",
@@ -70,6 +72,7 @@ export class StateDatabase implements KeyValueReader {
     if (height !== undefined && appHash !== undefined) {
       this.committed = { height: height.readBigUInt64BE(), appHash };
     }
+    if (options.readOnly !== true) this.dropUncommitted();
   }
 
   /** Height and app hash of the last commit; undefined before the first. */
@@ -124,8 +127,6 @@ export class StateDatabase implements KeyValueReader {
 
   /** Makes the prepared changes the committed state, on the disk, all or nothing. */
   commit(prepared: PreparedBlock): void {
-    const height = Buffer.alloc(8);
-    height.writeBigUInt64BE(prepared.height);
     // What throws in here leaves disk and memory as they were; the application stops the node.
     this.environment.transactionSync(() => {
       for (const [key, value] of prepared.changes) {
@@ -136,8 +137,7 @@ export class StateDatabase implements KeyValueReader {
         if (page === undefined) this.pages.removeSync(pageKey(path));
         else this.pages.putSync(pageKey(path), page.encode());
       }
-      this.meta.putSync(heightKey, height);
-      this.meta.putSync(appHashKey, prepared.appHash);
+      this.putCommitted(prepared);
     });
     this.environment.resetReadTxn();
     // After the write: what throws above leaves memory as it was.
@@ -149,6 +149,48 @@ export class StateDatabase implements KeyValueReader {
       else this.pageCache.set(path, page);
     }
     this.committed = { height: prepared.height, appHash: prepared.appHash };
+  }
+
+  /** Drops what a restoration has left that came to no end: without a committed block nothing else is there. */
+  dropUncommitted(): void {
+    rmSync(this.restorationFolder, { recursive: true, force: true });
+    if (this.committed !== undefined) return;
+    for (const table of [this.entries, this.pages]) {
+      if (!isEmpty(table)) table.clearSync();
+    }
+    this.environment.resetReadTxn();
+    this.pageCache.clear();
+    this.valueCache.clear();
+  }
+
+  /**
+   * Begins to take the committed state from elsewhere. What an earlier restoration has taken is dropped.
+   * @throws where there is a state already
+   */
+  beginRestoration(): Restoration {
+    if (this.committed !== undefined) {
+      throw new Error(`there is a state of height ${this.committed.height} already: nothing can be restored over it`);
+    }
+    this.dropUncommitted();
+    const { environment, entries, pages } = this;
+    return new Restoration({ environment, entries, pages }, this.restorationFolder);
+  }
+
+  /**
+   * Makes what was taken the committed state.
+   * @returns false where it leads to another app hash: all of it is dropped then
+   */
+  finishRestoration(restoration: Restoration, height: bigint, appHash: Uint8Array): boolean {
+    if (Buffer.compare(restoration.finish(), appHash) !== 0) {
+      this.dropUncommitted();
+      return false;
+    }
+    this.environment.transactionSync(() => this.putCommitted({ height, appHash }));
+    this.environment.resetReadTxn();
+    this.pageCache.clear();
+    this.valueCache.clear();
+    this.committed = { height, appHash: Buffer.from(appHash) };
+    return true;
   }
 
   /** An ics23 proof against the committed app hash that the key has its value, or is not there. */
@@ -200,18 +242,23 @@ export class StateDatabase implements KeyValueReader {
   async close(): Promise<void> {
     await this.environment.close();
   }
+
+  private putCommitted({ height, appHash }: CommittedBlock): void {
+    const bytes = Buffer.alloc(8);
+    bytes.writeBigUInt64BE(height);
+    this.meta.putSync(heightKey, bytes);
+    this.meta.putSync(appHashKey, asBuffer(appHash));
+  }
+
+  private get restorationFolder(): string {
+    return `${this.options.path}-restoration`;
+  }
 }
 
-// ics23 knows no empty values, and a zero byte is the beginning of no protobuf message: it stands for them.
-function provable(value: Uint8Array): Uint8Array {
-  return value.length === 0 ? Uint8Array.of(0) : value;
+function isEmpty(table: Database<Buffer, Buffer>): boolean {
+  for (const _key of table.getKeys({ limit: 1 })) return false;
+  return true;
 }
-
-/**
- * Bytes of the longest key that lmdb keeps; the shortest has one. Of what strangers ask for some is longer, or nothing at
- * all: nothing is there, and lmdb throws where it looks for it, which must not end the node.
- */
-const longestKey = 1_978;
 
 /** Of a range from `start` on and before `end`. What is cut off a bound lies behind every key that begins like it. */
 function boundsOf(start: string, end: string, reverse: boolean) {
@@ -232,13 +279,4 @@ function reading<T>(read: () => T): T {
       cause: error,
     });
   }
-}
-
-// LMDB has no empty keys, and the root's path is empty.
-function pageKey(path: string): Buffer {
-  return Buffer.from(`/${path}`, "latin1");
-}
-
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -28,7 +28,7 @@ export interface TreeUpdate {
 }
 
 /** The root of a tree with nothing in it. */
-const emptyRoot = Buffer.alloc(32);
+export const emptyRoot = Buffer.alloc(32);
 
 interface Change {
   readonly key: string;
@@ -44,6 +44,14 @@ function leafHash(keyHash: HashText, value: Uint8Array): HashText {
   leafBuffer.write(keyHash, 1, "latin1");
   leafBuffer.write(hashText(value), 33, "latin1");
   return hashText(leafBuffer);
+}
+
+/**
+ * A value as the tree holds it: ics23 knows no empty values, and a zero byte is the beginning of no protobuf message: it
+ * stands for them.
+ */
+export function provable(value: Uint8Array): Uint8Array {
+  return value.length === 0 ? Uint8Array.of(0) : value;
 }
 
 /** Works out what the changes (undefined: delete), one for each key, make of the committed tree, without touching it. */
