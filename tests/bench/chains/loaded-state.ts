@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, rmSync } from "node:fs";
+import { createReadStream, mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { Branch, defaultGenesis, EventList, exchangeMachine, type KeyValueStore, UnlimitedGas } from "@dcx/exchange";
 import { type Genesis, type Infrastructure, MsgSubmitDeployment, type Parameters, typeUrls } from "@dcx/protocol";
 import { open } from "lmdb";
@@ -29,9 +30,10 @@ interface OpenOrder {
 /**
  * Writes the state of a chain that begins with that many open orders without bids, each of a deployment of its own; the
  * deployments belong to a hundred tenants. They are made in bulk, past signatures and fees, by the transition that
- * submits deployments, and then the database is copied as a whole, as a node has it that began with a snapshot: writes of
- * tens of thousands of orders, which no block allows, leave lmdb so many free pages that each later commit writes a list
- * of them.
+ * submits deployments, and then the database is copied as a whole, as a node has it that began with a snapshot: writes
+ * of tens of thousands of orders, which no block allows, leave lmdb so many free pages that each later commit writes a
+ * list of them. The copy is read once: lmdb writes it past the kernel's cache, in which a node has the state that it has
+ * written.
  * @param path the folder of the state database, which is made
  */
 export async function loadState(
@@ -55,6 +57,7 @@ export async function loadState(
   await fill(loading, genesis, accounts, orders);
   await copyCompact(loading, path);
   rmSync(loading, { recursive: true });
+  await readOnce(join(path, "data.mdb"));
   return { accounts, genesis };
 }
 
@@ -84,6 +87,12 @@ async function copyCompact(from: string, to: string): Promise<void> {
     await environment.backup(to, true);
   } finally {
     await environment.close();
+  }
+}
+
+async function readOnce(file: string): Promise<void> {
+  for await (const _chunk of createReadStream(file, { highWaterMark: 2 ** 20 })) {
+    // Only that it is in the cache.
   }
 }
 
