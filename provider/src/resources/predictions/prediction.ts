@@ -94,20 +94,25 @@ export function transactionsSince(network: ModelNetwork, sent: number): readonly
 /** What has become of a deployment since `before`, by what the network keeps, and what was sent meanwhile. */
 export function become(transactions: readonly string[], before: ActualDeployment, after: ActualDeployment): Become {
   const names = Object.keys(before.infrastructures);
-  const generations = (deployment: ActualDeployment, name: string): number => generation(deployment, name) ?? 0;
   const generation = (deployment: ActualDeployment, name: string): number | undefined =>
     deployment.infrastructures[name]?.lease?.generation;
   const had = names.filter((name) => generation(before, name) !== undefined);
   return {
     transactions,
     ordersOpened: Object.keys(after.infrastructures)
-      .map((name) => generations(after, name) - generations(before, name))
-      .reduce((sum, opened) => sum + opened, 0),
+      .map((name) => opened(generation(before, name), generation(after, name)))
+      .reduce((sum, one) => sum + one, 0),
     leasesMoved: had.filter(
       (name) => generation(after, name) !== undefined && generation(after, name) !== generation(before, name),
     ).length,
     leasesClosed: had.filter((name) => after.infrastructures[name] === undefined).length,
   };
+}
+
+/** Orders of an infrastructure between two generations. One that comes back goes on counting where it stopped. */
+function opened(before: number | undefined, after: number | undefined): number {
+  if (after === undefined) return 0;
+  return before === undefined ? 1 : after - before;
 }
 
 /** Paths at which two normal inputs differ, found without the provider's own comparison. */
