@@ -2,6 +2,7 @@ export * from "./agent/agent-client";
 export { connectToAgent, type ExpectedAgent } from "./agent/agent-connector";
 export * from "./agent/agent-errors";
 export type { RemoteExecution } from "./agent/agent-exec";
+export { agentNodeFlags } from "./agent/agent-node-flags";
 export type { AgentCaller, AgentDeployment, AgentTarget } from "./agent/agent-session";
 export * from "./agent/api";
 export * from "./agent/exec";

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { defaultGenesis } from "@dcx/exchange";
 import {
+  agentNodeFlags,
   type EmbeddedDatacenter,
   type EmbeddedNetwork,
   type EmbeddedPaths,
@@ -211,6 +212,7 @@ async function startDatacenterOf(
   const started = await startDetached(
     {
       arguments: ["datacenter", "start", "--config", plan.configurationFile],
+      nodeFlags: agentNodeFlags,
       logFile: plan.logFile,
       title: `datacenter ${plan.name}`,
       timeout: startTimeout,

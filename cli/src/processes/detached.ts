@@ -8,6 +8,8 @@ import { isRunning, startTimeOf } from "./identity";
 export interface DetachedOptions {
   /** Arguments of the `dcx` command. */
   readonly arguments: readonly string[];
+  /** Of Node.js, beside those that this process has, and in place of theirs. */
+  readonly nodeFlags?: readonly string[];
   readonly logFile: string;
   /** What it is, for messages: "the exchange node". */
   readonly title: string;
@@ -38,7 +40,9 @@ export async function startDetached<Ready>(
     throw new Error("This process does not know its own script, so it can't start another of its kind.");
   }
   const log = openSync(options.logFile, "a", 0o600);
-  const child = spawn(process.execPath, [...process.execArgv, entry, ...options.arguments], {
+  // The last of two counts.
+  const flags = [...process.execArgv, ...(options.nodeFlags ?? [])];
+  const child = spawn(process.execPath, [...flags, entry, ...options.arguments], {
     detached: true,
     stdio: ["ignore", log, log, "ipc"],
     cwd: dirname(options.logFile),

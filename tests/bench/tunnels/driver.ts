@@ -7,6 +7,7 @@ import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
+import { agentNodeFlags } from "@dcx/protocol";
 import { z } from "zod";
 import { type Identity, identityOf, leafOf, uriOf } from "./certificates";
 import { type EnvoyEnd, envoyConfiguration } from "./envoy-configuration";
@@ -36,11 +37,12 @@ function start(command: string, ...rest: readonly string[]): ChildProcess {
   return child;
 }
 
-const program = (name: string, ...rest: readonly string[]) =>
-  start(process.execPath, join(__dirname, `${name}.js`), ...rest);
+const program = (name: string, ...rest: readonly string[]) => start(process.execPath, fileOf(name), ...rest);
+
+const fileOf = (name: string) => join(__dirname, `${name}.js`);
 
 async function startEnd(settings: EndSettings): Promise<string> {
-  const child = program("overlay-end");
+  const child = start(process.execPath, ...agentNodeFlags, fileOf("overlay-end"));
   child.send(settings);
   const [address] = await once(child, "message");
   return z.string().parse(address);
