@@ -12,6 +12,7 @@ export * from "./agent/statement";
 export { createAminoTypes } from "./amino/amino-types";
 export { type AminoConverter, aminoConverters } from "./amino/converters";
 export { joinSignals, withJoined } from "./cancellation/join-signals";
+export { longestTimer } from "./cancellation/longest-timer";
 export { idle, pause } from "./cancellation/pause";
 export { unlessAborted } from "./cancellation/unless-aborted";
 export { within } from "./cancellation/within";

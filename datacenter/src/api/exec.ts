@@ -1,6 +1,15 @@
 import type { IncomingMessage, Server } from "node:http";
-import type { Duplex, Writable } from "node:stream";
-import { ExecStart, execProtocol, type Frame, FrameError, readFrames, TerminalSize, writeFrame } from "@dcx/protocol";
+import type { Duplex } from "node:stream";
+import {
+  ExecStart,
+  execProtocol,
+  type Frame,
+  FrameError,
+  readFrames,
+  roomIn,
+  TerminalSize,
+  writeFrame,
+} from "@dcx/protocol";
 import type { Logger } from "pino";
 import type { Execution } from "../runtime/execution";
 import type { ObservedInstance, Runtime } from "../runtime/runtime";
@@ -155,17 +164,6 @@ async function listen(frames: AsyncGenerator<Frame, void, undefined>, execution:
       if (size.success) execution.resize(size.data);
     } else if (kind !== "stdin") throw new FrameError(`a caller sends no ${kind}`);
   }
-}
-
-/** Resolves once what was written has gone, or the stream has closed. */
-function roomIn(stream: Writable): Promise<void> {
-  return new Promise((resolve) => {
-    const end = (): void => {
-      stream.off("drain", end).off("close", end);
-      resolve();
-    };
-    stream.once("drain", end).once("close", end);
-  });
 }
 
 async function send(stream: Duplex, kind: "stdout" | "stderr", output: AsyncIterable<Buffer>): Promise<void> {

@@ -52,7 +52,7 @@ describe("a CometBFT that can't go on, and whose process stays", () => {
     const line = JSON.stringify({ level: "error", ...said });
     const engine = engineThatSays([line], "while :; do sleep 0.1; done", "trap '' TERM");
     expect(await engine.gone).toBe(
-      `came to another state than the other validators (CONSENSUS FAILURE) and was ended by SIGKILL: ${said._msg}: ${said.err}`,
+      `came to another state than the other validators (CONSENSUS FAILURE) and was ended by SIGKILL: ${said._msg}: ${said.err}. \`dcx node check\` says what is wrong with the state; begin anew with the keys, as docs/operate.md says`,
     );
   });
 

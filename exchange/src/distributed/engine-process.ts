@@ -40,6 +40,10 @@ const consensusFailure = "CONSENSUS FAILURE";
  */
 const otherState = { module: "blocksync", reason: "wrong Block.Header." };
 
+/** What is to be done then (docs/operate.md). */
+const wayOut =
+  ". `dcx node check` says what is wrong with the state; begin anew with the keys, as docs/operate.md says";
+
 /** Starts CometBFT for an application that is being served already. */
 export function startEngine(options: EngineOptions): Engine {
   let key = options.key === undefined ? undefined : namelessFile(options.key);
@@ -84,8 +88,10 @@ export function startEngine(options: EngineOptions): Engine {
   const gone = howItWent(child).then((how) => {
     clearTimeout(timer);
     forgetKey();
-    const went = failed ? `came to another state than the other validators (${consensusFailure}) and ${how}` : how;
-    return last.length === 0 ? went : `${went}: ${last.join("; ")}`;
+    const words = last.length === 0 ? how : `${how}: ${last.join("; ")}`;
+    return failed
+      ? `came to another state than the other validators (${consensusFailure}) and ${words}${wayOut}`
+      : words;
   });
   return {
     gone,

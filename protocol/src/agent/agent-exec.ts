@@ -3,7 +3,7 @@ import { type Duplex, PassThrough, type Readable, Writable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { AgentRefused, AgentUnreachable } from "./agent-errors";
 import { ApiError } from "./api";
-import { ExecExit, type ExecStart, execProtocol, readFrames, type TerminalSize, writeFrame } from "./exec";
+import { ExecExit, type ExecStart, execProtocol, readFrames, roomIn, type TerminalSize, writeFrame } from "./exec";
 
 /** A command that runs in an instance. */
 export interface RemoteExecution {
@@ -103,12 +103,7 @@ export function executeRemotely(
 async function pass(to: PassThrough, data: Buffer): Promise<void> {
   if (to.destroyed) return;
   // Frames are views of what arrives next.
-  if (!to.write(Buffer.from(data))) {
-    await new Promise<void>((resolve) => {
-      to.once("drain", resolve);
-      to.once("close", resolve);
-    });
-  }
+  if (!to.write(Buffer.from(data))) await roomIn(to);
 }
 
 function parseJson(text: string): unknown {

@@ -1,4 +1,4 @@
-import type { Duplex } from "node:stream";
+import type { Duplex, Writable } from "node:stream";
 import { z } from "zod";
 
 /**
@@ -85,11 +85,12 @@ export async function writeFrame(stream: Duplex, kind: FrameKind, data: Uint8Arr
     header.writeUInt32BE(part.length, 1);
     at += part.length;
     if (stream.destroyed || stream.writableEnded) return;
-    if (!stream.write(Buffer.concat([header, part]))) await room(stream);
+    if (!stream.write(Buffer.concat([header, part]))) await roomIn(stream);
   } while (at < payload.length);
 }
 
-function room(stream: Duplex): Promise<void> {
+/** Resolves once what was written has gone, or the stream has closed; leaves no listener on it. */
+export function roomIn(stream: Writable): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {
       stream.off("drain", done);

@@ -20,6 +20,16 @@ describe("a pause", () => {
     }
   });
 
+  it("of a month is not over at once, as a timer of Node's would be", async () => {
+    const controller = new AbortController();
+    const over = jest.fn();
+    const waiting = idle(31 * 24 * 3_600_000, controller.signal).then(over);
+    await jest.advanceTimersByTimeAsync(3_600_000);
+    expect(over).not.toHaveBeenCalled();
+    controller.abort();
+    await waiting;
+  });
+
   it("ends at once with its signal, with the reason or without", async () => {
     const controller = new AbortController();
     const both = [pause(1_000, controller.signal), idle(1_000, controller.signal)];

@@ -1,3 +1,4 @@
+import { longestTimer } from "./longest-timer";
 import { unlessAborted } from "./unless-aborted";
 
 /**
@@ -15,7 +16,7 @@ export async function within<T>(
   const forward = (): void => end.abort(signal.reason);
   const late = (): void => end.abort(new DOMException(`no answer within ${milliseconds} ms`, "TimeoutError"));
   signal.addEventListener("abort", forward, { once: true });
-  const timer = setTimeout(late, milliseconds);
+  const timer = setTimeout(late, Math.min(milliseconds, longestTimer));
   try {
     return await unlessAborted(end.signal, work(end.signal));
   } finally {

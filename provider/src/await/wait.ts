@@ -68,7 +68,8 @@ export async function waitFor<T>({ look, next, status, deadline }: Wait<T>): Pro
   }
 }
 
-/** Milliseconds that a timer of Node's can wait, about 25 days: one that is to wait longer fires at once. */
+/** Milliseconds that a timer of Node's can wait, about 25 days: one that is to wait longer fires at once. As the protocol's
+ * `longestTimer`, which the server does without until it is asked something. */
 export const LONGEST_TIMER = 2 ** 31 - 1;
 
 /** When a call has to end: at its own timeout, or when the engine cancels. */

@@ -1,4 +1,4 @@
-import type { HostStatus } from "@dcx/protocol";
+import { type HostStatus, longestTimer } from "@dcx/protocol";
 import type { OverlayLogger } from "../overlay";
 import { judgeProof, proofName } from "./host-proof";
 import type { RememberedHosts } from "./remembered-hosts";
@@ -180,7 +180,7 @@ export class OwnHosts {
     }
     const waiting = [...this.#hosts.values()].filter(({ asking }) => !asking).map(({ due }) => due);
     if (waiting.length === 0) return;
-    this.#timer = setTimeout(() => this.#schedule(), Math.max(50, Math.min(...waiting) - now));
+    this.#timer = setTimeout(() => this.#schedule(), Math.max(50, Math.min(...waiting, now + longestTimer) - now));
     this.#timer.unref();
   }
 

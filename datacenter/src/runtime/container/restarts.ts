@@ -54,7 +54,10 @@ export class Restarts {
     const id = (await container.inspect().catch(ignoreMissing))?.Id;
     if (id === undefined) return await end();
     this.#leaving.add(id);
-    clearTimeout(this.#ended.get(id)?.timer);
+    const ended = this.#ended.get(id);
+    clearTimeout(ended?.timer);
+    // Where it can't be ended it is to be started again.
+    if (ended !== undefined) ended.timer = undefined;
     try {
       await end();
       this.#ended.delete(id);
