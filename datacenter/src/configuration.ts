@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import { parseCpu, parseDuration, parseRate, parseSize, parseTokens } from "@dcx/protocol";
 import { parse as parseYaml } from "yaml";
 import { z } from "zod";
+import { usualIngressLimits, usualTunnelLimits } from "./overlay/limits";
 
 const text = z.string().min(1);
 const amount = z.union([z.string(), z.number()]);
@@ -104,11 +105,11 @@ const Ingress = z.strictObject({
   /** False: global connections have host names alone, no port of their own. */
   rawPorts: z.boolean().default(true),
   /** At a time: at host names together, and at the port of each connection. */
-  connections: z.number().int().positive().max(1_000_000).default(10_000),
+  connections: z.number().int().positive().max(1_000_000).default(usualIngressLimits.connections),
   /** Of those, from one address. */
-  connectionsPerAddress: z.number().int().positive().default(500),
+  connectionsPerAddress: z.number().int().positive().default(usualIngressLimits.connectionsPerAddress),
   /** For the TLS handshake. */
-  handshakeTimeout: quantity(parseDuration).prefault("10s"),
+  handshakeTimeout: quantity(parseDuration).prefault(`${usualIngressLimits.handshake / 1_000}s`),
 });
 
 /** Settings of one datacenter's agent. docs/datacenter.md describes each. */
@@ -191,13 +192,13 @@ export const DatacenterConfiguration = z
     tunnels: z
       .strictObject({
         /** That have not finished their TLS handshake. */
-        handshakes: z.number().int().positive().max(100_000).default(1_000),
+        handshakes: z.number().int().positive().max(100_000).default(usualTunnelLimits.handshakes),
         /** Of those, from one address. */
-        handshakesPerAddress: z.number().int().positive().default(250),
+        handshakesPerAddress: z.number().int().positive().default(usualTunnelLimits.handshakesPerAddress),
         /** For the TLS handshake. */
-        handshakeTimeout: quantity(parseDuration).prefault("10s"),
+        handshakeTimeout: quantity(parseDuration).prefault(`${usualTunnelLimits.handshakeTimeout / 1_000}s`),
         /** Tunnels of one source workload of one connection. */
-        perSource: z.number().int().positive().default(100),
+        perSource: z.number().int().positive().default(usualTunnelLimits.perSource),
       })
       .prefault({}),
     /** What no workload reaches, whatever its egress declares, besides all that is not public. */

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import { type CertificateWithKey, createDatacenterRoot, createLeaf } from "@dcx/protocol";
-import { usualTunnelLimits } from "./start";
+import { usualTunnelLimits } from "./limits";
 import {
   apply,
   around,

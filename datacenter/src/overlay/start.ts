@@ -6,20 +6,14 @@ import { Ingress } from "./ingress/ingress";
 import { IngressTraffic } from "./ingress/ingress-traffic";
 import { NamedIngress } from "./ingress/named-ingress";
 import { Leaves } from "./leaves";
-import type { ConnectionKey, IngressLimits, Overlay, OverlayOptions, TunnelLimits, WantedConnections } from "./overlay";
+import { usualIngressLimits, usualTunnelLimits } from "./limits";
+import type { ConnectionKey, Overlay, OverlayOptions, WantedConnections } from "./overlay";
 import { RememberedPorts } from "./ports";
 import { Source } from "./source";
 import { workloadUri } from "./tunnel-name";
 import { TunnelServer } from "./tunnel-server";
 
 const defaultLifetime = 24 * 3600;
-const defaultLimits: IngressLimits = { connections: 10_000, connectionsPerAddress: 500, handshake: 10_000 };
-export const usualTunnelLimits: TunnelLimits = {
-  handshakes: 1_000,
-  handshakesPerAddress: 250,
-  handshakeTimeout: 10_000,
-  perSource: 100,
-};
 /** How often what could not be opened is tried again, in milliseconds. */
 const checkInterval = 500;
 
@@ -37,7 +31,7 @@ export async function startOverlay(options: OverlayOptions): Promise<Overlay> {
   const { tunnels: tunnelLimits = usualTunnelLimits } = options;
   const server = new TunnelServer({ chainId, datacenter, leaves, verifier, limits: tunnelLimits, dial, logger });
   const port = await listen(server, options, ports);
-  const { limits = defaultLimits, names, rawPorts = true } = options.ingress;
+  const { limits = usualIngressLimits, names, rawPorts = true } = options.ingress;
   const traffic = new IngressTraffic();
   const { home } = options;
   const named =

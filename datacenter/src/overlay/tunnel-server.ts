@@ -225,7 +225,9 @@ export class TunnelServer {
   }
 
   #tunnelsOf(name: string, source: string): number {
-    return [...this.#admitted].filter((each) => each.name === name && each.source === source).length;
+    let count = 0;
+    for (const each of this.#admitted) if (each.name === name && each.source === source) count += 1;
+    return count;
   }
 
   async #serve(admitted: Admitted, stream: ServerHttp2Stream, method: string): Promise<void> {

@@ -26,6 +26,7 @@ import { getTotals } from "../state/totals";
 import { type PreparedBlock, type Restoration, StateDatabase } from "../storage";
 import { BoundedCache } from "../storage/bounded-cache";
 import type { SignatureCache } from "./authenticate";
+import { BlockProposals } from "./block-proposals";
 import { conductOf, wireUpdate } from "./conduct";
 import { cosmosQueries, type QueryHandler } from "./cosmos-queries";
 import { DecodedTransactions } from "./decoded-transactions";
@@ -34,7 +35,6 @@ import { type Executed, executeFacilitator, executeTransaction, type Surrounding
 import { ExecutionCounts } from "./execution-counts";
 import { refuseFacilitatorTypes, requireFacilitatorPart } from "./facilitator-part";
 import { type PendingBounds, PendingTransactions } from "./pending-transactions";
-import { Proposals } from "./proposals";
 import { QueryAnswers } from "./query-answers";
 import type { StateMachine } from "./state-machine";
 import type { Transaction } from "./transaction";
@@ -91,7 +91,7 @@ export class Application {
   private readonly answers: QueryAnswers;
   /** Of this process. */
   readonly executed = new ExecutionCounts();
-  private readonly proposals: Proposals;
+  private readonly proposals: BlockProposals;
   private readonly pending: PendingTransactions;
   private chain: Chain | undefined;
   private prepared: PreparedBlock | undefined;
@@ -108,7 +108,7 @@ export class Application {
     this.answers = new QueryAnswers(this.database, { ...cosmosQueries, ...queries }, () =>
       this.surroundings(this.nextHeight()),
     );
-    this.proposals = new Proposals(this.database, machine, this.transactions);
+    this.proposals = new BlockProposals(this.database, machine, this.transactions);
     this.pending = new PendingTransactions(this.database, this.transactions, this.proposals, options.mostPending);
     if (this.database.last !== undefined) this.chain = this.readChain();
   }

@@ -2,12 +2,12 @@ import type { Parameters } from "@dcx/protocol";
 import { CheckTxType, type RequestCheckTx, ResponseCheckTx } from "cosmjs-types/tendermint/abci/types";
 import { Branch } from "../state/branch";
 import type { StateDatabase } from "../storage";
+import type { BlockProposals } from "./block-proposals";
 import type { DecodedTransactions } from "./decoded-transactions";
 import { EnvelopeError, EnvelopeErrorCode } from "./envelope-error";
 import { admit, refusalOf, type Surroundings, settleEnvelope } from "./execute";
 import { refuseFacilitatorTypes } from "./facilitator-part";
 import { bytesInBlock } from "./proposal";
-import type { Proposals } from "./proposals";
 import type { Transaction } from "./transaction";
 
 /** Pending transactions of one sender that are let in because they have a place of their own: one confirms many leases. */
@@ -34,7 +34,7 @@ export class PendingTransactions {
   constructor(
     private readonly database: StateDatabase,
     private readonly transactions: DecodedTransactions,
-    private readonly proposals: Proposals,
+    private readonly proposals: BlockProposals,
     private readonly most: PendingBounds | undefined,
   ) {
     this.state = new Branch(database);

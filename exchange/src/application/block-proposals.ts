@@ -11,7 +11,7 @@ import type { StateMachine } from "./state-machine";
 import { encodeFacilitatorTransaction } from "./transaction";
 
 /** What goes into the block after the committed one, and what may not. */
-export class Proposals {
+export class BlockProposals {
   private next: { readonly height: bigint; readonly transactions: readonly Uint8Array[] } | undefined;
 
   constructor(
