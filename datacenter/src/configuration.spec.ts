@@ -139,3 +139,8 @@ test("its JSON schema knows every setting, and what a person may write", () => {
   expect(Object.keys(Object(schema["properties"])).sort()).toEqual(Object.keys(DatacenterConfiguration.shape).sort());
   expect(JSON.stringify(schema)).toContain('"const":"utilization"');
 });
+
+test("the example's unit starts the agent with what Node.js is to be started with", () => {
+  const unit = readFileSync(join(__dirname, "../../examples/datacenter/dcx-datacenter.service"), "utf8");
+  expect(unit).toContain(`Environment="NODE_OPTIONS=${agentNodeFlags.join(" ")}"`);
+});

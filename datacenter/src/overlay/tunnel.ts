@@ -1,27 +1,14 @@
 import { type ClientHttp2Stream, constants } from "node:http2";
-import { connect, type TLSSocket } from "node:tls";
-import { certificateDer, type PeerVerdict, type PeerVerifier } from "@dcx/protocol";
-import type { Leaves } from "./leaves";
-import type { OverlayLogger, TargetPeer } from "./overlay";
-import { tlsOptions } from "./tunnel-door";
-import { tunnelName, workloadUri } from "./tunnel-name";
+import { type Called, connectPatience, TargetCaller, type TargetCallerOptions } from "./target-caller";
+import { tunnelName } from "./tunnel-name";
 import { earlier, entryHeader } from "./tunnel-server";
-import { type Presented, TunnelSession } from "./tunnel-session";
+import { TunnelSession } from "./tunnel-session";
 
-export interface TunnelOptions {
-  readonly chainId: string;
-  readonly connection: string;
-  /** URI of the local workload. */
-  readonly source: string;
-  readonly peer: TargetPeer;
-  readonly leaves: Leaves;
-  readonly verifier: PeerVerifier;
-  readonly logger: OverlayLogger;
+export interface TunnelOptions extends TargetCallerOptions {
   /** Called when `accepts` or `message` changed. */
   readonly onChange: () => void;
 }
 
-const connectPatience = 10_000;
 const firstDelay = 100;
 const longestDelay = 2_000;
 /** After how many milliseconds it is tried again to renew a tunnel that stands. */
@@ -35,7 +22,7 @@ const openPatience = 10_000;
  */
 export class Tunnel {
   readonly #options: TunnelOptions;
-  #roots: readonly string[];
+  readonly #caller: TargetCaller;
   #session: TunnelSession | undefined;
   /** That one, and those before it whose streams go on. */
   readonly #sessions = new Set<TunnelSession>();
@@ -52,7 +39,7 @@ export class Tunnel {
 
   constructor(options: TunnelOptions) {
     this.#options = options;
-    this.#roots = options.peer.roots;
+    this.#caller = new TargetCaller(options);
     this.#reconnect(0);
   }
 
@@ -103,10 +90,10 @@ export class Tunnel {
    * none of them is cut, with all its flows; others stay.
    */
   trust(roots: readonly string[]): void {
-    this.#roots = roots;
+    this.#caller.trust(roots);
     for (const session of this.#sessions) {
       const { leaf, notAfter } = session.presented;
-      if (!this.#verify(leaf, earlier(notAfter)).valid) session.cut();
+      if (!this.#caller.verify(leaf, earlier(notAfter)).valid) session.cut();
     }
   }
 
@@ -324,79 +311,10 @@ export class Tunnel {
   }
 
   async #connectOnce(): Promise<TunnelSession> {
-    const { peer } = this.#options;
-    let reason: unknown = new Error(`datacenter ${peer.datacenter} has published no address for tunnels`);
-    for (const address of peer.addresses) {
-      try {
-        return await this.#connectTo(address);
-      } catch (error) {
-        reason = error;
-      }
-    }
-    throw reason;
+    return this.#begin(await this.#caller.call());
   }
 
-  async #connectTo(address: string): Promise<TunnelSession> {
-    const { chainId, connection, leaves, logger, peer, source } = this.#options;
-    const leaf = await leaves.get(source);
-    const { hostname, port } = new URL(`tcp://${address}`);
-    const socket = connect({
-      ...tlsOptions,
-      host: hostname.replace(/^\[|\]$/g, ""),
-      port: Number(port),
-      servername: tunnelName(chainId, connection, peer.lease),
-      cert: leaf.certificate,
-      key: leaf.privateKey,
-      ca: [...this.#roots],
-      // Who is trusted is decided below, against the roots and the identity of this one target.
-      rejectUnauthorized: false,
-      ALPNProtocols: ["h2"],
-    });
-    try {
-      await new Promise<void>((resolve, reject) => {
-        const timer = setTimeout(() => reject(new Error(`${address} does not answer`)), connectPatience);
-        socket.once("secureConnect", () => {
-          clearTimeout(timer);
-          resolve();
-        });
-        socket.once("error", (error) => {
-          clearTimeout(timer);
-          reject(new Error(`${address}: ${error.message}`, { cause: error }));
-        });
-      });
-      const presented = socket.getPeerX509Certificate();
-      const verdict = this.#verify(presented?.raw, new Date());
-      if (!verdict.valid || presented === undefined) {
-        const reason = verdict.valid ? "no certificate was presented" : verdict.message;
-        logger.warn(
-          {
-            address,
-            connection,
-            expected: workloadUri(chainId, peer),
-            presented: presented?.subjectAltName ?? "no certificate",
-            fingerprint: presented?.fingerprint256,
-            reason,
-          },
-          "a tunnel's other end was refused",
-        );
-        throw new Error(`${address} is not ${peer.workload} of ${peer.datacenter}: ${reason}`);
-      }
-      return this.#begin(socket, { leaf: presented.raw, notAfter: verdict.notAfter, own: leaf.certificate });
-    } catch (error) {
-      socket.on("error", () => undefined);
-      socket.destroy();
-      throw error;
-    }
-  }
-
-  #verify(leaf: Uint8Array | undefined, now: Date): PeerVerdict {
-    const { chainId, peer, verifier } = this.#options;
-    const workload = { lease: peer.lease, name: peer.workload };
-    const expected = { chainId, datacenter: peer.datacenter, workload };
-    return verifier.verify(leaf, this.#roots.map(certificateDer), now, expected);
-  }
-
-  #begin(socket: TLSSocket, presented: Presented): TunnelSession {
+  #begin({ presented, socket }: Called): TunnelSession {
     const session: TunnelSession = new TunnelSession(socket, presented, {
       onGoAway: () => {
         if (session === this.#session) this.renew();
