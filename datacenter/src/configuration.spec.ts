@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { agentNodeFlags } from "@dcx/protocol";
 import { readAccountKey } from "./account-key";
 import {
   ConfigurationError,
