@@ -109,6 +109,15 @@ describe("while a datacenter's root is replaced", () => {
     await until(() => west.overlay.presented().length === 1);
   }, 30_000);
 
+  it("a connection that the old tunnel never answered goes through the new one", async () => {
+    const { west, way } = await overGate();
+    way.silence();
+    const unanswered = exchange(dialDoor(west), "unanswered");
+    await until(() => way.swallowed > 0);
+    await west.overlay.renew();
+    await expect(unanswered).resolves.toBe("unanswered");
+  }, 20_000);
+
   it("a tunnel that was begun before the target renewed, and stands only after that, is renewed as well", async () => {
     const { west, east, way } = await overGate({ holding: true });
     await until(() => way.held > 0);

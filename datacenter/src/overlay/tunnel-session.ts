@@ -28,11 +28,14 @@ const pingInterval = 15_000;
 const pingPatience = 10_000;
 /** Milliseconds that the other end may take to close a connection in which nothing is carried any more. */
 const endPatience = 5_000;
+/** Milliseconds that the other end may take to answer what was begun in a session before another took its place. */
+const answerPatience = 1_000;
 
 /** One session of a tunnel's source end, over a connection whose other end is known to be the right one. */
 export class TunnelSession {
   readonly #http: ClientHttp2Session;
   readonly #socket: TLSSocket;
+  readonly #unanswered = new Set<ClientHttp2Stream>();
   #streams = 0;
 
   constructor(
@@ -78,7 +81,10 @@ export class TunnelSession {
   request(headers: OutgoingHttpHeaders, options: ClientSessionRequestOptions): ClientHttp2Stream {
     const stream = this.#http.request(headers, options);
     this.#streams += 1;
+    this.#unanswered.add(stream);
+    stream.once("response", () => this.#unanswered.delete(stream));
     stream.once("close", () => {
+      this.#unanswered.delete(stream);
       this.#streams -= 1;
       this.#endUnused();
     });
@@ -89,6 +95,18 @@ export class TunnelSession {
   retire(): void {
     this.#http.close();
     this.#endUnused();
+  }
+
+  /**
+   * Another session has taken its place: `retire`, and what the other end does not answer soon is given up. It may never be,
+   * and can be begun again there, for nothing was sent in it yet.
+   */
+  replaced(): void {
+    this.retire();
+    const giveUp = () => {
+      for (const stream of this.#unanswered) stream.destroy();
+    };
+    if (this.#unanswered.size > 0) setTimeout(giveUp, answerPatience).unref();
   }
 
   /** Ends it with its streams. Without an error these would seem to have come to their end. */

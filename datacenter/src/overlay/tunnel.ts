@@ -76,8 +76,8 @@ export class Tunnel {
         return stream;
       } catch (error) {
         stream.close(constants.NGHTTP2_CANCEL);
-        // It was not begun: the other end had just asked for a new session, or this one was just renewed.
-        if (error instanceof Unanswered && !session.open && !session.destroyed && !this.#closed) continue;
+        // It was not begun: the other end had just asked for a new session, or this one was renewed.
+        if (error instanceof Unanswered && this.#another(session) && !this.#closed) continue;
         this.#report(false, error instanceof Error ? error.message : String(error));
         this.#probeLater();
         throw error;
@@ -219,11 +219,17 @@ export class Tunnel {
     clearTimeout(this.#timer);
     const before = this.#session;
     this.#session = session;
-    before?.retire();
+    before?.replaced();
     for (const wake of this.#waiting) {
       wake();
     }
     void this.#probe(session);
+  }
+
+  /** Whether there is another session to begin a stream in than this one, or soon will be. */
+  #another(session: TunnelSession): boolean {
+    const replaced = this.#session !== undefined && this.#session !== session;
+    return replaced || (!session.open && !session.destroyed);
   }
 
   async #standing(): Promise<TunnelSession> {
@@ -261,6 +267,8 @@ export class Tunnel {
       this.#delay = firstDelay;
       this.#report(true, "", entry);
     } catch (error) {
+      // Another session has been asked meanwhile.
+      if (this.#another(session)) return;
       this.#report(false, error instanceof Error ? error.message : String(error));
       this.#probeLater();
     }

@@ -8,6 +8,8 @@ export class Gate {
   opened = 0;
   /** Pieces from callers that wait. */
   held = 0;
+  /** Pieces of silenced connections. */
+  swallowed = 0;
   readonly #waiting: (() => void)[] = [];
   #silenced = 0;
 
@@ -18,7 +20,10 @@ export class Gate {
 
   /** @param number of the connection, from 1 @param first whether it is its first piece, which is never held */
   pass(number: number, first: boolean, act: () => void): void {
-    if (number <= this.#silenced) return;
+    if (number <= this.#silenced) {
+      this.swallowed += 1;
+      return;
+    }
     if (!this.holding || first) {
       act();
       return;
