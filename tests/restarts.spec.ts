@@ -168,7 +168,8 @@ for (const { isolation, describe } of worlds)
     async function ready(id: DeploymentId): Promise<DeploymentStatus> {
       return eventually(`${deploymentKey(id)} is ready`, patience, async () => {
         const status = await client.status(id);
-        return status.workloads["api"]?.instances[0]?.state === "ready" ? status : undefined;
+        if (status.workloads["api"]?.instances[0]?.state === "ready") return status;
+        throw new Error(JSON.stringify(status.workloads));
       });
     }
 

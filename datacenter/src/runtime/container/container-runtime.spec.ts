@@ -5,6 +5,7 @@ import { join } from "node:path";
 import Docker from "dockerode";
 import { openRuntime } from "../open";
 import type { InstanceSpecification, Runtime } from "../runtime";
+import { until } from "../testing/instances";
 
 const { buildImages } = require("../../../../examples/images/build.cjs") as {
   buildImages(folder: string): Promise<{ layout: string }>;
@@ -93,6 +94,32 @@ for (const { name, socket = "" } of engines) {
       await expect(container.start()).rejects.toThrow(/data/);
       runtime = await open();
       await untilLogged(runtime, "restarts", /^has xx$/);
+    }, 120_000);
+
+    /** As an agent leaves it that is killed between the two. */
+    async function createAgain(container: Docker.Container): Promise<void> {
+      const { Config, Image, Name } = await container.inspect();
+      await container.remove({ force: true });
+      await engine.createContainer({ Image, Labels: Config.Labels, name: Name.replace(/^\//, "") });
+    }
+
+    it("starts what an agent that was killed had created and not started", async () => {
+      const again = specification("unstarted", {
+        command: [...node, "console.log('runs'); setInterval(() => 0, 1000)"],
+      });
+      const gone = () => until(async () => (await runtime.list()).length === 0);
+      await runtime.start(again);
+      await runtime.close();
+      await createAgain(await own());
+      runtime = await open();
+      await gone();
+      await runtime.start(again);
+      // The engine may come to it only when the next agent is there.
+      await createAgain(await own());
+      await gone();
+      await runtime.start(again);
+      await untilLogged(runtime, "unstarted", /^runs$/);
+      expect(await runtime.list()).toMatchObject([{ state: { phase: "running", restarts: 0 } }]);
     }, 120_000);
 
     it("gives folders that an image declares as volumes a bound too", async () => {

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { chownSync, existsSync, statSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import type Docker from "dockerode";
@@ -22,9 +22,11 @@ import { ignoreMissing, readable } from "./engine-answers";
 import { executeInContainer, openInContainer } from "./engine-exec";
 import { presentInEngine, pullIntoEngine } from "./engine-images";
 import { readEngineLogs } from "./engine-logs";
+import { giveTo } from "./mapped-users";
 import { ContainerObserver } from "./observed-container";
 import { Restarts } from "./restarts";
 import type { SizedVolumes } from "./sized-volumes";
+import { UnstartedContainers } from "./unstarted";
 
 export interface ContainerRuntimeOptions {
   readonly engine: Docker;
@@ -61,6 +63,7 @@ export class ContainerRuntime implements Runtime {
   readonly #listeners = new Set<() => void>();
   readonly #networks = new InstanceNetworks();
   readonly #restarts: Restarts | undefined;
+  readonly #unstarted: UnstartedContainers;
   readonly #observer = new ContainerObserver(
     (id, options, signal) => this.logs(id, options, signal),
     (container) => this.#restarts?.of(container) ?? 0,
@@ -73,6 +76,7 @@ export class ContainerRuntime implements Runtime {
   /** Instances of this agent go on, or again where their volumes were missing. */
   static async open(options: ContainerRuntimeOptions): Promise<ContainerRuntime> {
     const runtime = new ContainerRuntime(options);
+    await runtime.#unstarted.remove();
     if (options.sizedVolumes !== undefined) {
       await runtime.#recover(options.sizedVolumes);
     }
@@ -82,7 +86,9 @@ export class ContainerRuntime implements Runtime {
   private constructor(options: ContainerRuntimeOptions) {
     this.#options = options;
     const { datacenter, engine, logger, restarts } = options;
-    this.#restarts = restarts ? undefined : new Restarts({ engine, label: `${mark}=${datacenter}`, logger });
+    const label = `${mark}=${datacenter}`;
+    this.#restarts = restarts ? undefined : new Restarts({ engine, label, logger });
+    this.#unstarted = new UnstartedContainers(engine, label);
     this.unenforced = options.sizedVolumes === undefined ? ["disk"] : [];
     void this.#follow();
   }
@@ -108,13 +114,14 @@ export class ContainerRuntime implements Runtime {
     const { datacenter, engine, imageLayouts } = this.#options;
     const image = await presentInEngine(engine, imageLayouts, specification.image);
     const provided = await Promise.all(specification.volumes.map((volume) => this.#provideVolume(volume, image.user)));
+    const name = this.#name(specification.id);
     const create = containerOptions(specification, image, provided, {
-      name: this.#name(specification.id),
+      name,
       marks: { [mark]: datacenter },
       restarts: this.#options.restarts,
     });
     try {
-      await this.#run(create);
+      await this.#unstarted.starting(name, () => this.#run(create));
     } catch (error) {
       throw new Error(
         `instance ${specification.id} can't be started: ${error instanceof Error ? error.message : error}`,
@@ -251,10 +258,13 @@ export class ContainerRuntime implements Runtime {
           events.destroy();
         }
         this.#notify();
+        await this.#unstarted.remove();
         await this.#restarts?.look();
         for await (const line of createInterface({ input: events })) {
           this.#notify();
-          if (Event.parse(JSON.parse(line)).status === "die") await this.#restarts?.look();
+          const { status } = Event.parse(JSON.parse(line));
+          if (status === "create") await this.#unstarted.remove();
+          if (status === "die") await this.#restarts?.look();
         }
       } catch (error) {
         if (!this.#closed) {
@@ -284,14 +294,6 @@ export class ContainerRuntime implements Runtime {
 
   #volumeName(volume: string): string {
     return `dcx-${hash(`${this.#options.datacenter}\n${volume}`)}`;
-  }
-}
-
-/** A new volume is root's; a workload that runs as somebody else (by number) could not write to it. */
-function giveTo(folder: string, user: string, rootUser: number): void {
-  const [, uid, gid] = /^(\d+)(?::(\d+))?$/.exec(user) ?? [];
-  if (uid !== undefined && statSync(folder).uid === rootUser) {
-    chownSync(folder, rootUser + Number(uid), rootUser + Number(gid ?? 0));
   }
 }
 

@@ -7,8 +7,17 @@ export function readable(stream: NodeJS.ReadableStream): Readable {
 
 /** 404: it is gone; 304: it has stopped already. @throws everything else */
 export function ignoreMissing(error: unknown): undefined {
+  return ignore(error, [404, 304]);
+}
+
+/** 404: it is gone; 409: it is being removed. @throws everything else */
+export function ignoreLeaving(error: unknown): undefined {
+  return ignore(error, [404, 409]);
+}
+
+function ignore(error: unknown, statuses: readonly unknown[]): undefined {
   const status = error instanceof Error && "statusCode" in error ? error.statusCode : undefined;
-  if (status !== 404 && status !== 304) {
+  if (!statuses.includes(status)) {
     throw error;
   }
   return undefined;

@@ -1,3 +1,4 @@
+import { chownSync, statSync } from "node:fs";
 import type Docker from "dockerode";
 import { z } from "zod";
 
@@ -12,4 +13,12 @@ export async function mappedRoot(engine: Docker): Promise<number | undefined> {
   if (!(SecurityOptions ?? []).some((option) => option.startsWith("name=userns"))) return undefined;
   const [, user] = /\/(\d+)\.\d+$/.exec(DockerRootDir ?? "") ?? [];
   return user === undefined ? undefined : Number(user);
+}
+
+/** A new volume is root's; a workload that runs as somebody else (by number) could not write to it. */
+export function giveTo(folder: string, user: string, rootUser: number): void {
+  const [, uid, gid] = /^(\d+)(?::(\d+))?$/.exec(user) ?? [];
+  if (uid !== undefined && statSync(folder).uid === rootUser) {
+    chownSync(folder, rootUser + Number(uid), rootUser + Number(gid ?? 0));
+  }
 }

@@ -1,6 +1,7 @@
 import type { ContainerInspectInfo } from "dockerode";
 import { InstanceLabels } from "../labels";
 import type { ObservedInstance, ObservedState, Runtime } from "../runtime";
+import { ignoreLeaving } from "./engine-answers";
 
 /** What containers tell of their instances. Remembers the last words of runs that ended: an engine is slow to read logs. */
 export class ContainerObserver {
@@ -61,19 +62,19 @@ export class ContainerObserver {
     if (known !== undefined) {
       return known;
     }
-    let words = "";
-    const signal = new AbortController().signal;
-    for await (const { line } of this.#logs(
-      container.Config.Labels["dcx.id"] ?? "",
-      { follow: false, tail: 5 },
-      signal,
-    )) {
-      words = line.trim() === "" ? words : line.slice(0, 300);
-    }
+    const words = (await this.#read(container.Config.Labels["dcx.id"] ?? "").catch(ignoreLeaving)) ?? "";
     if (this.#lastWords.size > 1000) {
       this.#lastWords.clear();
     }
     this.#lastWords.set(key, words);
+    return words;
+  }
+
+  async #read(id: string): Promise<string> {
+    let words = "";
+    for await (const { line } of this.#logs(id, { follow: false, tail: 5 }, new AbortController().signal)) {
+      words = line.trim() === "" ? words : line.slice(0, 300);
+    }
     return words;
   }
 }
