@@ -13,6 +13,7 @@ import {
 } from "@dcx/protocol";
 import { open } from "lmdb";
 import { tables, textKey } from "../exchange/src/state/keys";
+import { entriesName, mostDatabases } from "../exchange/src/storage/entries";
 import { keyBytes } from "../exchange/src/storage/keys";
 import { AccountRecord } from "../protocol/src/generated/dcx/exchange/v1/state";
 import { faultyProgram, withEnvironment } from "./faults/program";
@@ -259,9 +260,12 @@ describe("an exchange one of whose validators is not well", () => {
 /** Gives an account of a stopped validator a token that nobody else knows of. */
 async function enrich({ home }: Validator, address: string): Promise<void> {
   const path = join(home, "state");
-  const environment = open<Buffer, Buffer>({ path, encoding: "binary", keyEncoding: "binary", maxDbs: 4 });
+  const environment = open<Buffer, Buffer>({ path, encoding: "binary", keyEncoding: "binary", maxDbs: mostDatabases });
   try {
-    const entries = environment.openDB<Buffer, Buffer>("entries", { encoding: "binary", keyEncoding: "binary" });
+    const entries = environment.openDB<Buffer, Buffer>(entriesName(tables.account), {
+      encoding: "binary",
+      keyEncoding: "binary",
+    });
     const key = keyBytes(tables.account + textKey(address));
     const record = AccountRecord.decode(entries.get(key) ?? new Uint8Array());
     expect(record.address).toBe(address);

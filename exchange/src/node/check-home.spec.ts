@@ -6,6 +6,7 @@ import pino from "pino";
 import { defaultGenesis } from "../application/default-genesis";
 import { tables } from "../state/keys";
 import { addressOf } from "../state/testing/names";
+import { entriesName, mostDatabases } from "../storage/entries";
 import { checkHome } from "./check-home";
 import { type EmbeddedNode, startEmbeddedNode } from "./embedded-node";
 
@@ -28,8 +29,13 @@ afterEach(async () => {
 
 /** Changes one entry of the state behind the node's back. */
 async function tamper(table: string, change: (value: Buffer) => Buffer): Promise<void> {
-  const environment = open<Buffer, Buffer>({ path: join(home, "state"), encoding: "binary", keyEncoding: "binary" });
-  const entries = environment.openDB<Buffer, Buffer>("entries", { encoding: "binary", keyEncoding: "binary" });
+  const environment = open<Buffer, Buffer>({
+    path: join(home, "state"),
+    encoding: "binary",
+    keyEncoding: "binary",
+    maxDbs: mostDatabases,
+  });
+  const entries = environment.openDB<Buffer, Buffer>(entriesName(table), { encoding: "binary", keyEncoding: "binary" });
   for (const { key, value } of [...entries.getRange({ start: Buffer.from(table), limit: 1 })])
     entries.putSync(key, change(Buffer.from(value)));
   await environment.close();

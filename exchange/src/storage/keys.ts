@@ -14,10 +14,27 @@ export function keyString(bytes: Uint8Array): string {
  */
 export const longestKey = 1_978;
 
-/** Under which lmdb keeps a page of the tree: it has no empty keys, and the root's path is empty. */
+/** Levels of pages that are made of those below (`StoredTree`). */
+export const topLevels = 3;
+
+const upper = ".";
+const lower = "/";
+
+/**
+ * Under which lmdb keeps the record of a page of the tree: it has no empty keys, and the root's path is empty. The records
+ * that are read when a database is opened lie together.
+ */
 export function pageKey(path: string): Buffer {
-  return keyBytes(`/${path}`);
+  return keyBytes((path.length <= topLevels ? upper : lower) + path);
 }
+
+/** The path of the page whose record is under the key. */
+export function pathOf(key: Buffer): string {
+  return keyString(key.subarray(1));
+}
+
+/** The records of pages that are in memory. */
+export const upperRecords = { start: keyBytes(upper), end: keyBytes(lower) };
 
 /** The same bytes as lmdb wants them. */
 export function asBuffer(bytes: Uint8Array): Buffer {

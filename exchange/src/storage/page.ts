@@ -8,19 +8,36 @@ export interface Leaf {
   readonly hash: HashText;
 }
 
-/** The hash of the page one level down. */
+/** The page one level down. */
 export interface Child {
   readonly kind: "child";
   readonly hash: HashText;
+  /** As `Page.size`. */
+  readonly size: number;
+  /** Where it lies in the same record; else it is in one of its own. */
+  readonly page?: Page;
 }
 
 export type Slot = Leaf | Child;
 
-const slotsPerPage = 16;
+export const slotsPerPage = 16;
+
+/**
+ * Most bytes of a record that holds a page with all that is below it. lmdb keeps up to two such records in one of its own
+ * pages of 4 KiB, and sets one of its own aside for what is larger.
+ */
+const mostBytes = 1_900;
+/** The size of all that does not fit a record. */
+const tooLarge = 0xffff;
 
 const leafTag = 1;
+/** A child in another record. */
 const childTag = 2;
+/** A child in the same one. */
+const nestedTag = 3;
 const hashBytes = 32;
+/** Slot, tag, length and hash, before a leaf's key or what is below a child. */
+const headBytes = 4 + hashBytes;
 const innerBuffer = Buffer.alloc(1 + 2 * hashBytes, 1);
 
 /** The hash of an inner node: 0x01 | left | right. */
@@ -38,6 +55,7 @@ export class Page {
   // The binary tree over the slots as a heap: nodes[1] is the root, nodes[16 + i] belongs to slot i.
   // null: computed, nothing below. undefined: not computed.
   private readonly nodes: (HashText | null | undefined)[];
+  private knownSize: number | undefined;
 
   constructor(
     private readonly slots: (Slot | undefined)[] = new Array<Slot | undefined>(slotsPerPage).fill(undefined),
@@ -55,7 +73,11 @@ export class Page {
   }
 
   setSlot(index: number, slot: Slot | undefined): void {
+    const before = this.slots[index];
     this.slots[index] = slot;
+    this.knownSize = undefined;
+    // The same child, moved to another record.
+    if (before !== undefined && before.hash === slot?.hash) return;
     for (let node = slotsPerPage + index; node > 0; node >>= 1) this.nodes[node] = undefined;
   }
 
@@ -86,41 +108,58 @@ export class Page {
     return path;
   }
 
-  // PERF: a block encodes every page that it changes: one text, turned into bytes in one go.
+  /** Bytes of the record that holds the page with all that is below it, in whatever records it is; 65,535 where none does. */
+  get size(): number {
+    this.knownSize ??= this.measure();
+    return this.knownSize;
+  }
+
+  /** Whether one record holds the page with all that is below it: then it does. */
+  get fits(): boolean {
+    return this.size !== tooLarge;
+  }
+
+  /** Pages that are decoded with it, and itself. */
+  get count(): number {
+    let count = 1;
+    for (const slot of this.slots) if (slot?.kind === "child" && slot.page !== undefined) count += slot.page.count;
+    return count;
+  }
+
+  /** The record of a page, with the pages below that are in no record of their own. */
   encode(): Buffer {
+    return keyBytes(this.text());
+  }
+
+  /** The same without what refers to other records. */
+  encodeOwn(): Buffer {
+    return new Page(this.slots.map((slot) => (isElsewhere(slot) ? undefined : slot))).encode();
+  }
+
+  static decode(bytes: Buffer): Page {
+    const text = keyString(bytes);
+    return decodeText(text, 0, text.length);
+  }
+
+  // PERF: a block encodes every record that it changes: one text, turned into bytes in one go.
+  private text(): string {
     let text = "";
     for (let index = 0; index < slotsPerPage; index++) {
       const slot = this.slots[index];
       if (slot === undefined) continue;
-      if (slot.kind === "child") text += String.fromCharCode(index, childTag) + slot.hash;
-      else {
-        const { length } = slot.key;
-        text += String.fromCharCode(index, leafTag, length >> 8, length & 0xff) + slot.key + slot.hash;
-      }
+      if (slot.kind === "leaf") text += head(index, leafTag, slot.key.length) + slot.hash + slot.key;
+      else if (slot.page === undefined) text += head(index, childTag, slot.size) + slot.hash;
+      else text += head(index, nestedTag, slot.size) + slot.hash + slot.page.text();
     }
-    return keyBytes(text);
+    return text;
   }
 
-  static decode(bytes: Buffer): Page {
-    const page = new Page();
-    const text = keyString(bytes);
-    let at = 0;
-    while (at < text.length) {
-      const index = text.charCodeAt(at);
-      const tag = text.charCodeAt(at + 1);
-      at += 2;
-      if (tag === leafTag) {
-        const length = (text.charCodeAt(at) << 8) | text.charCodeAt(at + 1);
-        at += 2;
-        const key = text.slice(at, at + length);
-        at += length;
-        page.slots[index] = { kind: "leaf", key, hash: text.slice(at, at + hashBytes) };
-      } else {
-        page.slots[index] = { kind: "child", hash: text.slice(at, at + hashBytes) };
-      }
-      at += hashBytes;
+  private measure(): number {
+    let size = 0;
+    for (const slot of this.slots) {
+      if (slot !== undefined) size += headBytes + (slot.kind === "leaf" ? slot.key.length : slot.size);
     }
-    return page;
+    return size > mostBytes ? tooLarge : size;
   }
 
   private node(index: number): HashText | null {
@@ -140,4 +179,33 @@ export class Page {
     if (right === null) return left;
     return innerHash(left, right);
   }
+}
+
+function head(index: number, tag: number, length: number): string {
+  return String.fromCharCode(index, tag, length >> 8, length & 0xff);
+}
+
+function isElsewhere(slot: Slot | undefined): boolean {
+  return slot?.kind === "child" && slot.page === undefined;
+}
+
+function decodeText(text: string, start: number, end: number): Page {
+  const slots = new Array<Slot | undefined>(slotsPerPage).fill(undefined);
+  for (let at = start; at < end; ) {
+    const index = text.charCodeAt(at);
+    const tag = text.charCodeAt(at + 1);
+    const length = (text.charCodeAt(at + 2) << 8) | text.charCodeAt(at + 3);
+    const hash = text.slice(at + headBytes - hashBytes, at + headBytes);
+    at += headBytes;
+    if (tag === childTag) slots[index] = { kind: "child", hash, size: length };
+    else {
+      const next = at + length;
+      slots[index] =
+        tag === leafTag
+          ? { kind: "leaf", key: text.slice(at, next), hash }
+          : { kind: "child", hash, size: length, page: decodeText(text, at, next) };
+      at = next;
+    }
+  }
+  return new Page(slots);
 }

@@ -6,10 +6,10 @@ import {
   LengthOp,
 } from "cosmjs-types/cosmos/ics23/v1/proofs";
 import { keyBytes } from "./keys";
-import type { Leaf } from "./page";
+import { type Child, type Leaf, type Page, slotsPerPage } from "./page";
 import { type HashText, hashText } from "./sha256";
 import { StorageError } from "./storage-error";
-import { type PageReader, stepAt } from "./tree";
+import { type PageReader, pageBelow, stepAt } from "./tree";
 
 /** The type of the proof operation in an ABCI query's answer. */
 export const proofType = "ics23:dcx";
@@ -62,34 +62,35 @@ function existence(found: Found, read: (key: string) => Uint8Array | undefined):
 
 /** The leaf at the end of the hash's path, whatever its key. */
 function findLeaf(pages: PageReader, hash: HashText): Found | undefined {
-  return descend(pages, (path) => stepAt(hash, path.length));
+  return descend(pages, ({ path }) => stepAt(hash, path.length));
+}
+
+/** A page on the way from the root. */
+interface Place {
+  readonly path: string;
+  readonly page: Page;
 }
 
 /** The leaf whose hash is next below (-1) or above (1) the given one. */
 function findNeighbour(pages: PageReader, hash: HashText, direction: 1 | -1): Found | undefined {
   // Follow the hash as far as the tree goes, then turn off at the deepest level that has something on that side.
-  const levels: string[] = [];
-  let path = "";
-  for (;;) {
-    levels.push(path);
-    const slot = pages.page(path)?.slot(stepAt(hash, path.length));
-    if (slot?.kind !== "child") {
-      if (slot !== undefined && sideOf(slot, hash) === direction) {
-        return findLeaf(pages, hashText(keyBytes(slot.key)));
-      }
-      break;
-    }
-    path += stepAt(hash, path.length).toString(16);
+  const levels: Place[] = [];
+  for (let place = rootOf(pages); place !== undefined; ) {
+    levels.push(place);
+    const index = stepAt(hash, place.path.length);
+    const slot = place.page.slot(index);
+    if (slot?.kind === "leaf" && sideOf(slot, hash) === direction) return findLeaf(pages, hashText(keyBytes(slot.key)));
+    place = slot?.kind === "child" ? below(pages, place, index, slot) : undefined;
   }
   for (const level of levels.reverse()) {
-    const page = pages.page(level);
-    const own = stepAt(hash, level.length);
-    for (let index = own + direction; index >= 0 && index < 16; index += direction) {
-      if (page?.slot(index) === undefined) continue;
-      const edge = direction === 1 ? 0 : 15;
+    const depth = level.path.length;
+    const own = stepAt(hash, depth);
+    for (let index = own + direction; index >= 0 && index < slotsPerPage; index += direction) {
+      if (level.page.slot(index) === undefined) continue;
+      const edge = direction === 1 ? 0 : slotsPerPage - 1;
       return descend(pages, (at) => {
-        if (at.length < level.length) return stepAt(hash, at.length);
-        return at.length === level.length ? index : edgeSlot(pages, at, edge, direction);
+        if (at.path.length < depth) return stepAt(hash, at.path.length);
+        return at.path.length === depth ? index : edgeSlot(at.page, edge, direction);
       });
     }
   }
@@ -101,28 +102,35 @@ function sideOf(leaf: Leaf, hash: HashText): 1 | -1 {
 }
 
 /** The first slot of a page that holds something, seen from one edge. */
-function edgeSlot(pages: PageReader, path: string, edge: number, direction: 1 | -1): number {
-  const page = pages.page(path);
-  for (let index = edge; index >= 0 && index < 16; index += direction) {
-    if (page?.slot(index) !== undefined) return index;
+function edgeSlot(page: Page, edge: number, direction: 1 | -1): number {
+  for (let index = edge; index >= 0 && index < slotsPerPage; index += direction) {
+    if (page.slot(index) !== undefined) return index;
   }
   return edge;
 }
 
-function descend(pages: PageReader, step: (path: string) => number): Found | undefined {
+function rootOf(pages: PageReader): Place | undefined {
+  const page = pages.page("");
+  return page === undefined ? undefined : { path: "", page };
+}
+
+function below(pages: PageReader, { path }: Place, index: number, child: Child): Place {
+  const next = path + index.toString(16);
+  return { path: next, page: pageBelow(pages, next, child) };
+}
+
+function descend(pages: PageReader, step: (place: Place) => number): Found | undefined {
   const inner: InnerOp[] = [];
-  let path = "";
-  for (;;) {
-    const page = pages.page(path);
-    if (page === undefined) return undefined;
-    const index = step(path);
-    const slot = page.slot(index);
+  for (let place = rootOf(pages); place !== undefined; ) {
+    const index = step(place);
+    const slot = place.page.slot(index);
     if (slot === undefined) return undefined;
     // Deeper levels come first in a proof.
-    inner.unshift(...page.siblings(index).map(innerOp));
+    inner.unshift(...place.page.siblings(index).map(innerOp));
     if (slot.kind === "leaf") return { leaf: slot, path: inner };
-    path += index.toString(16);
+    place = below(pages, place, index, slot);
   }
+  return undefined;
 }
 
 function innerOp({ hash, side }: { readonly hash: HashText; readonly side: "left" | "right" }): InnerOp {

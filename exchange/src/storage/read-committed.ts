@@ -1,4 +1,5 @@
 import { open } from "lmdb";
+import { Entries, mostDatabases } from "./entries";
 import { heightKey } from "./state-database";
 import { StorageError } from "./storage-error";
 
@@ -12,18 +13,15 @@ export function readCommitted<Result>(
   read: (height: bigint, entries: Iterable<readonly [key: Buffer, value: Buffer]>) => Result,
 ): Result | undefined {
   const binary = { encoding: "binary", keyEncoding: "binary" } as const;
-  const environment = open<Buffer, Buffer>({ path, ...binary, maxDbs: 4, readOnly: true });
+  const environment = open<Buffer, Buffer>({ path, ...binary, maxDbs: mostDatabases, readOnly: true });
   try {
     const meta = environment.openDB<Buffer, Buffer>("meta", binary);
-    const entries = environment.openDB<Buffer, Buffer>("entries", binary);
+    const entries = new Entries(environment);
     const transaction = environment.useReadTransaction();
     try {
       const height = meta.get(heightKey, { transaction });
       if (height === undefined) return undefined;
-      return read(
-        height.readBigUInt64BE(),
-        entries.getRange({ transaction }).map(({ key, value }) => [key, value] as const),
-      );
+      return read(height.readBigUInt64BE(), entries.all(transaction));
     } finally {
       transaction.done();
     }

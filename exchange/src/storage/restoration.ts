@@ -1,17 +1,18 @@
 import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import type { Database, RootDatabase } from "lmdb";
-import { asBuffer, keyBytes, keyString, pageKey } from "./keys";
-import { Page } from "./page";
+import type { RootDatabase } from "lmdb";
+import type { Entries } from "./entries";
+import { keyBytes, keyString } from "./keys";
 import { sha256 } from "./sha256";
 import { StorageError } from "./storage-error";
-import { emptyRoot, type PageReader, provable, updateTree } from "./tree";
+import type { StoredTree } from "./stored-tree";
+import { provable, updateTree } from "./tree";
 
 /** The tables of a state database that a restoration fills. */
 export interface StateTables {
   readonly environment: RootDatabase<Buffer, Buffer>;
-  readonly entries: Database<Buffer, Buffer>;
-  readonly pages: Database<Buffer, Buffer>;
+  readonly entries: Entries;
+  readonly tree: StoredTree;
 }
 
 /** By the first byte of the hash of a key: a part of the state that is in memory at once. */
@@ -26,7 +27,7 @@ const bucketCount = 256;
  * the tree is made of one file after the other. So each page of it is written once, and memory holds one part, or one
  * file's entries.
  */
-export class Restoration implements PageReader {
+export class Restoration {
   /** @param folder for the keys; made here, and removed at the end */
   constructor(
     private readonly tables: StateTables,
@@ -41,7 +42,7 @@ export class Restoration implements PageReader {
     this.tables.environment.transactionSync(() => {
       for (const [key, value] of entries) {
         const bytes = keyBytes(key);
-        this.tables.entries.putSync(bytes, asBuffer(value));
+        this.tables.entries.put(key, value);
         const length = Buffer.alloc(2);
         length.writeUInt16BE(bytes.length);
         buckets[sha256(bytes)[0] ?? 0]?.push(length, bytes);
@@ -54,40 +55,27 @@ export class Restoration implements PageReader {
 
   /** Writes the tree of all that was added. @returns its root */
   finish(): Buffer {
-    const { environment, entries, pages } = this.tables;
-    let root: Buffer = emptyRoot;
+    const { environment, entries, tree } = this.tables;
     for (let bucket = 0; bucket < bucketCount; bucket++) {
       environment.resetReadTxn();
-      const leaves = this.keysOf(bucket).map((key) => [keyString(key), provable(storedValue(entries, key))] as const);
-      // An empty tree has a page, too: the root's.
-      if (leaves.length === 0 && bucket > 0) continue;
-      const tree = updateTree(this, leaves);
-      environment.transactionSync(() => {
-        for (const [path, page] of tree.pages) {
-          if (page === undefined) pages.removeSync(pageKey(path));
-          else pages.putSync(pageKey(path), page.encode());
-        }
-      });
-      root = tree.root;
+      const leaves = this.keysOf(bucket).map((key) => [key, provable(storedValue(entries, key))] as const);
+      if (leaves.length === 0) continue;
+      const update = updateTree(tree, leaves);
+      environment.transactionSync(() => tree.write(update));
+      tree.keep(update);
     }
     environment.resetReadTxn();
     rmSync(this.folder, { recursive: true });
-    return root;
+    return tree.root();
   }
 
-  /** What there is of the tree: of its pages two are met again by the next file. */
-  page(path: string): Page | undefined {
-    const bytes = this.tables.pages.get(pageKey(path));
-    return bytes === undefined ? undefined : Page.decode(bytes);
-  }
-
-  private keysOf(bucket: number): Buffer[] {
+  private keysOf(bucket: number): string[] {
     const file = this.fileOf(bucket);
     const bytes = existsSync(file) ? readFileSync(file) : Buffer.alloc(0);
-    const keys: Buffer[] = [];
+    const keys: string[] = [];
     for (let at = 0; at < bytes.length; ) {
       const end = at + 2 + bytes.readUInt16BE(at);
-      keys.push(bytes.subarray(at + 2, end));
+      keys.push(keyString(bytes.subarray(at + 2, end)));
       at = end;
     }
     return keys;
@@ -98,7 +86,7 @@ export class Restoration implements PageReader {
   }
 }
 
-function storedValue(entries: Database<Buffer, Buffer>, key: Buffer): Buffer {
+function storedValue(entries: Entries, key: string): Buffer {
   const value = entries.get(key);
   if (value === undefined) throw new StorageError("an entry that was restored is not there: the disk has lost it");
   return value;

@@ -3,12 +3,14 @@ import type { CommitmentProof } from "cosmjs-types/cosmos/ics23/v1/proofs";
 import { type Database, open, type RootDatabase } from "lmdb";
 import type { KeyValueReader, RangeOptions } from "../state/store";
 import { BoundedCache } from "./bounded-cache";
-import { asBuffer, keyBytes, keyString, longestKey, pageKey } from "./keys";
-import { Page } from "./page";
+import { Entries, mostDatabases } from "./entries";
+import { asBuffer, longestKey } from "./keys";
 import { proveKey } from "./proof";
 import { Restoration } from "./restoration";
-import { StorageError } from "./storage-error";
-import { bytesOf, provable, type TreeUpdate, updateTree } from "./tree";
+import { reading, StorageError } from "./storage-error";
+import { StoredTree } from "./stored-tree";
+import { provable, type TreeUpdate, updateTree } from "./tree";
+import { checkTree } from "./tree-check";
 
 /** The block that the committed state is the outcome of. */
 export interface CommittedBlock {
@@ -26,7 +28,7 @@ export interface PreparedBlock {
 
 export interface StateDatabaseOptions {
   readonly path: string;
-  /** Most decoded pages of the tree kept in memory, about 2 KiB each. */
+  /** Most decoded pages of the tree kept in memory besides its first levels, about 2 KiB each. */
   readonly cachedPages?: number;
   /** Most state values kept in memory. */
   readonly cachedValues?: number;
@@ -44,10 +46,10 @@ const appHashKey = Buffer.from("app-hash");
  */
 export class StateDatabase implements KeyValueReader {
   private readonly environment: RootDatabase<Buffer, Buffer>;
-  private readonly entries: Database<Buffer, Buffer>;
-  private readonly pages: Database<Buffer, Buffer>;
+  private readonly entries: Entries;
+  private readonly records: Database<Buffer, Buffer>;
   private readonly meta: Database<Buffer, Buffer>;
-  private readonly pageCache: BoundedCache<string, Page>;
+  private readonly tree: StoredTree;
   private readonly valueCache: BoundedCache<string, Buffer | typeof absent>;
   private committed: CommittedBlock | undefined;
 
@@ -56,23 +58,30 @@ export class StateDatabase implements KeyValueReader {
       path: options.path,
       encoding: "binary",
       keyEncoding: "binary",
-      maxDbs: 4,
+      maxDbs: mostDatabases,
       readOnly: options.readOnly ?? false,
       // A commit has returned only when it is on the disk.
       overlappingSync: false,
     });
     const binary = { encoding: "binary", keyEncoding: "binary" } as const;
-    this.entries = this.environment.openDB("entries", binary);
-    this.pages = this.environment.openDB("pages", binary);
+    this.entries = new Entries(this.environment);
+    this.records = this.environment.openDB("tree", binary);
     this.meta = this.environment.openDB("meta", binary);
-    this.pageCache = new BoundedCache(options.cachedPages ?? 20_000);
+    this.tree = new StoredTree(this.records, options.cachedPages ?? 20_000);
     this.valueCache = new BoundedCache(options.cachedValues ?? 50_000);
     const height = this.meta.get(heightKey);
     const appHash = this.meta.get(appHashKey);
     if (height !== undefined && appHash !== undefined) {
       this.committed = { height: height.readBigUInt64BE(), appHash };
     }
-    if (options.readOnly !== true) this.dropUncommitted();
+    if (options.readOnly === true) return;
+    this.dropUncommitted();
+    if (this.committed !== undefined && Buffer.compare(this.root(), this.committed.appHash) !== 0) {
+      throw new StorageError(
+        `the tree in ${options.path} does not lead to the app hash of block ${this.committed.height}: it is damaged, or ` +
+          "another version of dcx has written it; look at it with `dcx node check`, and begin anew from a snapshot",
+      );
+    }
   }
 
   /** Height and app hash of the last commit; undefined before the first. */
@@ -84,42 +93,30 @@ export class StateDatabase implements KeyValueReader {
     if (key.length === 0 || key.length > longestKey) return undefined;
     const cached = this.valueCache.get(key);
     if (cached !== undefined) return cached === absent ? undefined : cached;
-    const value = reading(() => this.entries.get(keyBytes(key)));
+    const value = reading(() => this.entries.get(key));
     this.valueCache.set(key, value ?? absent);
     return value;
   }
 
   *range(start: string, end: string, options: RangeOptions = {}): Iterable<readonly [string, Uint8Array]> {
     if (start >= end || options.limit === 0) return;
-    const limit = options.limit === undefined ? {} : { limit: options.limit };
-    const bounds = boundsOf(start, end, options.reverse === true);
-    const entries = reading(() => this.entries.getRange({ ...bounds, ...limit })[Symbol.iterator]());
+    const entries = this.entries.range(start, end, options);
     try {
       for (;;) {
         const next = reading(() => entries.next());
         if (next.done) return;
-        yield [keyString(next.value.key), next.value.value];
+        yield next.value;
       }
     } finally {
-      entries.return?.();
+      entries.return(undefined);
     }
-  }
-
-  page(path: string): Page | undefined {
-    const cached = this.pageCache.get(path);
-    if (cached !== undefined) return cached;
-    const bytes = reading(() => this.pages.get(pageKey(path)));
-    if (bytes === undefined) return undefined;
-    const page = Page.decode(bytes);
-    this.pageCache.set(path, page);
-    return page;
   }
 
   /** Works out the app hash that these changes (undefined: delete) lead to. Writes nothing. */
   prepare(height: bigint, changes: Iterable<readonly [key: string, value: Uint8Array | undefined]>): PreparedBlock {
     const list = [...changes];
     const tree = updateTree(
-      this,
+      this.tree,
       list.map(([key, value]) => [key, value === undefined ? undefined : provable(value)]),
     );
     return { height, appHash: tree.root, changes: list, tree };
@@ -130,13 +127,10 @@ export class StateDatabase implements KeyValueReader {
     // What throws in here leaves disk and memory as they were; the application stops the node.
     this.environment.transactionSync(() => {
       for (const [key, value] of prepared.changes) {
-        if (value === undefined) this.entries.removeSync(keyBytes(key));
-        else this.entries.putSync(keyBytes(key), asBuffer(value));
+        if (value === undefined) this.entries.remove(key);
+        else this.entries.put(key, value);
       }
-      for (const [path, page] of prepared.tree.pages) {
-        if (page === undefined) this.pages.removeSync(pageKey(path));
-        else this.pages.putSync(pageKey(path), page.encode());
-      }
+      this.tree.write(prepared.tree);
       this.putCommitted(prepared);
     });
     this.environment.resetReadTxn();
@@ -144,10 +138,7 @@ export class StateDatabase implements KeyValueReader {
     for (const [key, value] of prepared.changes) {
       this.valueCache.set(key, value === undefined ? absent : asBuffer(value));
     }
-    for (const [path, page] of prepared.tree.pages) {
-      if (page === undefined) this.pageCache.delete(path);
-      else this.pageCache.set(path, page);
-    }
+    this.tree.keep(prepared.tree);
     this.committed = { height: prepared.height, appHash: prepared.appHash };
   }
 
@@ -155,11 +146,10 @@ export class StateDatabase implements KeyValueReader {
   dropUncommitted(): void {
     rmSync(this.restorationFolder, { recursive: true, force: true });
     if (this.committed !== undefined) return;
-    for (const table of [this.entries, this.pages]) {
-      if (!isEmpty(table)) table.clearSync();
-    }
+    this.entries.clear();
+    for (const _key of this.records.getKeys({ limit: 1 })) this.records.clearSync();
     this.environment.resetReadTxn();
-    this.pageCache.clear();
+    this.tree.reset();
     this.valueCache.clear();
   }
 
@@ -172,8 +162,8 @@ export class StateDatabase implements KeyValueReader {
       throw new Error(`there is a state of height ${this.committed.height} already: nothing can be restored over it`);
     }
     this.dropUncommitted();
-    const { environment, entries, pages } = this;
-    return new Restoration({ environment, entries, pages }, this.restorationFolder);
+    const { environment, entries, tree } = this;
+    return new Restoration({ environment, entries, tree }, this.restorationFolder);
   }
 
   /**
@@ -187,7 +177,7 @@ export class StateDatabase implements KeyValueReader {
     }
     this.environment.transactionSync(() => this.putCommitted({ height, appHash }));
     this.environment.resetReadTxn();
-    this.pageCache.clear();
+    this.tree.reset();
     this.valueCache.clear();
     this.committed = { height, appHash: Buffer.from(appHash) };
     return true;
@@ -196,7 +186,7 @@ export class StateDatabase implements KeyValueReader {
   /** An ics23 proof against the committed app hash that the key has its value, or is not there. */
   prove(key: string): CommitmentProof {
     return proveKey(
-      this,
+      this.tree,
       (one) => {
         const value = this.get(one);
         return value === undefined ? undefined : provable(value);
@@ -207,36 +197,27 @@ export class StateDatabase implements KeyValueReader {
 
   /** Root of the committed tree, worked out from its pages. */
   root(): Uint8Array {
-    return bytesOf(this.page("")?.root() ?? null);
+    return this.tree.root();
   }
 
   /**
-   * Works the tree out again from the entries alone, and compares it with what is stored: a sentence for each difference.
-   * PERF: O(state), for operators and tests.
+   * Works the tree out again from the entries, and compares it with what is stored: a sentence for each difference.
+   * PERF: O(state) time, for operators and tests.
    */
   treeProblems(): string[] {
     if (this.committed === undefined) return ["there is no committed block"];
-    const entries = [...this.range("\x00", "\xff")];
-    const nothing = { page: () => undefined };
-    const tree = updateTree(
-      nothing,
-      entries.map(([key, value]) => [key, provable(value)]),
-    );
-    const problems: string[] = [];
+    const { root, leaves, records, problems } = checkTree(this.tree, (key) => reading(() => this.entries.get(key)));
+    const found: string[] = [];
     const { appHash } = this.committed;
-    if (Buffer.compare(tree.root, appHash) !== 0) {
+    if (Buffer.compare(root, appHash) !== 0) {
       const stored = asBuffer(appHash).toString("hex");
-      problems.push(`app hash: ${stored} is stored, the entries lead to ${tree.root.toString("hex")}`);
+      found.push(`app hash: ${stored} is stored, the entries lead to ${root.toString("hex")}`);
     }
-    for (const [path, page] of tree.pages) {
-      const stored = reading(() => this.pages.get(pageKey(path)));
-      const same = page === undefined ? stored === undefined : stored !== undefined && page.encode().equals(stored);
-      if (!same) problems.push(`tree: the page at "${path}" is not what the entries lead to`);
-    }
-    const count = [...tree.pages.values()].filter((page) => page !== undefined).length;
-    const found = [...this.pages.getKeys()].length;
-    if (count !== found) problems.push(`tree: ${found} pages are stored, the entries lead to ${count}`);
-    return problems;
+    const entries = reading(() => this.entries.count);
+    if (entries !== leaves) found.push(`tree: it has ${leaves} leaves, there are ${entries} entries`);
+    const stored = reading(() => this.records.getKeysCount());
+    if (stored !== records) found.push(`tree: ${stored} records are stored, it has ${records}`);
+    return [...found, ...problems];
   }
 
   async close(): Promise<void> {
@@ -252,31 +233,5 @@ export class StateDatabase implements KeyValueReader {
 
   private get restorationFolder(): string {
     return `${this.options.path}-restoration`;
-  }
-}
-
-function isEmpty(table: Database<Buffer, Buffer>): boolean {
-  for (const _key of table.getKeys({ limit: 1 })) return false;
-  return true;
-}
-
-/** Of a range from `start` on and before `end`. What is cut off a bound lies behind every key that begins like it. */
-function boundsOf(start: string, end: string, reverse: boolean) {
-  const first = keyBytes(start.slice(0, longestKey));
-  const last = keyBytes(end.slice(0, longestKey));
-  const withFirst = start.length <= longestKey;
-  const withLast = end.length > longestKey;
-  return reverse
-    ? { start: last, exclusiveStart: !withLast, end: first, inclusiveEnd: withFirst, reverse }
-    : { start: first, exclusiveStart: !withFirst, end: last, inclusiveEnd: withLast };
-}
-
-function reading<T>(read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    throw new StorageError("reading the state database failed: check the disk, then start the node again", {
-      cause: error,
-    });
   }
 }

@@ -5,23 +5,28 @@
  * depends on the set of keys alone, not on the order of insertion: nothing of the state machine's order of writes
  * can fork the chain. Hashes follow ics23: a leaf is SHA-256(0x00 | SHA-256(key) | SHA-256(value)), an inner node
  * SHA-256(0x01 | left | right). There are no placeholders, so that absence is proved by two neighbours with any
- * ics23 library. Four levels lie in one page; a page is kept under the half-bytes that lead to it and overwritten
- * in the transaction of the block that changes it, so there are no old versions to prune. An IAVL tree would need
- * rotations, versions and their pruning for the same promises.
+ * ics23 library. An IAVL tree would need rotations, versions and their pruning for the same promises.
  *
- * PERF: a block costs O(changed keys × log keys) hashes and O(changed keys × log16 keys) pages read and written.
+ * Four levels make a page. How pages lie in records is theirs that store them: a page that fits a record with all that
+ * is below it is in one, and any other in one of its own (`page.ts`); so the records depend on the set of keys alone, too. They
+ * are overwritten in the transaction of the block that changes them: there are no old versions to prune.
+ *
+ * PERF: a block costs O(changed keys × log keys) hashes and O(changed keys × log16 keys) records read and written.
  */
 import { keyBytes } from "./keys";
-import { type Child, type Leaf, Page } from "./page";
+import { type Child, type Leaf, Page, slotsPerPage } from "./page";
 import { type HashText, hashText } from "./sha256";
 import { StorageError } from "./storage-error";
 
-/** Where the committed pages are, by the half-bytes that lead to them in hexadecimal: the empty path is the root's. */
+/**
+ * Where the committed pages are that have records of their own, by the half-bytes that lead to them in hexadecimal: the
+ * empty path is the root's.
+ */
 export interface PageReader {
   page(path: string): Page | undefined;
 }
 
-/** The pages that a batch of changes replaces (undefined: deletes), and the root that they lead to. */
+/** The pages in records of their own that a batch of changes replaces (undefined: deletes), and the root that they lead to. */
 export interface TreeUpdate {
   readonly root: Buffer;
   readonly pages: ReadonlyMap<string, Page | undefined>;
@@ -40,7 +45,7 @@ interface Change {
 const leafBuffer = Buffer.alloc(65);
 
 /** The hash that stands for a key and its value. */
-function leafHash(keyHash: HashText, value: Uint8Array): HashText {
+export function leafHash(keyHash: HashText, value: Uint8Array): HashText {
   leafBuffer.write(keyHash, 1, "latin1");
   leafBuffer.write(hashText(value), 33, "latin1");
   return hashText(leafBuffer);
@@ -90,6 +95,13 @@ export function stepAt(path: HashText, depth: number): number {
   return depth & 1 ? byte & 15 : byte >> 4;
 }
 
+/** The page that a slot of the page above leads to. @throws StorageError where it is not there */
+export function pageBelow(pages: PageReader, path: string, child: Child): Page {
+  const page = child.page ?? pages.page(path);
+  if (page === undefined) throw new StorageError(`the state tree lacks its page ${path}: the database is damaged`);
+  return page;
+}
+
 /** Applies the changes from `start` up to `end`, all of whose paths begin with the page's, to a copy of the page. */
 function change(
   committed: PageReader,
@@ -110,16 +122,33 @@ function change(
     const slot = page.slot(index);
     const below = path + index.toString(16);
     if (slot?.kind === "child") {
-      const childBefore = committed.page(below);
-      if (childBefore === undefined)
-        throw new StorageError(`the state tree lacks its page ${below}: the database is damaged`);
+      const childBefore = pageBelow(committed, below, slot);
+      if (slot.page === undefined) pages.set(below, undefined);
       page.setSlot(index, settle(pages, below, change(committed, pages, below, childBefore, changes, from, to)));
     } else {
       page.setSlot(index, fill(committed, pages, below, slot, changes.slice(from, to)));
     }
     from = to;
   }
+  spread(committed, pages, path, page);
   return page;
+}
+
+/** Takes what is below a page into its record where all of it fits, and moves it to records of its own where it does not. */
+function spread(committed: PageReader, pages: Map<string, Page | undefined>, path: string, page: Page): void {
+  for (let index = 0; index < slotsPerPage; index++) {
+    const slot = page.slot(index);
+    if (slot?.kind !== "child" || (slot.page !== undefined) === page.fits) continue;
+    const below = path + index.toString(16);
+    const { kind, hash, size } = slot;
+    if (slot.page === undefined) {
+      page.setSlot(index, { kind, hash, size, page: pageBelow(committed, below, slot) });
+      pages.set(below, undefined);
+    } else {
+      page.setSlot(index, { kind, hash, size });
+      pages.set(below, slot.page);
+    }
+  }
 }
 
 function stepOf(changes: readonly Change[], at: number, depth: number): number {
@@ -145,15 +174,17 @@ function fill(
   return settle(pages, below, change(committed, pages, below, new Page(), put, 0, put.length));
 }
 
-/** Keeps a page that holds more than a leaf; else the leaf moves up, so that the shape is the keys' alone. */
+/**
+ * Keeps a page that holds more than a leaf; else the leaf moves up, so that the shape is the keys' alone. Where a page that
+ * fits a record goes is for the page above it to say (`spread`).
+ */
 function settle(pages: Map<string, Page | undefined>, path: string, page: Page): Leaf | Child | undefined {
   const single = page.single();
-  if (single !== undefined) {
-    pages.set(path, undefined);
-    return single === "empty" ? undefined : single;
-  }
-  pages.set(path, page);
+  if (single !== undefined) return single === "empty" ? undefined : single;
   const hash = page.root();
   if (hash === null) throw new StorageError(`the state tree's page ${path} is empty`);
-  return { kind: "child", hash };
+  const { size } = page;
+  if (page.fits) return { kind: "child", hash, size, page };
+  pages.set(path, page);
+  return { kind: "child", hash, size };
 }

@@ -1,0 +1,116 @@
+import type { Database } from "lmdb";
+import { BoundedCache } from "./bounded-cache";
+import { pageKey, pathOf, topLevels, upperRecords } from "./keys";
+import { type Child, Page } from "./page";
+import { reading, StorageError } from "./storage-error";
+import { bytesOf, type PageReader, type TreeUpdate } from "./tree";
+
+/**
+ * The records of the tree's pages in lmdb.
+ *
+ * PERF: four levels of pages are in memory, some 30 MB at most. Those of the first three have no records but of their own leaves,
+ * of which there are none once the state is large: they are made of the fourth's when a database is opened, where nearly
+ * every block would write some of them. So among a million orders a change of a key writes three records in place of six.
+ */
+export class StoredTree implements PageReader {
+  /** Of the first levels, and of the first that has records. */
+  private readonly upper = new Map<string, Page>();
+  private readonly cache: BoundedCache<string, Page>;
+
+  /** @param cachedPages most pages below those levels that are kept in memory */
+  constructor(
+    private readonly records: Database<Buffer, Buffer>,
+    cachedPages: number,
+  ) {
+    this.cache = new BoundedCache(cachedPages, ({ count }) => count);
+    this.readUpper();
+  }
+
+  page(path: string): Page | undefined {
+    if (isUpper(path)) return this.upper.get(path);
+    const cached = this.cache.get(path);
+    if (cached !== undefined) return cached;
+    const bytes = reading(() => this.records.get(pageKey(path)));
+    if (bytes === undefined) return undefined;
+    const page = Page.decode(bytes);
+    this.cache.set(path, page);
+    return page;
+  }
+
+  /** The root's hash, worked out from the pages. */
+  root(): Buffer {
+    return bytesOf(this.page("")?.root() ?? null);
+  }
+
+  /** Writes an update's records. To be called in a transaction; what is read is as before until `keep`. */
+  write({ pages }: TreeUpdate): void {
+    for (const [path, page] of pages) {
+      const record = recordOf(path, page);
+      // Nearly always: they are written for their own leaves alone.
+      if (isTop(path) && same(record, recordOf(path, this.upper.get(path)))) continue;
+      if (record === undefined) this.records.removeSync(pageKey(path));
+      else this.records.putSync(pageKey(path), record);
+    }
+  }
+
+  /** Goes on from an update that was written. */
+  keep({ pages }: TreeUpdate): void {
+    for (const [path, page] of pages) {
+      const kept = isUpper(path) ? this.upper : this.cache;
+      if (page === undefined) kept.delete(path);
+      else kept.set(path, page);
+    }
+  }
+
+  /** Forgets what is in memory, and begins with what is stored. */
+  reset(): void {
+    this.cache.clear();
+    this.readUpper();
+  }
+
+  private readUpper(): void {
+    this.upper.clear();
+    reading(() => {
+      for (const { key, value } of this.records.getRange(upperRecords)) this.upper.set(pathOf(key), Page.decode(value));
+    });
+    for (let depth = topLevels; depth > 0; depth--) {
+      for (const [path, page] of [...this.upper].filter(([{ length }]) => length === depth)) {
+        const above = path.slice(0, -1);
+        const parent = this.upper.get(above) ?? new Page();
+        parent.setSlot(Number.parseInt(path.slice(-1), 16), childOf(path, page));
+        this.upper.set(above, parent);
+      }
+    }
+  }
+}
+
+function isUpper(path: string): boolean {
+  return path.length <= topLevels;
+}
+
+/** Whether what is below the page is told by records of others. */
+function isTop(path: string): boolean {
+  return path.length < topLevels;
+}
+
+function childOf(path: string, page: Page): Child {
+  const hash = page.root();
+  if (hash === null) throw new StorageError(`the state tree's page ${path} is empty: the database is damaged`);
+  return { kind: "child", hash, size: page.size };
+}
+
+/** Whether anything is stored of a page that is not part of another one's record. */
+export function hasRecord(path: string, page: Page): boolean {
+  return recordOf(path, page) !== undefined;
+}
+
+/** What is stored of a page: of the first levels what no other record tells. */
+function recordOf(path: string, page: Page | undefined): Buffer | undefined {
+  if (page === undefined || !isTop(path)) return page?.encode();
+  const own = page.encodeOwn();
+  return own.length === 0 ? undefined : own;
+}
+
+function same(one: Buffer | undefined, other: Buffer | undefined): boolean {
+  return one === undefined ? other === undefined : other !== undefined && one.equals(other);
+}
