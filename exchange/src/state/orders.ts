@@ -1,5 +1,6 @@
 import {
   CloseReason,
+  type Deployment,
   FulfillmentState,
   type Infrastructure,
   type Order,
@@ -54,11 +55,26 @@ export function openOrder(
   context: TransitionContext,
   id: InfrastructureId,
   denied: readonly string[] = [],
-): Order {
+): void {
   const deployment = deployments.need(store, id.deployment);
+  deployments.put(store, id.deployment, openOrderOf(store, context, deployment, id.name, denied));
+}
+
+/**
+ * As `openOrder`, for those who open several: the deployment's record, which holds the generations, is theirs to write.
+ * @returns that record
+ */
+export function openOrderOf(
+  store: KeyValueStore,
+  context: TransitionContext,
+  deployment: Deployment,
+  name: string,
+  denied: readonly string[] = [],
+): Deployment {
+  const id: InfrastructureId = { deployment: present(deployment.id, "id of a deployment"), name };
   const record = present(
-    deployment.infrastructures.find((candidate) => candidate.terms?.name === id.name),
-    `infrastructure ${id.name}`,
+    deployment.infrastructures.find((candidate) => candidate.terms?.name === name),
+    `infrastructure ${name}`,
   );
   const terms = present(record.terms, "terms of an infrastructure");
   const slot = slots.get(store, id) ?? {
@@ -72,10 +88,6 @@ export function openOrder(
   if (slot.order !== 0 || slot.successor !== 0) throw new Error(`infrastructure ${id.name} already awaits a lease`);
   const generation = slot.generation + 1;
   slots.put(store, id, { ...slot, generation, order: generation });
-  deployments.put(store, id.deployment, {
-    ...deployment,
-    infrastructures: deployment.infrastructures.map((other) => (other === record ? { ...record, generation } : other)),
-  });
 
   const leaving = slot.lease === 0 ? undefined : leases.need(store, withGeneration(id, slot.lease));
   const keptOut = leaving !== undefined && leaving.noticeEndHeight !== 0n ? [...denied, leaving.datacenter] : denied;
@@ -103,7 +115,10 @@ export function openOrder(
   setTimer(store, expiryOf(store, order), orderTimer(TimerKind.ORDER_EXPIRY, orderIdOf(order)));
   adjustTotals(store, { openOrders: 1n });
   context.events.emit(orderChanged(order));
-  return order;
+  return {
+    ...deployment,
+    infrastructures: deployment.infrastructures.map((other) => (other === record ? { ...record, generation } : other)),
+  };
 }
 
 function expiryOf(store: KeyValueReader, order: Order): bigint {

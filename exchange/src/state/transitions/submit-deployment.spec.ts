@@ -1,4 +1,6 @@
 import { ExchangeErrorCode, OrderState } from "@dcx/protocol";
+import { Branch } from "../branch";
+import { tables } from "../keys";
 import { messages } from "../testing/messages";
 import { addressOf, bytesOf } from "../testing/names";
 import { orderOf, refusal, terms, World } from "../testing/world";
@@ -31,6 +33,20 @@ describe("SubmitDeployment", () => {
       });
     expect(exchange.deployment(id)).toMatchObject({ revision: 1n, incarnation: 1n });
     expect(exchange.deployment(id).infrastructures.map((one) => one.terms?.name)).toEqual(["east", "west"]);
+  });
+
+  test("writes the deployment's record once, however many infrastructures it has", () => {
+    const exchange = world();
+    const infrastructures = Array.from({ length: 32 }, (_, index) => terms(`i${index}`));
+    const set = jest.spyOn(Branch.prototype, "set");
+    const { id } = exchange.run(messages.submitDeployment, { ...message, infrastructures });
+    const writes = set.mock.calls.filter(([key]) => key.startsWith(tables.deployment));
+    set.mockRestore();
+    // By the transition, and as the transaction's changes enter the block.
+    expect(writes).toHaveLength(2);
+    expect(id && exchange.deployment(id).infrastructures.map(({ generation }) => generation)).toEqual(
+      infrastructures.map(() => 1),
+    );
   });
 
   test("counts each tenant's deployments from 1", () => {

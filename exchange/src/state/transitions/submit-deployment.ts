@@ -1,4 +1,5 @@
 import {
+  type Deployment,
   type DeploymentId,
   DeploymentState,
   type MsgSubmitDeployment,
@@ -7,7 +8,7 @@ import {
 import type { TransactionContext } from "../context";
 import { enterDeployment, nextDeploymentSequence, tokenHolder } from "../deployments";
 import { deploymentChanged } from "../events";
-import { openOrder } from "../orders";
+import { openOrderOf } from "../orders";
 import { deployments, getParameters } from "../records";
 import type { KeyValueStore } from "../store";
 import { checkAddress, checkBytes, checkedInfrastructures, checkManagers, checkWait } from "../validation";
@@ -19,7 +20,7 @@ import { checkAddress, checkBytes, checkedInfrastructures, checkManagers, checkW
  * specification: "SubmitDeployment"; design: "Transactions", "Nothing is orphaned".
  * @throws ExchangeError InvalidMessage, InvalidAddress, LimitExceeded
  *
- * PERF: O(infrastructures) orders, each with a rewrite of the deployment's record.
+ * PERF: O(infrastructures) orders; the deployment's record is written once.
  */
 export function submitDeployment(
   state: KeyValueStore,
@@ -45,7 +46,7 @@ export function submitDeployment(
   const infrastructures = checkedInfrastructures(state, parameters, message.infrastructures);
 
   const id: DeploymentId = { tenant: message.tenant, sequence: nextDeploymentSequence(state, message.tenant) };
-  const deployment = {
+  const deployment: Deployment = {
     id,
     state: DeploymentState.ACTIVE,
     infrastructures: infrastructures.map((terms) => ({ terms, declaredBy: message.tenant, generation: 0 })),
@@ -61,8 +62,10 @@ export function submitDeployment(
     closedHeight: 0n,
     lastChange: { by: message.tenant, transaction: context.hash, height: context.height },
   };
-  enterDeployment(state, deployment);
   context.events.emit(deploymentChanged(deployment, message.tenant));
-  for (const { name } of infrastructures) openOrder(state, context, { deployment: id, name });
+  enterDeployment(
+    state,
+    infrastructures.reduce((entered, { name }) => openOrderOf(state, context, entered, name), deployment),
+  );
   return { id, incarnation: 1n, revision: 1n, existed: false };
 }
