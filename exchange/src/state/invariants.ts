@@ -10,10 +10,11 @@ import {
   OrderState,
   SlotRecord,
 } from "@dcx/protocol";
-import { all, type Invariant, keysOf, sum, unequal } from "./invariant";
+import { all, count, type Invariant, indexProblems, sum, unequal } from "./invariant";
 import { describeFulfillment, describeOrder, orderKey, rateKey, tables, textKey, uint32Key, uint64Key } from "./keys";
 import { depositFor } from "./quantities";
 import {
+  deployments,
   fulfillmentIdOf,
   infrastructureOf,
   interestTable,
@@ -28,20 +29,24 @@ import { proposalDeposits, stakedTokens, stakeInvariants, unbondingTokens, unpai
 import type { KeyValueReader } from "./store";
 import { getTotals } from "./totals";
 
-function openOrMatched(store: KeyValueReader): Fulfillment[] {
-  return [...all(store, tables.fulfillment, Fulfillment)].filter(
+function openOrMatched(store: KeyValueReader): IteratorObject<Fulfillment> {
+  return all(store, tables.fulfillment, Fulfillment).filter(
     ({ state }) => state === FulfillmentState.OPEN || state === FulfillmentState.MATCHED,
   );
 }
 
-function activeLeases(store: KeyValueReader): Lease[] {
-  return [...all(store, tables.lease, Lease)].filter(({ state }) => state === LeaseState.ACTIVE);
+function activeLeases(store: KeyValueReader): IteratorObject<Lease> {
+  return all(store, tables.lease, Lease).filter(({ state }) => state === LeaseState.ACTIVE);
+}
+
+function openOrders(store: KeyValueReader): IteratorObject<Order> {
+  return all(store, tables.order, Order).filter(({ state }) => state === OrderState.OPEN);
 }
 
 /** What there is anywhere, and what was burnt, is what there was at genesis and the interest minted. */
 function tokensAddUp(store: KeyValueReader): string[] {
   const totals = getTotals(store);
-  const balances = sum([...all(store, tables.account, AccountRecord)].map((account) => account.balance));
+  const balances = sum(all(store, tables.account, AccountRecord).map((account) => account.balance));
   const collateral = sum(openOrMatched(store).map((fulfillment) => fulfillment.collateral));
   const deposits = sum(activeLeases(store).map((lease) => lease.deposit));
   const inStake = stakedTokens(store) + unbondingTokens(store) + unpaidRewards(store);
@@ -55,29 +60,25 @@ function tokensAddUp(store: KeyValueReader): string[] {
 /** The running sums are those of the records. */
 function totalsAreExact(store: KeyValueReader): string[] {
   const totals = getTotals(store);
-  const accounts = [...all(store, tables.account, AccountRecord)];
-  const active = activeLeases(store);
-  const deployments = [...all(store, tables.deployment, Deployment)];
-  const open = [...all(store, tables.order, Order)].filter(({ state }) => state === OrderState.OPEN);
+  const accounts = () => all(store, tables.account, AccountRecord);
+  const activeDeployments = all(store, tables.deployment, Deployment).filter(
+    ({ state }) => state === DeploymentState.ACTIVE,
+  );
   return [
-    ...unequal("balances", sum(accounts.map((account) => account.balance)), totals.balances),
-    ...unequal("accounts", accounts.length, totals.accounts),
+    ...unequal("balances", sum(accounts().map((account) => account.balance)), totals.balances),
+    ...unequal("accounts", count(accounts()), totals.accounts),
     ...unequal("collateral", sum(openOrMatched(store).map((one) => one.collateral)), totals.collateral),
-    ...unequal("deposits", sum(active.map((lease) => lease.deposit)), totals.deposits),
+    ...unequal("deposits", sum(activeLeases(store).map((lease) => lease.deposit)), totals.deposits),
     ...unequal("staked", stakedTokens(store), totals.staked),
     ...unequal("unbonding", unbondingTokens(store), totals.unbonding),
     ...unequal("rewards", unpaidRewards(store), totals.rewards),
     ...unequal("proposal deposits", proposalDeposits(store), totals.proposalDeposits),
-    ...unequal("active leases", active.length, totals.activeLeases),
-    ...unequal("open orders", open.length, totals.openOrders),
-    ...unequal(
-      "active deployments",
-      deployments.filter(({ state }) => state === DeploymentState.ACTIVE).length,
-      totals.activeDeployments,
-    ),
+    ...unequal("active leases", count(activeLeases(store)), totals.activeLeases),
+    ...unequal("open orders", count(openOrders(store)), totals.openOrders),
+    ...unequal("active deployments", count(activeDeployments), totals.activeDeployments),
     ...unequal(
       "matched collateral",
-      sum(active.map((lease) => lease.collateral)),
+      sum(activeLeases(store).map((lease) => lease.collateral)),
       interestTable.need(store, undefined).matchedCollateral,
     ),
   ];
@@ -85,29 +86,32 @@ function totalsAreExact(store: KeyValueReader): string[] {
 
 /** A fulfillment that is open posts its groups' collateral; one that is matched posts its active lease's, or nothing. */
 function collateralIsPosted(store: KeyValueReader): string[] {
-  return [...all(store, tables.fulfillment, Fulfillment)].flatMap((fulfillment) => {
-    const id = fulfillmentIdOf(fulfillment);
-    const lease = leases.get(store, id.order);
-    const leased = lease?.state === LeaseState.ACTIVE && lease.fulfillmentIndex === id.index;
-    const posted =
-      fulfillment.state === FulfillmentState.OPEN || leased
-        ? sum(fulfillment.resources.map((group) => group.collateral))
-        : 0n;
-    return unequal(`collateral of ${describeFulfillment(id)}`, posted, fulfillment.collateral);
-  });
+  return all(store, tables.fulfillment, Fulfillment)
+    .flatMap((fulfillment) => {
+      const id = fulfillmentIdOf(fulfillment);
+      const lease = leases.get(store, id.order);
+      const leased = lease?.state === LeaseState.ACTIVE && lease.fulfillmentIndex === id.index;
+      const posted =
+        fulfillment.state === FulfillmentState.OPEN || leased
+          ? sum(fulfillment.resources.map((group) => group.collateral))
+          : 0n;
+      return unequal(`collateral of ${describeFulfillment(id)}`, posted, fulfillment.collateral);
+    })
+    .toArray();
 }
 
 /** At most one active lease for an infrastructure, besides one that is being replaced; the slots say which. */
 function leasesAreSingle(store: KeyValueReader): string[] {
   const problems: string[] = [];
-  const expected = new Set<string>();
+  let inactive = 0;
   for (const slot of all(store, tables.slot, SlotRecord)) {
     const id = { deployment: present(slot.deployment, "deployment of a slot"), name: slot.infrastructure };
     const name = describeOrder(withGeneration(id, slot.generation));
     if (slot.order !== 0 && slot.successor !== 0) problems.push(`${name}: both an order and a successor are pending`);
     if (slot.successor !== 0 && slot.lease === 0) problems.push(`${name}: a successor without a lease to replace`);
     for (const generation of [slot.lease, slot.successor])
-      if (generation !== 0) expected.add(orderKey(withGeneration(id, generation)));
+      if (generation !== 0 && leases.get(store, withGeneration(id, generation))?.state !== LeaseState.ACTIVE)
+        inactive += 1;
     if (slot.order !== 0) {
       const order = orders.get(store, withGeneration(id, slot.order));
       if (order?.state !== OrderState.OPEN || order.replacesGeneration !== slot.lease)
@@ -121,108 +125,116 @@ function leasesAreSingle(store: KeyValueReader): string[] {
       problems.push(`${name}: its lease still is a successor`);
   }
   for (const lease of activeLeases(store)) {
-    const key = orderKey(orderIdOf(lease));
-    if (!expected.delete(key)) problems.push(`${describeOrder(orderIdOf(lease))}: an active lease without a place`);
+    const id = orderIdOf(lease);
+    const slot = slots.get(store, infrastructureOf(id));
+    if (slot === undefined || ![slot.lease, slot.successor].includes(id.generation))
+      problems.push(`${describeOrder(id)}: an active lease without a place`);
   }
-  if (expected.size > 0) problems.push(`${expected.size} leases in place are not active`);
+  if (inactive > 0) problems.push(`${inactive} leases in place are not active`);
   return problems;
 }
 
 /** An active lease has a matched order, a matched fulfillment, an active deployment, and its full deposit's remainder. */
 function leasesAreFounded(store: KeyValueReader): string[] {
-  return activeLeases(store).flatMap((lease) => {
-    const id = orderIdOf(lease);
-    const name = describeOrder(id);
-    const problems: string[] = [];
-    if (orders.get(store, id)?.state !== OrderState.MATCHED) problems.push(`${name}: its order is not matched`);
-    const key = `${tables.fulfillment}${orderKey(id)}${uint32Key(lease.fulfillmentIndex)}`;
-    const bytes = store.get(key);
-    if (bytes === undefined || Fulfillment.decode(bytes).state !== FulfillmentState.MATCHED)
-      problems.push(`${name}: its fulfillment is not matched`);
-    if (lease.deposit !== depositFor(BigInt(lease.rate), lease.reconfirmationPeriod))
-      problems.push(`${name}: its deposit is ${lease.deposit}`);
-    return problems;
-  });
+  return activeLeases(store)
+    .flatMap((lease) => {
+      const id = orderIdOf(lease);
+      const name = describeOrder(id);
+      const problems: string[] = [];
+      if (orders.get(store, id)?.state !== OrderState.MATCHED) problems.push(`${name}: its order is not matched`);
+      const key = `${tables.fulfillment}${orderKey(id)}${uint32Key(lease.fulfillmentIndex)}`;
+      const bytes = store.get(key);
+      if (bytes === undefined || Fulfillment.decode(bytes).state !== FulfillmentState.MATCHED)
+        problems.push(`${name}: its fulfillment is not matched`);
+      if (lease.deposit !== depositFor(BigInt(lease.rate), lease.reconfirmationPeriod))
+        problems.push(`${name}: its deposit is ${lease.deposit}`);
+      return problems;
+    })
+    .toArray();
 }
 
 /** An open order belongs to an infrastructure that its deployment still has. */
 function ordersAreWanted(store: KeyValueReader): string[] {
-  const active = [...all(store, tables.deployment, Deployment)].filter(({ state }) => state === DeploymentState.ACTIVE);
-  const wanted = new Set(
-    active.flatMap(({ id, infrastructures }) =>
-      infrastructures.map(({ terms, generation }) => `${id?.tenant}/${id?.sequence}/${terms?.name}/${generation}`),
-    ),
-  );
-  return [...all(store, tables.order, Order)]
-    .filter((order) => order.state === OrderState.OPEN)
-    .map((order) => describeOrder(orderIdOf(order)))
-    .filter((name) => !wanted.has(name))
-    .map((name) => `${name}: open, and nobody's newest order`);
+  return openOrders(store)
+    .filter((order) => {
+      const id = orderIdOf(order);
+      const deployment = deployments.get(store, id);
+      return !(
+        deployment?.state === DeploymentState.ACTIVE &&
+        deployment.infrastructures.some(
+          ({ terms, generation }) => terms?.name === id.infrastructure && generation === id.generation,
+        )
+      );
+    })
+    .map((order) => `${describeOrder(orderIdOf(order))}: open, and nobody's newest order`)
+    .toArray();
+}
+
+function isOpen({ state }: Fulfillment): boolean {
+  return state === FulfillmentState.OPEN;
+}
+
+function bidKey(fulfillment: Fulfillment): string {
+  const { order, index } = fulfillmentIdOf(fulfillment);
+  const rank = rateKey(BigInt(fulfillment.rate)) + uint64Key(fulfillment.height) + uint32Key(index);
+  return tables.bid + orderKey(order) + rank;
 }
 
 /** Every index holds exactly what its records say. */
 function indicesAreExact(store: KeyValueReader): string[] {
-  const expected = new Map<string, Set<string>>();
-  const expect = (table: string, key: string): void => {
-    const keys = expected.get(table) ?? new Set();
-    expected.set(table, keys.add(table + key));
+  const fulfillmentsAre = (test: (fulfillment: Fulfillment) => boolean) =>
+    all(store, tables.fulfillment, Fulfillment).filter(test);
+  const isHeld = (fulfillment: Fulfillment) =>
+    isOpen(fulfillment) ||
+    (fulfillment.state === FulfillmentState.MATCHED &&
+      leases.get(store, fulfillmentIdOf(fulfillment).order)?.state === LeaseState.ACTIVE);
+  const keyOf = (record: Order | Lease) => orderKey(orderIdOf(record));
+  const expected: Readonly<Record<string, Iterable<string>>> = {
+    [tables.openOrder]: openOrders(store).map((order) => tables.openOrder + keyOf(order)),
+    [tables.matchable]: openOrders(store)
+      .filter((order) => order.fulfillmentCount > 0)
+      .map((order) => tables.matchable + uint64Key(order.dueHeight) + keyOf(order)),
+    [tables.bid]: fulfillmentsAre(isOpen).map(bidKey),
+    [tables.datacenterFulfillment]: fulfillmentsAre(isHeld).map((fulfillment) => {
+      const { order, index } = fulfillmentIdOf(fulfillment);
+      return tables.datacenterFulfillment + textKey(fulfillment.datacenter) + orderKey(order) + uint32Key(index);
+    }),
+    [tables.activeLease]: activeLeases(store).map((lease) => tables.activeLease + keyOf(lease)),
+    [tables.datacenterLease]: activeLeases(store).map(
+      (lease) => tables.datacenterLease + textKey(lease.datacenter) + keyOf(lease),
+    ),
+    [tables.stale]: activeLeases(store).map(
+      (lease) => tables.stale + uint64Key(lease.lastConfirmedHeight + lease.reconfirmationPeriod + 1n) + keyOf(lease),
+    ),
   };
-  for (const order of all(store, tables.order, Order)) {
-    if (order.state !== OrderState.OPEN) continue;
-    const key = orderKey(orderIdOf(order));
-    expect(tables.openOrder, key);
-    if (order.fulfillmentCount > 0) expect(tables.matchable, uint64Key(order.dueHeight) + key);
-  }
-  const counts = new Map<string, number>();
-  for (const fulfillment of all(store, tables.fulfillment, Fulfillment)) {
-    const { order, index } = fulfillmentIdOf(fulfillment);
-    const key = orderKey(order);
-    const open = fulfillment.state === FulfillmentState.OPEN;
-    const leased =
-      fulfillment.state === FulfillmentState.MATCHED && leases.get(store, order)?.state === LeaseState.ACTIVE;
-    if (open) {
-      counts.set(key, (counts.get(key) ?? 0) + 1);
-      const rank = rateKey(BigInt(fulfillment.rate)) + uint64Key(fulfillment.height) + uint32Key(index);
-      expect(tables.bid, key + rank);
-    }
-    if (open || leased) expect(tables.datacenterFulfillment, textKey(fulfillment.datacenter) + key + uint32Key(index));
-  }
-  for (const lease of activeLeases(store)) {
-    const key = orderKey(orderIdOf(lease));
-    expect(tables.activeLease, key);
-    expect(tables.datacenterLease, textKey(lease.datacenter) + key);
-    expect(tables.stale, uint64Key(lease.lastConfirmedHeight + lease.reconfirmationPeriod + 1n) + key);
-  }
+  return Object.entries(expected).flatMap(([table, keys]) => indexProblems(store, table, keys));
+}
+
+/** An order counts its open fulfillments, and none is of an order that is gone. */
+function fulfillmentsAreCounted(store: KeyValueReader): string[] {
   const problems: string[] = [];
-  for (const order of all(store, tables.order, Order))
-    if ((counts.get(orderKey(orderIdOf(order))) ?? 0) !== order.fulfillmentCount)
+  let counted = 0;
+  for (const order of all(store, tables.order, Order)) {
+    const open = count(all(store, tables.fulfillment + orderKey(orderIdOf(order)), Fulfillment).filter(isOpen));
+    counted += open;
+    if (open !== order.fulfillmentCount)
       problems.push(`${describeOrder(orderIdOf(order))}: its count of fulfillments is wrong`);
-  const indices = [
-    tables.openOrder,
-    tables.matchable,
-    tables.bid,
-    tables.datacenterFulfillment,
-    tables.activeLease,
-    tables.datacenterLease,
-    tables.stale,
-  ];
-  for (const table of indices) {
-    const wanted = expected.get(table) ?? new Set();
-    const there = keysOf(store, table);
-    if (there.length !== wanted.size || there.some((key) => !wanted.has(key)))
-      problems.push(`index ${table}: ${there.length} entries, ${wanted.size} by the records, or others`);
   }
-  return problems;
+  const there = count(all(store, tables.fulfillment, Fulfillment).filter(isOpen));
+  return [...problems, ...unequal("open fulfillments of orders", counted, there)];
 }
 
 /** Every lease and order of which nothing was pruned still has its slot, and no generation beyond its slot's. */
 function generationsAreCounted(store: KeyValueReader): string[] {
-  return [...all(store, tables.order, Order)].flatMap((order) => {
-    const id = orderIdOf(order);
-    const slot = slots.get(store, infrastructureOf(id));
-    if (slot === undefined) return order.state === OrderState.OPEN ? [`${describeOrder(id)}: open without a slot`] : [];
-    return id.generation > slot.generation ? [`${describeOrder(id)}: a generation that was not counted`] : [];
-  });
+  return all(store, tables.order, Order)
+    .flatMap((order) => {
+      const id = orderIdOf(order);
+      const slot = slots.get(store, infrastructureOf(id));
+      if (slot === undefined)
+        return order.state === OrderState.OPEN ? [`${describeOrder(id)}: open without a slot`] : [];
+      return id.generation > slot.generation ? [`${describeOrder(id)}: a generation that was not counted`] : [];
+    })
+    .toArray();
 }
 
 const invariants: Readonly<Record<string, Invariant>> = {
@@ -233,6 +245,7 @@ const invariants: Readonly<Record<string, Invariant>> = {
   leasesAreFounded,
   ordersAreWanted,
   indicesAreExact,
+  fulfillmentsAreCounted,
   generationsAreCounted,
   ...stakeInvariants,
 };
