@@ -1,6 +1,7 @@
 import {
   deploymentKey,
   type ExchangeBlock,
+  type ExchangeEvent,
   Lease,
   LeaseState,
   Parameters,
@@ -25,6 +26,8 @@ class Exchange implements FollowerQueries {
   readonly held = { tenant: "dcx1tenant", sequence: 1n };
   /** Asked for by id, in order. */
   readonly asked: string[] = [];
+  /** Of the blocks to come, by their height. */
+  readonly events = new Map<bigint, readonly ExchangeEvent[]>();
   #next: (() => void) | undefined;
 
   pass(blocks: number): void {
@@ -69,7 +72,7 @@ class Exchange implements FollowerQueries {
           signal.addEventListener("abort", () => resolve(), { once: true });
         });
       }
-      if (!signal.aborted) yield { height, time: new Date(), events: [], complete: true };
+      if (!signal.aborted) yield { height, time: new Date(), events: this.events.get(height) ?? [], complete: true };
     }
   }
   #lease(): Lease {
@@ -111,7 +114,8 @@ describe("what an agent follows of the exchange", () => {
   it("has the parameters that a vote leads to, without a start of its own", async () => {
     expect(view().parameters.parameters?.maxConfirmations).toBe(100);
     exchange.maxConfirmations = 5;
-    exchange.pass(10);
+    exchange.events.set(exchange.height_ + 1n, [{ type: "parameters", value: { proposal: 1n } }]);
+    exchange.pass(1);
     await reached(() => view().height === exchange.height_);
     expect(view().parameters.parameters?.maxConfirmations).toBe(5);
   });

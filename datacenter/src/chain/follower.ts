@@ -25,7 +25,7 @@ import { type ChainView, infrastructureKey, type MutableView, type ViewChange } 
 /** Requests to the node at a time. */
 const concurrency = 8;
 
-/** Blocks after which the parameters are read again: a vote changes them, and no event of the exchange's says so. */
+/** Blocks after which the parameters are proven again where endpoints are not believed: one may leave out the event of a vote. */
 const parametersEvery = 10n;
 
 /** Blocks and time that the newest state may be behind before nobody is served by it. */
@@ -195,7 +195,8 @@ export class ChainFollower {
     const { datacenter, region, proven } = this.#options;
     const touched = touchedBy(block.events, view, { datacenter, region, believed: proven === undefined });
     if (touched.record) view.record = await this.#loadRecord(signal);
-    if (block.height % parametersEvery === 0n) view.parameters = await this.#loadParameters(signal);
+    const isDue = proven !== undefined && block.height % parametersEvery === 0n;
+    if (touched.parameters || isDue) view.parameters = await this.#loadParameters(signal);
     // A lease appears before its fulfillment goes, so that nothing sold looks free in between.
     await eachOf([...touched.deployments], (deployment) => this.#loadDeployment(view, deployment, signal));
     await eachOf([...touched.ownOrders], (order) => this.#loadOwn(view, order, signal));

@@ -7,6 +7,7 @@ export interface Touched {
   readonly ownOrders: Set<string>;
   readonly deployments: Set<string>;
   record: boolean;
+  parameters: boolean;
 }
 
 interface Own {
@@ -21,7 +22,13 @@ interface Own {
  * believed.
  */
 export function touchedBy(events: readonly ExchangeEvent[], view: MutableView, own: Own): Touched {
-  const touched: Touched = { orders: new Set(), ownOrders: new Set(), deployments: new Set(), record: false };
+  const touched: Touched = {
+    orders: new Set(),
+    ownOrders: new Set(),
+    deployments: new Set(),
+    record: false,
+    parameters: false,
+  };
   for (const event of events) touch(view, touched, event, own);
   return touched;
 }
@@ -48,6 +55,8 @@ function touch(view: MutableView, touched: Touched, event: ExchangeEvent, own: O
     for (const [key, { datacenters }] of view.deployments) {
       if (datacenters.some(({ address }) => address === event.value.datacenter)) touched.deployments.add(key);
     }
+  } else if (event.type === "parameters") {
+    touched.parameters = true;
   }
 }
 

@@ -63,6 +63,11 @@ export function datacenterChanged(datacenter: string): Event {
   return typed("EventDatacenterChanged", { datacenter });
 }
 
+/** By the vote on a proposal. */
+export function parametersChanged(proposal: bigint): Event {
+  return typed("EventParametersChanged", { proposal: proposal.toString() });
+}
+
 /** An event as modules of the Cosmos SDK emit them: values are plain text there. */
 function plain(type: string, fields: Readonly<Record<string, string>>): Event {
   return { type, attributes: Object.entries(fields).map(([key, value]) => ({ key, value })) };

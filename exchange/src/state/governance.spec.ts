@@ -92,6 +92,9 @@ describe("a proposal", () => {
       failure: expect.stringContaining("orderExpiry"),
     });
     expect(world.parameters).toMatchObject({ maxWaitDuration: 20n, orderExpiry: 50n });
+    // Who follows the parameters is told by the vote that changed them alone.
+    const told = world.events.filter(({ type }) => type === "dcx.exchange.v1.EventParametersChanged");
+    expect(told.map(({ attributes }) => attributes)).toEqual([[{ key: "proposal", value: `"${first}"` }]]);
   });
 
   test.each([

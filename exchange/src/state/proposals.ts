@@ -11,7 +11,7 @@ import {
 import { credit } from "./accounts";
 import type { TransitionContext } from "./context";
 import { ExchangeError } from "./errors";
-import { proposalChanged } from "./events";
+import { parametersChanged, proposalChanged } from "./events";
 import { keyBytes, prefixEnd, tables, textKey, uint64Key } from "./keys";
 import { applyChanges } from "./parameter-changes";
 import { getParameters, Table } from "./records";
@@ -127,6 +127,7 @@ function decide(store: KeyValueStore, context: TransitionContext, proposal: Prop
   if (passes)
     try {
       applyChanges(store, context.height, changes);
+      context.events.emit(parametersChanged(id));
     } catch (error) {
       if (!(error instanceof ExchangeError)) throw error;
       status = ProposalStatus.FAILED;

@@ -4,6 +4,7 @@ import {
   EventFulfillmentChanged,
   EventLeaseChanged,
   EventOrderChanged,
+  EventParametersChanged,
 } from "../generated/dcx/exchange/v1/events";
 
 /** A typed event of the exchange (events.proto). */
@@ -12,7 +13,8 @@ export type ExchangeEvent =
   | { readonly type: "order"; readonly value: EventOrderChanged }
   | { readonly type: "fulfillment"; readonly value: EventFulfillmentChanged }
   | { readonly type: "lease"; readonly value: EventLeaseChanged }
-  | { readonly type: "datacenter"; readonly value: EventDatacenterChanged };
+  | { readonly type: "datacenter"; readonly value: EventDatacenterChanged }
+  | { readonly type: "parameters"; readonly value: EventParametersChanged };
 
 export interface ExchangeBlock {
   readonly height: bigint;
@@ -53,6 +55,8 @@ function decodeExchangeEvent(event: AbciEvent): ExchangeEvent | undefined {
       return { type: "lease", value: EventLeaseChanged.fromJSON(fieldsOf(event)) };
     case "dcx.exchange.v1.EventDatacenterChanged":
       return { type: "datacenter", value: EventDatacenterChanged.fromJSON(fieldsOf(event)) };
+    case "dcx.exchange.v1.EventParametersChanged":
+      return { type: "parameters", value: EventParametersChanged.fromJSON(fieldsOf(event)) };
     default:
       return undefined;
   }

@@ -60,6 +60,11 @@ export interface EventDatacenterChanged {
   datacenter: string;
 }
 
+/** A vote has changed the exchange's parameters: they hold from the next block on. */
+export interface EventParametersChanged {
+  proposal: bigint;
+}
+
 function createBaseEventDeploymentChanged(): EventDeploymentChanged {
   return { deployment: undefined, state: 0, revision: 0n, version: "", by: "" };
 }
@@ -602,6 +607,76 @@ export const EventDatacenterChanged: MessageFns<EventDatacenterChanged> = {
   fromPartial(object: DeepPartial<EventDatacenterChanged>): EventDatacenterChanged {
     const message = createBaseEventDatacenterChanged();
     message.datacenter = object.datacenter ?? "";
+    return message;
+  },
+};
+
+function createBaseEventParametersChanged(): EventParametersChanged {
+  return { proposal: 0n };
+}
+
+export const EventParametersChanged: MessageFns<EventParametersChanged> = {
+  encode(message: EventParametersChanged, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.proposal !== 0n) {
+      if (BigInt.asUintN(64, message.proposal) !== message.proposal) {
+        throw new globalThis.Error("value provided for field message.proposal of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.proposal);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EventParametersChanged {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEventParametersChanged();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.proposal = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): EventParametersChanged {
+    return { proposal: isSet(object.proposal) ? BigInt(object.proposal) : 0n };
+  },
+
+  toJSON(message: EventParametersChanged): unknown {
+    const obj: any = {};
+    if (message.proposal !== 0n) {
+      obj.proposal = message.proposal.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<EventParametersChanged>): EventParametersChanged {
+    return EventParametersChanged.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EventParametersChanged>): EventParametersChanged {
+    const message = createBaseEventParametersChanged();
+    message.proposal = (object.proposal !== undefined && object.proposal !== null) ? BigInt(object.proposal) : 0n;
     return message;
   },
 };
