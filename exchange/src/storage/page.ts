@@ -55,7 +55,9 @@ export class Page {
   // The binary tree over the slots as a heap: nodes[1] is the root, nodes[16 + i] belongs to slot i.
   // null: computed, nothing below. undefined: not computed.
   private readonly nodes: (HashText | null | undefined)[];
-  private knownSize: number | undefined;
+  /** 0: not counted. */
+  private knownSize = 0;
+  private knownCount = 1;
 
   constructor(
     private readonly slots: (Slot | undefined)[] = new Array<Slot | undefined>(slotsPerPage).fill(undefined),
@@ -75,7 +77,7 @@ export class Page {
   setSlot(index: number, slot: Slot | undefined): void {
     const before = this.slots[index];
     this.slots[index] = slot;
-    this.knownSize = undefined;
+    this.knownSize = 0;
     // The same child, moved to another record.
     if (before !== undefined && before.hash === slot?.hash) return;
     for (let node = slotsPerPage + index; node > 0; node >>= 1) this.nodes[node] = undefined;
@@ -110,7 +112,7 @@ export class Page {
 
   /** Bytes of the record that holds the page with all that is below it, in whatever records it is; 65,535 where none does. */
   get size(): number {
-    this.knownSize ??= this.measure();
+    if (this.knownSize === 0) this.measure();
     return this.knownSize;
   }
 
@@ -121,9 +123,8 @@ export class Page {
 
   /** Pages that are decoded with it, and itself. */
   get count(): number {
-    let count = 1;
-    for (const slot of this.slots) if (slot?.kind === "child" && slot.page !== undefined) count += slot.page.count;
-    return count;
+    if (this.knownSize === 0) this.measure();
+    return this.knownCount;
   }
 
   /** The record of a page, with the pages below that are in no record of their own. */
@@ -154,12 +155,20 @@ export class Page {
     return text;
   }
 
-  private measure(): number {
+  private measure(): void {
     let size = 0;
-    for (const slot of this.slots) {
-      if (slot !== undefined) size += headBytes + (slot.kind === "leaf" ? slot.key.length : slot.size);
+    let count = 1;
+    for (let index = 0; index < slotsPerPage; index++) {
+      const slot = this.slots[index];
+      if (slot === undefined) continue;
+      if (slot.kind === "leaf") size += headBytes + slot.key.length;
+      else {
+        size += headBytes + slot.size;
+        if (slot.page !== undefined) count += slot.page.count;
+      }
     }
-    return size > mostBytes ? tooLarge : size;
+    this.knownSize = size > mostBytes ? tooLarge : size;
+    this.knownCount = count;
   }
 
   private node(index: number): HashText | null {

@@ -136,9 +136,10 @@ function change(
 
 /** Takes what is below a page into its record where all of it fits, and moves it to records of its own where it does not. */
 function spread(committed: PageReader, pages: Map<string, Page | undefined>, path: string, page: Page): void {
+  const { fits } = page;
   for (let index = 0; index < slotsPerPage; index++) {
     const slot = page.slot(index);
-    if (slot?.kind !== "child" || (slot.page !== undefined) === page.fits) continue;
+    if (slot === undefined || slot.kind === "leaf" || (slot.page !== undefined) === fits) continue;
     const below = path + index.toString(16);
     const { kind, hash, size } = slot;
     if (slot.page === undefined) {
