@@ -90,6 +90,22 @@ describeOffers(({ name, isolation, home, own, digest, runtime, reopen, isolated 
     await expect(get(runtime(), "answers", 9000)).resolves.toContain("it's me");
   });
 
+  (isolation === "container" ? it.skip : it)("starts an instance again whose supervisor was killed", async () => {
+    await start("loses", { environment: { GREETING: "it's me" } });
+    await expect(get(runtime(), "loses", 9000)).resolves.toContain("it's me");
+    const { containerId } = await observed(runtime(), "loses");
+    const [supervisor] = marksOf(own, fileName("loses"));
+    if (supervisor === undefined) throw new Error("it has no supervisor");
+    process.kill(supervisor.pid, "SIGKILL");
+    await until(async () => {
+      const found = await observed(runtime(), "loses");
+      return found.containerId !== containerId && found.state.phase === "running";
+    });
+    await expect(get(runtime(), "loses", 9000)).resolves.toContain("it's me");
+    await runtime().remove("loses");
+    expect(processesNaming(fileName("loses"))).toEqual([]);
+  });
+
   (isolation === "container" ? it.skip : it)(
     "keeps what the tenant says to its workloads off the disk, and has it again after supervisor and agent were killed",
     async () => {

@@ -77,7 +77,7 @@ export async function readControlGroups(folder: string): Promise<Launch["control
 
 export function observedState(state: State | undefined): ObservedState {
   if (state?.supervisor === undefined || !isRunning(state.supervisor)) {
-    return { phase: "failed", message: "its supervisor is gone; it is started again when the agent is" };
+    return { phase: "failed", message: "its supervisor is gone; both are started again" };
   }
   switch (state.phase) {
     case "running":

@@ -23,6 +23,7 @@ import {
   writeInstance,
 } from "./instance-files";
 import { type Line, readLogs } from "./logs";
+import { Losses } from "./losses";
 import { endSupervised, startSupervisor } from "./supervision";
 import type { ControlGroup, Launch } from "./supervisor";
 
@@ -90,6 +91,8 @@ export class SupervisedRuntime implements Runtime {
   readonly #networks = new InstanceNetworks();
   readonly #watchers = new Map<string, FSWatcher>();
   readonly #busy = new Map<string, Promise<unknown>>();
+  /** Of supervisors. */
+  readonly #losses = new Losses();
   readonly #poll: NodeJS.Timeout;
   readonly #cleaning: NodeJS.Timeout;
   #seen = "";
@@ -216,6 +219,7 @@ export class SupervisedRuntime implements Runtime {
     await this.#networks.close(id);
     this.#watchers.get(folder)?.close();
     this.#watchers.delete(folder);
+    this.#losses.forget(id);
     await this.#end(folder);
     await rm(folder, { recursive: true, force: true });
     // Somebody may have asked for it while the instance ended.
@@ -230,26 +234,38 @@ export class SupervisedRuntime implements Runtime {
   }
 
   async #resume(): Promise<void> {
-    for (const folder of await this.#folders()) {
-      const instance = await readInstance(folder);
-      if (instance === undefined) {
-        await this.#end(folder);
-        await rm(folder, { recursive: true, force: true });
-        continue;
-      }
-      const state = await readState(folder);
-      if (!isRunning(state?.supervisor)) {
-        await this.#end(folder);
-        await this.#supervise(folder, instance.id).catch(async (error: unknown) => {
-          const { logger } = this.#options;
-          logger.warn({ instance: instance.id, error: String(error) }, "an instance can't be resumed; it is removed");
-          // Whoever wants it starts it anew.
-          await this.#end(folder);
-          await rm(folder, { recursive: true, force: true });
-        });
-      }
-    }
+    for (const folder of await this.#folders()) await this.#resumeIn(folder);
     this.#look();
+  }
+
+  async #resumeIn(folder: string): Promise<void> {
+    const instance = await readInstance(folder);
+    if (instance === undefined) {
+      await this.#end(folder);
+      await rm(folder, { recursive: true, force: true });
+      return;
+    }
+    const state = await readState(folder);
+    if (isRunning(state?.supervisor)) return;
+    await this.#end(folder);
+    await this.#supervise(folder, instance.id).catch(async (error: unknown) => {
+      const { logger } = this.#options;
+      logger.warn({ instance: instance.id, error: String(error) }, "an instance can't be resumed; it is removed");
+      // Whoever wants it starts it anew.
+      await this.#end(folder);
+      await rm(folder, { recursive: true, force: true });
+    });
+  }
+
+  /** Of an instance whose supervisor was killed, as where memory is short. Nothing is done while it comes or goes. */
+  #revive(id: string): void {
+    const { logger } = this.#options;
+    if (this.#busy.has(id) || !this.#losses.due(id, Date.now())) return;
+    logger.warn({ instance: id }, "the supervisor of an instance is gone; both are started again");
+    this.#alone(id, () => this.#resumeIn(this.#folder(id))).then(
+      () => this.#look(),
+      (error: unknown) => logger.warn({ instance: id, error: String(error) }, "an instance can't be started again"),
+    );
   }
 
   /** Removes images that no instance runs from and none needed for a while. */
@@ -294,7 +310,9 @@ export class SupervisedRuntime implements Runtime {
         this.#watch(folder);
       }
     }
-    const seen = JSON.stringify(await this.list());
+    const instances = await this.list();
+    for (const { id, state } of instances) if (state.phase === "failed") this.#revive(id);
+    const seen = JSON.stringify(instances);
     if (seen === this.#seen) {
       return;
     }
