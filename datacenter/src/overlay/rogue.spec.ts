@@ -18,6 +18,7 @@ import {
   type World,
 } from "./testing/worlds";
 import { tunnelName } from "./tunnel-name";
+import { tunnelProtocol } from "./tunnel-opening";
 
 /** What somebody does to the tunnel port who has no part in any connection, or is broken. */
 describe("the tunnel port, to a rogue", () => {
@@ -45,7 +46,7 @@ describe("the tunnel port, to a rogue", () => {
       servername: tunnelName(chainId, connection, leaseOf(east)),
       cert: certificate,
       key,
-      ALPNProtocols: ["h2"],
+      ALPNProtocols: [tunnelProtocol],
       rejectUnauthorized: false,
     });
     sockets.push(socket.on("error", () => undefined).resume());

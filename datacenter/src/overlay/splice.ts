@@ -1,7 +1,7 @@
-import { constants } from "node:http2";
 import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { TLSSocket } from "node:tls";
+import { carriedPiece } from "./carried-pieces";
 
 /**
  * Joins two streams into one flow: back pressure and half-close go through, and so does an abort, which must not look
@@ -16,11 +16,7 @@ function lead(from: Duplex, to: Duplex): Promise<void> {
     // What goes wrong shows as a close without an end.
     from.on("error", () => undefined);
     const ended = (): void => {
-      if (wasReset(from)) {
-        abort(to);
-      } else if (!to.destroyed) {
-        to.end();
-      }
+      if (!to.destroyed) to.end();
     };
     // A socket that has nothing to read says that it ended to whoever listens then: the other one may not have been there yet.
     if (from.readableEnded) {
@@ -29,7 +25,7 @@ function lead(from: Duplex, to: Duplex): Promise<void> {
       from.on("end", ended);
     }
     const closed = () => {
-      if (!from.readableEnded || wasReset(from) || !from.writableFinished) {
+      if (!from.readableEnded || !from.writableFinished) {
         abort(to);
       }
       resolve();
@@ -44,34 +40,57 @@ function lead(from: Duplex, to: Duplex): Promise<void> {
 }
 
 /**
- * What comes is written, with back pressure. HTTP/2 hands a lot over in many small pieces: those that come in one turn of
+ * What comes is written, with back pressure. Tunnels hand a lot over in many small pieces: those that come in one turn of
  * the event loop, after the first, go out to a socket in one system call.
  */
 function pump(from: Duplex, to: Duplex): void {
-  let sameTurn = false;
-  let corked = false;
-  const turnEnds = (): void => {
-    sameTurn = false;
-    if (corked) {
-      corked = false;
-      to.uncork();
-    }
-  };
-  from.on("data", (data) => {
-    if (sameTurn && !corked && to instanceof Socket) {
-      corked = true;
-      to.cork();
-    }
-    if (!sameTurn) {
-      sameTurn = true;
-      setImmediate(turnEnds);
+  let writtenIn = -1;
+  const resume = (): void => void from.resume();
+  from.on("data", (data: Buffer) => {
+    carriedPiece(data.length);
+    if (to instanceof Socket) {
+      const now = turns.now();
+      if (writtenIn === now && to.writableCorked === 0) turns.cork(to);
+      writtenIn = now;
     }
     if (!to.write(data)) {
       from.pause();
-      to.once("drain", () => from.resume());
+      to.once("drain", resume);
     }
   });
 }
+
+/** Turns of the event loop, all flows' together: each would need a callback of its own otherwise. */
+class Turns {
+  #number = 0;
+  #known = false;
+  #corked: Socket[] = [];
+
+  now(): number {
+    if (!this.#known) {
+      this.#known = true;
+      setImmediate(this.#ends);
+    }
+    return this.#number;
+  }
+
+  /** Until this one ends. */
+  cork(socket: Socket): void {
+    socket.cork();
+    this.#corked.push(socket);
+  }
+
+  readonly #ends = (): void => {
+    this.#number += 1;
+    this.#known = false;
+    const corked = this.#corked;
+    if (corked.length === 0) return;
+    this.#corked = [];
+    for (const socket of corked) socket.uncork();
+  };
+}
+
+const turns = new Turns();
 
 const carriers = new WeakMap<Duplex, Socket>();
 
@@ -92,12 +111,7 @@ export function abort(stream: Duplex): void {
   } else if (stream instanceof Socket && !(stream instanceof TLSSocket)) {
     stream.resetAndDestroy();
   } else {
-    // Without an error HTTP/2 would first say that the stream ended. Whoever holds a stream here listens for errors.
+    // Whoever holds a stream here listens for errors.
     stream.destroy(new Error("the flow was cut"));
   }
-}
-
-/** A reset stream of HTTP/2 also ends: only its code tells. */
-function wasReset(stream: Duplex): boolean {
-  return "rstCode" in stream && stream.rstCode !== undefined && stream.rstCode !== constants.NGHTTP2_NO_ERROR;
 }

@@ -6,6 +6,7 @@ import { Guests } from "../callers/guests";
 import { Handshakes } from "../callers/handshakes";
 import { type RefusalDetails, Refusals } from "../callers/refusals";
 import type { OverlayLogger, TunnelLimits } from "./overlay";
+import { tunnelProtocol } from "./tunnel-opening";
 
 export interface TunnelDoorOptions {
   readonly limits: TunnelLimits;
@@ -20,7 +21,7 @@ export interface TunnelDoorOptions {
 export const tlsOptions = {
   minVersion: "TLSv1.3",
   secureOptions: cryptoConstants.SSL_OP_NO_TICKET,
-  ALPNProtocols: ["h2"],
+  ALPNProtocols: [tunnelProtocol],
 } as const;
 
 /**
@@ -94,6 +95,11 @@ export class TunnelDoor {
   refuse(details: RefusalDetails): void {
     this.#refused += 1;
     this.#refusals.log(details, "a tunnel was refused");
+  }
+
+  /** Logs somebody who was let in, and then did what nobody may. */
+  cut(details: RefusalDetails): void {
+    this.#refusals.log(details, "a tunnel was cut for what came through it");
   }
 
   /** Ends whatever has come in through it. */

@@ -1,6 +1,5 @@
 import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
-import { connect as connectHttp2 } from "node:http2";
 import { connect as connectTls } from "node:tls";
 import { type CertificateWithKey, createDatacenterRoot, createLeaf } from "@dcx/protocol";
 import type { WantedTarget } from "./overlay";
@@ -26,6 +25,8 @@ import {
   type World,
 } from "./testing/worlds";
 import { tunnelName } from "./tunnel-name";
+import { tunnelProtocol } from "./tunnel-opening";
+import { TunnelSession } from "./tunnel-session";
 
 describe("while a datacenter's root is replaced", () => {
   /** An open flow of the declared pair, and what is sent through it comes back. */
@@ -177,7 +178,7 @@ describe("a tunnel is refused", () => {
   /** What servers have given to callers to resume a session by. */
   const given: Buffer[] = [];
 
-  /** What a caller with these credentials gets: "accepted", or why it ended. */
+  /** What a caller with these credentials gets: "accepts", or why it ended. */
   async function attempt(
     east: World,
     credentials: Partial<CertificateWithKey>,
@@ -192,20 +193,18 @@ describe("a tunnel is refused", () => {
       ...(credentials.certificate === undefined ? {} : { cert: credentials.certificate, key: credentials.key }),
       ...(session === undefined ? {} : { session }),
       rejectUnauthorized: false,
-      ALPNProtocols: ["h2"],
+      ALPNProtocols: [tunnelProtocol],
     });
     socket.on("session", (session) => given.push(session));
     try {
       await once(socket, "secureConnect");
-      const session = connectHttp2("https://x", { createConnection: () => socket });
-      session.on("error", () => undefined);
-      const stream = session.request({ ":method": "CONNECT", ":authority": "x" }, { endStream: false });
-      stream.on("error", () => undefined);
-      const outcome = await Promise.race([
-        once(stream, "response").then(([headers]) => `accepted ${headers[":status"]}`),
-        once(stream, "close").then(() => "refused"),
-      ]);
-      session.destroy();
+      const shown = { leaf: Buffer.alloc(0), notAfter: new Date(), own: "" };
+      const session = new TunnelSession(socket, shown, { onGoAway: () => undefined, onClose: () => undefined });
+      const outcome = await session.begin("carry").answer.then(
+        (answer) => answer.outcome,
+        () => "refused",
+      );
+      session.cut();
       return outcome;
     } catch (error) {
       return `refused: ${error instanceof Error ? error.message : error}`;
@@ -235,7 +234,7 @@ describe("a tunnel is refused", () => {
   it("but not for the declared source (control)", async () => {
     const { west, east } = await declaredPair();
     const leaf = await createLeaf(west.root, workload(west, "web"), around());
-    await expect(attempt(east, leaf, tunnelName(chainId, connection, leaseOf(east)))).resolves.toBe("accepted 200");
+    await expect(attempt(east, leaf, tunnelName(chainId, connection, leaseOf(east)))).resolves.toBe("accepts");
   }, 20_000);
 
   it.each<[string, (west: World, east: World) => Promise<Partial<CertificateWithKey>>]>([
@@ -336,7 +335,7 @@ describe("a tunnel is refused", () => {
     const notAfter = new Date(Date.now() + 8_000);
     const leaf = await createLeaf(west.root, workload(west, "web"), { ...around(), notAfter });
     given.length = 0;
-    await expect(attempt(east, leaf, name)).resolves.toBe("accepted 200");
+    await expect(attempt(east, leaf, name)).resolves.toBe("accepts");
     expect(east.refusals).toEqual([]);
     // What TLS 1.3 hands out is an identifier that the server keeps nothing under.
     await until(() => given.length > 0);

@@ -1,13 +1,15 @@
 import { X509Certificate } from "node:crypto";
-import { constants, performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
 import type { Duplex } from "node:stream";
 import { createSecureContext, type TLSSocket } from "node:tls";
 import { certificateDer, identityUri, type PeerVerifier } from "@dcx/protocol";
 import type { Leaves } from "./leaves";
+import { MuxSession } from "./mux/mux-session";
+import type { MuxStream } from "./mux/mux-stream";
 import type { OverlayLogger, PeerIdentity, TunnelCounts, TunnelLimits, WantedTarget } from "./overlay";
 import { abort, splice } from "./splice";
 import { TunnelDoor, tlsOptions } from "./tunnel-door";
 import { tunnelName, workloadUri } from "./tunnel-name";
+import { type Answer, encodeAnswer, readWish, tunnelProtocol } from "./tunnel-opening";
 
 export interface TunnelServerOptions {
   readonly chainId: string;
@@ -22,7 +24,7 @@ export interface TunnelServerOptions {
 
 interface Admitted {
   readonly socket: TLSSocket;
-  readonly session: ServerHttp2Session;
+  readonly session: MuxSession;
   readonly name: string;
   /** URI of the workload that it comes from. */
   readonly source: string;
@@ -32,32 +34,7 @@ interface Admitted {
   readonly own: string;
   /** Whether its source was asked for a new one. */
   asked: boolean;
-  /** Those that are open in it. */
-  streams: number;
 }
-
-const unused = { asked: false, streams: 0 };
-
-/** Streams that were begun before the source read that it is to make a new tunnel are served as well. */
-const noLastStream = 2 ** 31 - 1;
-
-/** What both ends of a tunnel say about HTTP/2. Both are authenticated, so the limits are about memory, not abuse. */
-export const tunnelSettings = {
-  settings: { initialWindowSize: 1 << 20, maxConcurrentStreams: 100_000, enablePush: false },
-  maxSessionMemory: 512,
-  maxSettings: 64,
-  streamResetBurst: 1_000_000,
-  streamResetRate: 100_000,
-} as const;
-
-/**
- * Bytes that may be on their way in a whole tunnel, each direction. HTTP/2's own beginning, 64 KiB, would hold all
- * streams of a tunnel together to that much in each round trip; what waits for a slow reader is bounded for each stream.
- */
-export const tunnelWindow = 64 << 20;
-
-/** Digest of the entry that the target's datacenter runs now. */
-export const entryHeader = "dcx-entry";
 
 /** Where tunnels of other agents (and of this one) arrive: lets in exactly the declared sources of each connection. */
 export class TunnelServer {
@@ -118,7 +95,7 @@ export class TunnelServer {
 
   /** PEM of this end's certificate in each tunnel that stands, but for those that only wait to be ended by the source. */
   presented(): readonly string[] {
-    return [...this.#admitted].filter(({ asked, streams }) => !asked || streams > 0).map(({ own }) => own);
+    return [...this.#admitted].filter(({ asked, session }) => !asked || session.size > 0).map(({ own }) => own);
   }
 
   async close(): Promise<void> {
@@ -182,8 +159,8 @@ export class TunnelServer {
       refuse(verdict.message);
       return;
     }
-    if (presented === undefined || socket.alpnProtocol !== "h2") {
-      refuse("it does not speak HTTP/2");
+    if (presented === undefined || socket.alpnProtocol !== tunnelProtocol) {
+      refuse(`it does not speak ${tunnelProtocol}`);
       return;
     }
     const source = identityUri(verdict.identity);
@@ -194,9 +171,17 @@ export class TunnelServer {
     }
     socket.setNoDelay(true);
     socket.setKeepAlive(true, 30_000);
-    const session = performServerHandshake(socket, tunnelSettings);
-    session.setLocalWindowSize(tunnelWindow);
     const own = socket.getX509Certificate();
+    const from = socket.remoteAddress;
+    const session = new MuxSession(socket, {
+      client: false,
+      onStream: (stream) => void this.#serve(admitted, stream),
+      onClose: (error) => {
+        this.#admitted.delete(admitted);
+        if (error === undefined) return;
+        this.#door.cut({ from, connection: this.#targets.get(name)?.connection, reason: error.message });
+      },
+    });
     const admitted: Admitted = {
       socket,
       session,
@@ -205,22 +190,12 @@ export class TunnelServer {
       leaf: presented.raw,
       notAfter: verdict.notAfter,
       own: own?.toString() ?? "",
-      ...unused,
+      asked: false,
     };
     this.#admitted.add(admitted);
     this.#begun += 1;
     // Where none can be made the one that it has is as good as any.
     this.#renewOld(admitted, own?.fingerprint256).catch(() => undefined);
-    session.on("error", () => undefined);
-    session.once("close", () => this.#admitted.delete(admitted));
-    session.on("stream", (stream, headers) => {
-      stream.on("error", () => undefined);
-      admitted.streams += 1;
-      stream.once("close", () => {
-        admitted.streams -= 1;
-      });
-      void this.#serve(admitted, stream, String(headers[":method"]));
-    });
     this.#options.logger.debug({ from: socket.remoteAddress, peer: source }, "a tunnel stands");
   }
 
@@ -230,46 +205,42 @@ export class TunnelServer {
     return count;
   }
 
-  async #serve(admitted: Admitted, stream: ServerHttp2Stream, method: string): Promise<void> {
-    // By this the source knows whether it is the version that it is to reach.
-    const running = () => {
+  async #serve(admitted: Admitted, stream: MuxStream): Promise<void> {
+    stream.on("error", () => undefined);
+    const answer = (outcome: Answer["outcome"], reason?: string): Buffer => {
+      // By this the source knows whether it is the version that it is to reach.
       const entry = this.#targets.get(admitted.name)?.entry;
-      return entry === undefined ? {} : { [entryHeader]: entry };
+      return encodeAnswer({
+        outcome,
+        ...(reason === undefined ? {} : { reason }),
+        ...(entry === undefined ? {} : { entry }),
+      });
     };
-    const answer = (status: number, reason: string) => {
-      if (!stream.destroyed) {
-        const headers = { ":status": status, "dcx-reason": reason.replace(/[^\x20-\x7e]/g, " "), ...running() };
-        stream.respond(headers, { endStream: true });
-        // The source closes the stream when it has read this; what it has sent already goes nowhere.
-        stream.resume();
-      }
-    };
-    if (admitted.notAfter < new Date()) {
-      answer(421, "the certificate of this tunnel has expired: make a new tunnel");
-      return;
-    }
-    let inner: Duplex;
+    // The source ends or resets the stream when it has read this; what it has sent already goes nowhere.
+    const end = (last: Buffer): void => void (stream.destroyed || stream.end(last).resume());
     try {
-      inner = await this.#dialAny(admitted.name);
+      const wish = await readWish(stream);
+      if (admitted.notAfter < new Date()) {
+        end(answer("expired", "the certificate of this tunnel has expired: make a new tunnel"));
+        return;
+      }
+      const inner = await this.#dialAny(admitted.name);
+      if (wish === "ask") {
+        inner.on("error", () => undefined);
+        inner.destroy();
+        end(answer("accepts"));
+      } else if (stream.destroyed) {
+        inner.on("error", () => undefined);
+        abort(inner);
+      } else {
+        stream.write(answer("accepts"));
+        await splice(stream, inner);
+      }
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       this.#options.logger.debug({ tunnel: admitted.name, reason }, "a stream found no target");
-      answer(503, reason);
-      return;
+      end(answer("refuses", reason));
     }
-    if (method !== "CONNECT") {
-      inner.on("error", () => undefined);
-      inner.destroy();
-      answer(200, "the target accepts");
-      return;
-    }
-    if (stream.destroyed) {
-      inner.on("error", () => undefined);
-      abort(inner);
-      return;
-    }
-    stream.respond({ ":status": 200, ...running() });
-    await splice(stream, inner);
   }
 
   /** Takes the instances in turn; one that does not accept is passed over. */
@@ -308,7 +279,5 @@ export function earlier(notAfter: Date): Date {
 /** Of its source: flows of this tunnel go on to their end. */
 function askForAnother(admitted: Admitted): void {
   admitted.asked = true;
-  if (!admitted.session.destroyed) {
-    admitted.session.goaway(constants.NGHTTP2_NO_ERROR, noLastStream);
-  }
+  admitted.session.goAway();
 }

@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import { connect, createServer, type TLSSocket } from "node:tls";
 import { createDatacenterRoot } from "@dcx/protocol";
 import { around, chainId, servers } from "./testing/worlds";
+import { tunnelProtocol } from "./tunnel-opening";
 import { TunnelSession } from "./tunnel-session";
 
 jest.setTimeout(20_000);
@@ -10,17 +11,24 @@ jest.setTimeout(20_000);
 it("ends when nothing is carried any more, though the other end does not close the connection", async () => {
   const { certificate, key } = await createDatacenterRoot({ chainId, datacenter: "east" }, around());
   const ended = jest.fn();
-  const server = createServer({ cert: certificate, key, ALPNProtocols: ["h2"], allowHalfOpen: true }, (there) =>
-    there
-      .on("error", () => undefined)
-      .on("end", ended)
-      .resume(),
+  const server = createServer(
+    { cert: certificate, key, ALPNProtocols: [tunnelProtocol], allowHalfOpen: true },
+    (there) =>
+      there
+        .on("error", () => undefined)
+        .on("end", ended)
+        .resume(),
   );
   servers.push(server);
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
-  const socket: TLSSocket = connect({ host: "127.0.0.1", port, ALPNProtocols: ["h2"], rejectUnauthorized: false });
+  const socket: TLSSocket = connect({
+    host: "127.0.0.1",
+    port,
+    ALPNProtocols: [tunnelProtocol],
+    rejectUnauthorized: false,
+  });
   await once(socket, "secureConnect");
   let session: TunnelSession | undefined;
   const closed = new Promise<void>((resolve) => {

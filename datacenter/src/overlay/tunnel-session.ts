@@ -1,13 +1,7 @@
-import {
-  type ClientHttp2Session,
-  type ClientHttp2Stream,
-  type ClientSessionRequestOptions,
-  connect as connectHttp2,
-  constants,
-  type OutgoingHttpHeaders,
-} from "node:http2";
+import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
-import { tunnelSettings, tunnelWindow } from "./tunnel-server";
+import { MuxSession } from "./mux/mux-session";
+import { type Answer, encodeWish, readAnswer, type Wish } from "./tunnel-opening";
 
 /** What the two ends showed of themselves. */
 export interface Presented {
@@ -24,6 +18,12 @@ export interface SessionEvents {
   readonly onClose: () => void;
 }
 
+export interface Opened {
+  readonly stream: Duplex;
+  /** Rejects when the stream ends before it. */
+  readonly answer: Promise<Answer>;
+}
+
 const pingInterval = 15_000;
 const pingPatience = 10_000;
 /** Milliseconds that the other end may take to close a connection in which nothing is carried any more. */
@@ -33,10 +33,9 @@ const answerPatience = 1_000;
 
 /** One session of a tunnel's source end, over a connection whose other end is known to be the right one. */
 export class TunnelSession {
-  readonly #http: ClientHttp2Session;
+  readonly #mux: MuxSession;
   readonly #socket: TLSSocket;
-  readonly #unanswered = new Set<ClientHttp2Stream>();
-  #streams = 0;
+  readonly #unanswered = new Set<Duplex>();
 
   constructor(
     socket: TLSSocket,
@@ -45,56 +44,48 @@ export class TunnelSession {
   ) {
     socket.setNoDelay(true);
     socket.setKeepAlive(true, 30_000);
-    const http = connectHttp2("https://tunnel.dcx", { ...tunnelSettings, createConnection: () => socket });
-    http.once("connect", () => {
-      // It may have been cut meanwhile.
-      if (!http.destroyed) http.setLocalWindowSize(tunnelWindow);
-    });
-    http.on("error", () => undefined);
-    http.once("goaway", (code) => {
-      if (code === constants.NGHTTP2_NO_ERROR) onGoAway();
-    });
     const pings = setInterval(() => this.#ping(), pingInterval);
     pings.unref();
-    http.once("close", () => {
-      clearInterval(pings);
-      onClose();
+    this.#mux = new MuxSession(socket, {
+      client: true,
+      onGoAway,
+      onEnding: () => setTimeout(() => socket.destroy(), endPatience).unref(),
+      onClose: () => {
+        clearInterval(pings);
+        onClose();
+      },
     });
-    this.#http = http;
     this.#socket = socket;
   }
 
   /** Whether streams may be begun in it. */
   get open(): boolean {
-    return !this.#http.closed && !this.#http.destroyed;
+    return this.#mux.open;
   }
 
   /** Whether it takes streams, or there are some that go on to their end. */
   get carries(): boolean {
-    return this.open || this.#streams > 0;
+    return this.#mux.open || this.#mux.size > 0;
   }
 
   get destroyed(): boolean {
-    return this.#http.destroyed;
+    return this.#mux.closed;
   }
 
-  request(headers: OutgoingHttpHeaders, options: ClientSessionRequestOptions): ClientHttp2Stream {
-    const stream = this.#http.request(headers, options);
-    this.#streams += 1;
+  /** @throws Error when no streams may be begun in it */
+  begin(wish: Wish): Opened {
+    const stream = this.#mux.openStream();
+    stream.on("error", () => undefined);
+    if (wish === "ask") stream.end(encodeWish(wish));
+    else stream.write(encodeWish(wish));
     this.#unanswered.add(stream);
-    stream.once("response", () => this.#unanswered.delete(stream));
-    stream.once("close", () => {
-      this.#unanswered.delete(stream);
-      this.#streams -= 1;
-      this.#endUnused();
-    });
-    return stream;
+    const answer = readAnswer(stream).finally(() => this.#unanswered.delete(stream));
+    return { stream, answer };
   }
 
   /** Takes no more streams; those that there are go on to their end, and it ends with the last one. */
   retire(): void {
-    this.#http.close();
-    this.#endUnused();
+    this.#mux.end();
   }
 
   /**
@@ -109,25 +100,17 @@ export class TunnelSession {
     if (this.#unanswered.size > 0) setTimeout(giveUp, answerPatience).unref();
   }
 
-  /** Ends it with its streams. Without an error these would seem to have come to their end. */
+  /** Ends it with its streams. */
   cut(): void {
-    this.#http.destroy(new Error("the tunnel was cut"));
+    this.#mux.destroy();
     this.#socket.destroy();
-  }
-
-  /**
-   * HTTP/2 says goodbye and waits for the other end to close the connection. One that never does, or does not hear of it,
-   * would be kept for ever.
-   */
-  #endUnused(): void {
-    if (!this.carries) setTimeout(() => this.#socket.destroy(), endPatience).unref();
   }
 
   /** A path that went dead without a word shows within half a minute. */
   #ping(): void {
-    if (this.#http.destroyed) return;
+    if (this.#mux.closed) return;
     const timer = setTimeout(() => this.cut(), pingPatience);
     timer.unref();
-    this.#http.ping(() => clearTimeout(timer));
+    this.#mux.ping(() => clearTimeout(timer));
   }
 }

@@ -1,7 +1,7 @@
-import { type ClientHttp2Stream, constants } from "node:http2";
+import type { Duplex } from "node:stream";
 import { type Called, connectPatience, TargetCaller, type TargetCallerOptions } from "./target-caller";
-import { tunnelName } from "./tunnel-name";
-import { earlier, entryHeader } from "./tunnel-server";
+import type { Answer } from "./tunnel-opening";
+import { earlier } from "./tunnel-server";
 import { TunnelSession } from "./tunnel-session";
 
 export interface TunnelOptions extends TargetCallerOptions {
@@ -66,16 +66,15 @@ export class Tunnel {
   }
 
   /** A stream to the target. Rejects when the tunnel does not stand in time, or the target does not accept. */
-  async open(): Promise<ClientHttp2Stream> {
-    const name = tunnelName(this.#options.chainId, this.#options.connection, this.#options.peer.lease);
+  async open(): Promise<Duplex> {
     for (;;) {
       const session = await this.#standing();
-      const stream = session.request({ ":method": "CONNECT", ":authority": name }, { endStream: false });
+      const { answer, stream } = session.begin("carry");
       try {
-        this.#report(true, "", await this.#accepted(stream, session));
+        this.#report(true, "", await this.#accepted(answer, session));
         return stream;
       } catch (error) {
-        stream.close(constants.NGHTTP2_CANCEL);
+        stream.destroy();
         // It was not begun: the other end had just asked for a new session, or this one was renewed.
         if (error instanceof Unanswered && this.#another(session) && !this.#closed) continue;
         this.#report(false, error instanceof Error ? error.message : String(error));
@@ -129,14 +128,23 @@ export class Tunnel {
    * nothing is given up, for the tunnel before would stand for ever.
    */
   #admitted(session: TunnelSession): Promise<TunnelSession> {
-    const stream = session.request({ ":method": "GET", ":path": "/accepts" }, { endStream: true });
-    stream.resume();
     const patience = setTimeout(() => session.cut(), connectPatience);
-    return new Promise<TunnelSession>((resolve, reject) => {
-      stream.on("error", (error) => reject(new Unanswered({ cause: error })));
-      stream.once("close", () => reject(new Unanswered()));
-      stream.once("response", () => resolve(session));
-    }).finally(() => clearTimeout(patience));
+    return this.#asked(session)
+      .then(
+        () => session,
+        (cause: unknown) => {
+          throw new Unanswered({ cause });
+        },
+      )
+      .finally(() => clearTimeout(patience));
+  }
+
+  async #asked(session: TunnelSession): Promise<Answer> {
+    const { answer, stream } = session.begin("ask");
+    const said = await answer;
+    // To its end, or it would stay.
+    stream.resume();
+    return said;
   }
 
   #attempted(): void {
@@ -261,9 +269,7 @@ export class Tunnel {
       return;
     }
     try {
-      const stream = session.request({ ":method": "GET", ":path": "/accepts" }, { endStream: true });
-      stream.resume();
-      const entry = await this.#accepted(stream, session);
+      const entry = await this.#accepted(this.#asked(session), session);
       this.#delay = firstDelay;
       this.#report(true, "", entry);
     } catch (error) {
@@ -290,32 +296,18 @@ export class Tunnel {
   }
 
   /** Resolves to the entry that the target runs. */
-  #accepted(stream: ClientHttp2Stream, session: TunnelSession): Promise<string | undefined> {
-    return new Promise((resolve, reject) => {
-      // Every stream closes some day: an error is made for those alone that had no answer.
-      const closed = (): void => reject(new Unanswered());
-      const failed = (error: Error): void => reject(new Unanswered({ cause: error }));
-      stream
-        .on("error", () => undefined)
-        .once("error", failed)
-        .once("close", closed);
-      stream.once("response", (headers) => {
-        stream.off("error", failed).off("close", closed);
-        const status = headers[":status"];
-        if (status === 200) {
-          const entry = headers[entryHeader];
-          resolve(typeof entry === "string" ? entry : undefined);
-          return;
-        }
-        if (status === 421 && session === this.#session) {
-          // Its certificate has expired there: the next one will be new.
-          session.retire();
-          this.#session = undefined;
-          this.#reconnect(0);
-        }
-        reject(new Error(String(headers["dcx-reason"] ?? `the target's datacenter answers ${status}`)));
-      });
+  async #accepted(answer: Promise<Answer>, session: TunnelSession): Promise<string | undefined> {
+    const { entry, outcome, reason } = await answer.catch((cause: unknown) => {
+      throw new Unanswered({ cause });
     });
+    if (outcome === "accepts") return entry;
+    if (outcome === "expired" && session === this.#session) {
+      // Its certificate has expired there: the next one will be new.
+      session.retire();
+      this.#session = undefined;
+      this.#reconnect(0);
+    }
+    throw new Error(reason ?? "the target's datacenter refuses, and does not say why");
   }
 
   async #connectOnce(): Promise<TunnelSession> {
