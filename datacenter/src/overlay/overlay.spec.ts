@@ -194,14 +194,23 @@ it("spreads over the target's instances and passes over one that does not accept
   expect(new Set(answers)).toEqual(new Set(["api-0", "api-1"]));
 }, 20_000);
 
-it("is established once an instance runs that was started with the connection: an older one does not know the name", async () => {
+it("is established once all instances know the target's name: those that were started without the connection do not", async () => {
   const [west, east] = [await datacenter("west"), await datacenter("east")];
   await serve(east, "api-0", 9000, echo);
   apply(east, { targets: [targetOf(west, east)] });
-  apply(west, { sources: [sourceOf(west, east, { instances: ["web-old"], current: [] })] });
-  const status = () => west.overlay.status().get(`source ${connection}`);
-  await until(() => /no instance of the source has started with this connection/.test(status()?.message ?? ""));
-  apply(west, { sources: [sourceOf(west, east, { instances: ["web-old", "web-new"], current: ["web-new"] })] });
+  const run = (instances: readonly string[], current: readonly string[], older: boolean) =>
+    apply(west, { sources: [sourceOf(west, east, { instances, current, older })] });
+  const untilNot = (why: RegExp) =>
+    until(() => why.test(west.overlay.status().get(`source ${connection}`)?.message ?? ""));
+  run(["web-old"], [], true);
+  await untilNot(/no instance of the source has started with this connection/);
+  run(["web-old", "web-new"], ["web-new"], true);
+  await untilNot(/started before this connection still runs/);
+  // It finishes what it has begun.
+  run(["web-old", "web-new"], ["web-new"], false);
+  await until(() => established(west, `source ${connection}`));
+  // While it is rolled later on, those of before know the name.
+  run(["web-new", "web-newer"], ["web-newer"], true);
   await until(() => established(west, `source ${connection}`));
 }, 20_000);
 

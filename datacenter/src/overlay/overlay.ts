@@ -34,6 +34,8 @@ export interface WantedSource {
   readonly instances: readonly string[];
   /** Those of them that were started with this connection, and so know the target's name. Absent: all. */
   readonly current?: readonly string[];
+  /** Whether some run and stay that may have been started without it. Absent: no. */
+  readonly older?: boolean;
   /** Loopback address inside the instance that the target's name resolves to (see `connectionAddress`). */
   readonly address: string;
   /** The port that the workload sees: the connection's. */

@@ -26,6 +26,8 @@ export class Source {
   readonly #doorways: Doorways;
   readonly #tunnels = new Map<string, Tunnel>();
   #wanted: WantedSource;
+  /** Whether nothing ran any more, at some time, that did not know the connection. */
+  #known = false;
   #turn = 0;
 
   constructor(options: SourceOptions, wanted: WantedSource) {
@@ -38,7 +40,10 @@ export class Source {
       address,
       port,
       onStream: (stream, flows) => void flows.carry(stream, () => this.#open()),
-      onChange,
+      onChange: () => {
+        this.#learn();
+        onChange();
+      },
     });
     this.apply(wanted);
   }
@@ -69,6 +74,7 @@ export class Source {
       }
     }
     this.#doorways.apply(wanted.instances);
+    this.#learn();
     this.#askStale();
   }
 
@@ -93,10 +99,17 @@ export class Source {
     return entry !== undefined && accepting.length > 0 && !accepting.some((tunnel) => tunnel.entry === entry);
   }
 
-  /** Whether an instance runs that was started with the connection: an older one does not know the target's name. */
-  get #isKnownInside(): boolean {
-    const { current } = this.#wanted;
-    return current === undefined || this.#doorways.isOpenInOneOf(current);
+  /** Why the connection is not known inside: an instance that was started without it does not know the target's name. */
+  get #unknownInside(): string | undefined {
+    const { current, older = false } = this.#wanted;
+    if (this.#known || current === undefined) return undefined;
+    if (!this.#doorways.isOpenInOneOf(current)) return "no instance of the source has started with this connection yet";
+    return older ? "an instance of the source that was started before this connection still runs" : undefined;
+  }
+
+  /** Once it is known inside it stays so: the older instances of a later version know it too. */
+  #learn(): void {
+    this.#known ||= this.#wanted.current !== undefined && this.#unknownInside === undefined;
   }
 
   /** The certificate of this end is a new one. */
@@ -121,11 +134,7 @@ export class Source {
           : this.#doorways.size === 0
             ? "no instance of the source runs yet"
             : (this.#doorways.problem ??
-              (this.#staleEntries
-                ? "the target does not run its newest version yet"
-                : this.#isKnownInside
-                  ? undefined
-                  : "no instance of the source has started with this connection yet"));
+              (this.#staleEntries ? "the target does not run its newest version yet" : this.#unknownInside));
     return { role: "source", established: message === undefined, ...(message === undefined ? {} : { message }) };
   }
 

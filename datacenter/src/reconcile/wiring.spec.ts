@@ -99,6 +99,8 @@ describe("wireConnections", () => {
       [`${deployment}/connections/all`, "admin", 9001],
     ]);
     expect(sources[0]).toMatchObject({
+      current: ["web-1"],
+      older: true,
       // What leaves may still need it to finish.
       instances: ["web-0", "web-1", "web-leaving"],
       address: connectionHost(target.placement, "web", "api"),

@@ -59,11 +59,13 @@ export function wireConnections(
       const connection = `${placement.deployment}/connections/${name}`;
       for (const workload of sourcesOf(manifest, name)) {
         if (manifest.workloads[workload]?.infrastructure !== placement.infrastructure) continue;
+        const current = instances.current(placement.lease, workload);
         sources.push({
           connection,
           source: { lease: placement.lease, workload },
           instances: instances.present(placement.lease, workload),
-          current: instances.current(placement.lease, workload),
+          current,
+          older: instances.running(placement.lease, workload).some((id) => !current.includes(id)),
           address: connectionHost(placement, workload, to),
           port,
           targets: peers.of(manifest, to),
