@@ -98,7 +98,15 @@ describe("a datacenter behind an endpoint that lies", () => {
     await registerEast();
     await lease();
     await using agent = await asTenant();
-    await agent.putManifest(id, version.toString("hex"), { manifest: text, stamps: {} });
+    // It reads a lease a moment after the chain has it.
+    await eventually(
+      () =>
+        agent.putManifest(id, version.toString("hex"), { manifest: text, stamps: {} }).then(
+          () => "taken",
+          (error) => String(error),
+        ),
+      (outcome) => outcome === "taken",
+    );
   });
 
   afterEach(() => proxy.tell({}));

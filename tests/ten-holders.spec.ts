@@ -18,6 +18,7 @@ import {
   signerFromPrivateKey,
 } from "@dcx/protocol";
 import pino from "pino";
+import { eventually } from "./support/world";
 
 const { buildImages } = require("../examples/images/build.cjs") as {
   buildImages(folder: string): Promise<{ layout: string }>;
@@ -149,7 +150,11 @@ describe("a deployment in ten datacenters", () => {
     const roots = record?.roots.map(({ certificate }) => certificate) ?? [];
     const target = { chainId: query.chainId, datacenter, urls: record?.agentUrls ?? [], roots };
     await using agent = new AgentClient(target, { kind: "account", signer: tenant });
-    await agent.putManifest(id, version.toString("hex"), { manifest: text, stamps: {} });
+    // It reads a lease a moment after the chain has it.
+    await eventually("it takes the manifest", 120_000, async () => {
+      await agent.putManifest(id, version.toString("hex"), { manifest: text, stamps: {} });
+      return true;
+    });
     // From here on the tenant is away.
     const confirmed = ({ confirmedVersion }: { readonly confirmedVersion: Uint8Array }) =>
       version.equals(Buffer.from(confirmedVersion));
