@@ -103,7 +103,7 @@ describeOffers(({ name, isolation, home, own, digest, runtime, reopen, isolated 
     });
     await expect(get(runtime(), "loses", 9000)).resolves.toContain("it's me");
     await runtime().remove("loses");
-    expect(processesNaming(fileName("loses"))).toEqual([]);
+    expect(processesNaming(join(own, "instances", fileName("loses")))).toEqual([]);
   });
 
   (isolation === "container" ? it.skip : it)(
