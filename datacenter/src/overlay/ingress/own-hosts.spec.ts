@@ -6,7 +6,7 @@ import { type DnsAnswer, judgeProof } from "./host-proof";
 import { DnsServer } from "./testing/dns-server";
 import { connection, domain, echo, IngressWorld, until } from "./testing/world";
 
-jest.setTimeout(30_000);
+jest.setTimeout(120_000);
 
 const folder = mkdtempSync(join(tmpdir(), "dcx-hosts-"));
 const shop = "shop.example.org";

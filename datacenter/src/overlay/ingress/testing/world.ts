@@ -160,9 +160,9 @@ export async function exchange(socket: Duplex, text: string): Promise<string> {
 
 export const echo = (socket: Socket): void => void socket.pipe(socket);
 
-/** Rejects after 20 seconds. */
+/** Rejects after 100 seconds. */
 export async function until(condition: () => boolean): Promise<void> {
-  const deadline = Date.now() + 20_000;
+  const deadline = Date.now() + 100_000;
   while (!condition()) {
     if (Date.now() > deadline) throw new Error(`it never came to this: ${condition}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
