@@ -222,7 +222,7 @@ describe("a command in an instance", () => {
     socket.resume();
     await ended(socket);
     expect(run.killed).toBe(true);
-  }, 20_000);
+  });
 
   it("ends with what is no frame, or none of a caller's", async () => {
     const { command, start } = await agent();

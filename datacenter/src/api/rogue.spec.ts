@@ -4,8 +4,6 @@ import { connect as connectTls, type TLSSocket } from "node:tls";
 import { createClientCertificate } from "@dcx/protocol";
 import { deployment, type Holder, Holders } from "../manifest/testing/holders";
 
-jest.setTimeout(30_000);
-
 const text = '{"a":"a-very-secret-database-url"}';
 const version = "ab".repeat(32);
 

@@ -49,7 +49,7 @@ it("carries a declared pair, across datacenters", async () => {
   await expect(exchange(dialDoor(west), "hello")).resolves.toBe("hello");
   expect(east.overlay.status().get(`target ${connection}`)).toEqual({ role: "target", established: true });
   expect(east.refusals).toEqual([]);
-}, 20_000);
+});
 
 it("carries a declared pair within one datacenter", async () => {
   const west = await datacenter("west");
@@ -57,13 +57,13 @@ it("carries a declared pair within one datacenter", async () => {
   apply(west, { sources: [sourceOf(west, west)], targets: [targetOf(west, west)] });
   await until(() => established(west, `source ${connection}`));
   await expect(exchange(dialDoor(west), "hello")).resolves.toBe("hello");
-}, 20_000);
+});
 
 it("carries many connections at once through one tunnel", async () => {
   const { west } = await declaredPair();
   const answers = await Promise.all(Array.from({ length: 200 }, (_, n) => exchange(dialDoor(west), `n${n}`)));
   expect(answers).toEqual(Array.from({ length: 200 }, (_, n) => `n${n}`));
-}, 20_000);
+});
 
 it("passes on the end of one direction alone", async () => {
   const west = await datacenter("west");
@@ -86,7 +86,7 @@ it("passes on the end of one direction alone", async () => {
   expect(text).toBe("bye");
   socket.end("still here");
   await until(() => afterEnd.join("") === "still here");
-}, 20_000);
+});
 
 it("passes on the end of who sends nothing, which comes before there is another side", async () => {
   const west = await datacenter("west");
@@ -96,7 +96,7 @@ it("passes on the end of who sends nothing, which comes before there is another 
   apply(east, { targets: [targetOf(west, east)] });
   await until(() => established(west, `source ${connection}`));
   await expect(exchange(dialDoor(west), "")).resolves.toBe("heard it");
-}, 20_000);
+});
 
 it("moves a lot while the reader is slow, without keeping it in memory", async () => {
   const west = await datacenter("west");
@@ -134,7 +134,7 @@ it("moves a lot while the reader is slow, without keeping it in memory", async (
     received += data.length;
   }
   expect(received).toBe(size);
-}, 60_000);
+});
 
 it("is not held to a small window in each round trip, however many flows share the tunnel", async () => {
   const [west, east] = [await datacenter("west"), await datacenter("east")];
@@ -151,7 +151,7 @@ it("is not held to a small window in each round trip, however many flows share t
   expect(all.map((text) => text.length)).toEqual(Array.from({ length: 8 }, () => size));
   // With HTTP/2's own 64 KiB for all of them it would take 128 round trips.
   expect(performance.now() - began).toBeLessThan(60 * roundTrip);
-}, 60_000);
+});
 
 it("shows an abort as an abort, not as an end", async () => {
   const west = await datacenter("west");
@@ -167,7 +167,7 @@ it("shows an abort as an abort, not as an end", async () => {
   await once(socket, "data");
   socket.write("x");
   await expect(once(socket, "end")).rejects.toThrow(/ECONNRESET/);
-}, 20_000);
+});
 
 it("tells that the target does not accept yet, and when it does", async () => {
   const west = await datacenter("west");
@@ -179,7 +179,7 @@ it("tells that the target does not accept yet, and when it does", async () => {
   );
   await serve(east, "api-0", 9000, echo);
   await until(() => established(west, `source ${connection}`));
-}, 20_000);
+});
 
 it("spreads over the target's instances and passes over one that does not accept", async () => {
   const west = await datacenter("west");
@@ -192,7 +192,7 @@ it("spreads over the target's instances and passes over one that does not accept
   await until(() => established(west, `source ${connection}`));
   const answers = await Promise.all(Array.from({ length: 9 }, () => exchange(dialDoor(west), "")));
   expect(new Set(answers)).toEqual(new Set(["api-0", "api-1"]));
-}, 20_000);
+});
 
 it("is established once all instances know the target's name: those that were started without the connection do not", async () => {
   const [west, east] = [await datacenter("west"), await datacenter("east")];
@@ -212,7 +212,7 @@ it("is established once all instances know the target's name: those that were st
   // While it is rolled later on, those of before know the name.
   run(["web-new", "web-newer"], ["web-newer"], true);
   await until(() => established(west, `source ${connection}`));
-}, 20_000);
+});
 
 it("is established only while the target's current entry is what accepts", async () => {
   const { west, east } = await declaredPair();
@@ -231,7 +231,7 @@ it("is established only while the target's current entry is what accepts", async
   await until(() => established(west, `source ${connection}`));
   // None of that touched what was open.
   await expect(exchange(socket, "y")).resolves.toBe("y");
-}, 20_000);
+});
 
 it("sends new streams to the lease that replaces another, and lets those to the old one end", async () => {
   const { west, east } = await declaredPair();
@@ -246,7 +246,7 @@ it("sends new streams to the lease that replaces another, and lets those to the 
   apply(west, { sources: [sourceOf(west, east, { targets: [peer(next)] })] });
   await expect(exchange(dialDoor(west), "")).resolves.toBe("next");
   await expect(exchange(socket, "y")).resolves.toBe("y");
-}, 20_000);
+});
 
 it("spreads over two leases of the target, and goes on with one when the other's datacenter is gone", async () => {
   const west = await datacenter("west");
@@ -266,7 +266,7 @@ it("spreads over two leases of the target, and goes on with one when the other's
   // What is asked meanwhile is answered too.
   await expect(answers()).resolves.toEqual(new Set(["next"]));
   expect(established(west, `source ${connection}`)).toBe(true);
-}, 60_000);
+});
 
 it("serves each instance of the source, and cuts the flows of one that goes alone", async () => {
   const { west, east } = await declaredPair();
@@ -283,7 +283,7 @@ it("serves each instance of the source, and cuts the flows of one that goes alon
   apply(west, { sources: [sourceOf(west, east, { instances: ["web-0"] })] });
   await closed;
   await expect(exchange(stays ?? new Socket(), "y")).resolves.toBe("y");
-}, 60_000);
+});
 
 it("cuts established flows at once when the target no longer lets the source in", async () => {
   const { west, east } = await declaredPair();
@@ -295,7 +295,7 @@ it("cuts established flows at once when the target no longer lets the source in"
   apply(east, { targets: [targetOf(west, east, { sources: [] })] });
   await closed;
   await until(() => !established(west, `source ${connection}`));
-}, 20_000);
+});
 
 it("cuts established flows at once when the source's end is removed", async () => {
   const { west } = await declaredPair();
@@ -307,7 +307,7 @@ it("cuts established flows at once when the source's end is removed", async () =
   apply(west, {});
   await closed;
   expect(west.overlay.status().size).toBe(0);
-}, 20_000);
+});
 
 it("keeps flows when the same is applied again, and while certificates are renewed", async () => {
   const { west, east } = await declaredPair({ leafLifetime: 4 });
@@ -324,7 +324,7 @@ it("keeps flows when the same is applied again, and while certificates are renew
   expect(String((await once(socket, "data"))[0])).toBe("b");
   await expect(exchange(dialDoor(west), "new")).resolves.toBe("new");
   socket.destroy();
-}, 20_000);
+});
 
 it("connects again when the target's agent comes back at its address", async () => {
   const { west, east } = await declaredPair();
@@ -339,7 +339,7 @@ it("connects again when the target's agent comes back at its address", async () 
   apply(again, { targets: [targetOf(west, again)] });
   await until(() => established(west, `source ${connection}`));
   await expect(exchange(dialDoor(west), "hello")).resolves.toBe("hello");
-}, 20_000);
+});
 
 describe("a global connection", () => {
   const global = "tenant/1/connections/public";
@@ -373,7 +373,7 @@ describe("a global connection", () => {
     expect(connections).toBe(2);
     apply(west, { ingresses: [{ connection: global, instances: ["web-1"], port: 8080 }] });
     expect(status()?.established).toBe(false);
-  }, 20_000);
+  });
 
   it("answers at its address, at the same one after a restart, and no more once it is gone", async () => {
     const home = join(folder, "ingress");
@@ -390,5 +390,5 @@ describe("a global connection", () => {
     apply(again, { ingresses: [{ connection: global, instances: [], port: 8080 }] });
     await until(() => again.overlay.status().get(`ingress ${global}`)?.address !== undefined);
     expect(again.overlay.status().get(`ingress ${global}`)).toMatchObject({ address, established: false });
-  }, 20_000);
+  });
 });

@@ -97,7 +97,6 @@ describe("while a datacenter's root is replaced", () => {
       await expect(next.answers("new")).resolves.toBe("new");
       await expect(exchange(dialDoor(west), "newer")).resolves.toBe("newer");
     },
-    60_000,
   );
 
   it("an old tunnel that nothing goes through counts no more, though the other end does not close it", async () => {
@@ -108,7 +107,7 @@ describe("while a datacenter's root is replaced", () => {
     await until(() => way.opened === 2);
     await expect(exchange(dialDoor(west), "after")).resolves.toBe("after");
     await until(() => west.overlay.presented().length === 1);
-  }, 30_000);
+  });
 
   it("a connection that the old tunnel never answered goes through the new one", async () => {
     const { west, way } = await overGate();
@@ -117,7 +116,7 @@ describe("while a datacenter's root is replaced", () => {
     await until(() => way.swallowed > 0);
     await west.overlay.renew();
     await expect(unanswered).resolves.toBe("unanswered");
-  }, 20_000);
+  });
 
   it("a tunnel that was begun before the target renewed, and stands only after that, is renewed as well", async () => {
     const { west, east, way } = await overGate({ holding: true });
@@ -128,7 +127,7 @@ describe("while a datacenter's root is replaced", () => {
     const shown = () => east.overlay.presented().map((pem) => new X509Certificate(pem).fingerprint256);
     await until(() => shown().length === 1 && !shown().includes(old));
     await expect(exchange(dialDoor(west), "new")).resolves.toBe("new");
-  }, 30_000);
+  });
 
   it("a renewal that the other end does not accept yet is tried again, and nothing breaks meanwhile", async () => {
     const { west, east } = await declaredPair();
@@ -144,34 +143,26 @@ describe("while a datacenter's root is replaced", () => {
     await expect(flow.answers("old")).resolves.toBe("old");
     flow.end();
     await until(() => west.overlay.presented().length === 1);
-  }, 60_000);
+  });
 
-  it.each(["west", "east"] as const)(
-    "flows go on while there are two of %s",
-    async (whose) => {
-      const { west, east } = await declaredPair();
-      const flow = await openFlow(west);
-      const world = whose === "west" ? west : east;
-      trust(west, east, { [whose]: [world.root.certificate, await rootOf(world)] });
-      await expect(flow.answers("both")).resolves.toBe("both");
-      trust(west, east, { [whose]: [world.root.certificate] });
-      await expect(flow.answers("one")).resolves.toBe("one");
-      await expect(exchange(dialDoor(west), "new")).resolves.toBe("new");
-    },
-    60_000,
-  );
+  it.each(["west", "east"] as const)("flows go on while there are two of %s", async (whose) => {
+    const { west, east } = await declaredPair();
+    const flow = await openFlow(west);
+    const world = whose === "west" ? west : east;
+    trust(west, east, { [whose]: [world.root.certificate, await rootOf(world)] });
+    await expect(flow.answers("both")).resolves.toBe("both");
+    trust(west, east, { [whose]: [world.root.certificate] });
+    await expect(flow.answers("one")).resolves.toBe("one");
+    await expect(exchange(dialDoor(west), "new")).resolves.toBe("new");
+  });
 
-  it.each(["west", "east"] as const)(
-    "flows under a root of %s that goes are cut at once",
-    async (whose) => {
-      const { west, east } = await declaredPair();
-      const flow = await openFlow(west);
-      trust(west, east, { [whose]: [await rootOf(whose === "west" ? west : east)] });
-      await flow.closed;
-      await until(() => !established(west, `source ${connection}`));
-    },
-    60_000,
-  );
+  it.each(["west", "east"] as const)("flows under a root of %s that goes are cut at once", async (whose) => {
+    const { west, east } = await declaredPair();
+    const flow = await openFlow(west);
+    trust(west, east, { [whose]: [await rootOf(whose === "west" ? west : east)] });
+    await flow.closed;
+    await until(() => !established(west, `source ${connection}`));
+  });
 });
 
 describe("a tunnel is refused", () => {
@@ -235,7 +226,7 @@ describe("a tunnel is refused", () => {
     const { west, east } = await declaredPair();
     const leaf = await createLeaf(west.root, workload(west, "web"), around());
     await expect(attempt(east, leaf, tunnelName(chainId, connection, leaseOf(east)))).resolves.toBe("accepts");
-  }, 20_000);
+  });
 
   it.each<[string, (west: World, east: World) => Promise<Partial<CertificateWithKey>>]>([
     ["without a certificate", async () => ({})],
@@ -285,36 +276,28 @@ describe("a tunnel is refused", () => {
           notAfter: new Date(Date.now() - 1000),
         }),
     ],
-  ])(
-    "%s",
-    async (_, credentials) => {
-      const { west, east } = await declaredPair();
-      const name = tunnelName(chainId, connection, leaseOf(east));
-      const presented = await credentials(west, east);
-      await expect(attempt(east, presented, name)).resolves.toMatch(/^refused/);
-      expect(east.refusals).toContainEqual(logged(connection, presented));
-    },
-    20_000,
-  );
+  ])("%s", async (_, credentials) => {
+    const { west, east } = await declaredPair();
+    const name = tunnelName(chainId, connection, leaseOf(east));
+    const presented = await credentials(west, east);
+    await expect(attempt(east, presented, name)).resolves.toMatch(/^refused/);
+    expect(east.refusals).toContainEqual(logged(connection, presented));
+  });
 
   it.each([
     ["for a connection that is not declared", tunnelName(chainId, "tenant/1/connections/other", "tenant/1/east/1")],
     ["without the name of a connection", undefined],
-  ])(
-    "%s",
-    async (_, name) => {
-      const { west, east } = await declaredPair();
-      const leaf = await createLeaf(west.root, workload(west, "web"), around());
-      await expect(attempt(east, leaf, name)).resolves.toMatch(/^refused/);
-      const presented = name === undefined ? "no tunnel name" : `the tunnel name ${name}`;
-      await until(() => east.refusals.some(({ details }) => details["presented"] === presented));
-      expect(east.refusals.find(({ details }) => details["presented"] === presented)).toMatchObject({
-        message: "a tunnel was refused",
-        details: { from: expect.stringContaining("127.0.0.1") },
-      });
-    },
-    20_000,
-  );
+  ])("%s", async (_, name) => {
+    const { west, east } = await declaredPair();
+    const leaf = await createLeaf(west.root, workload(west, "web"), around());
+    await expect(attempt(east, leaf, name)).resolves.toMatch(/^refused/);
+    const presented = name === undefined ? "no tunnel name" : `the tunnel name ${name}`;
+    await until(() => east.refusals.some(({ details }) => details["presented"] === presented));
+    expect(east.refusals.find(({ details }) => details["presented"] === presented)).toMatchObject({
+      message: "a tunnel was refused",
+      details: { from: expect.stringContaining("127.0.0.1") },
+    });
+  });
 
   it("with the certificate of another connection's source", async () => {
     const { west, east } = await declaredPair();
@@ -327,7 +310,7 @@ describe("a tunnel is refused", () => {
     const name = tunnelName(chainId, other.connection, leaseOf(east));
     await expect(attempt(east, leaf, name)).resolves.toMatch(/^refused/);
     expect(east.refusals).toContainEqual(logged(other.connection, leaf));
-  }, 20_000);
+  });
 
   it("with a certificate that has expired since, by resuming the session that it was admitted with", async () => {
     const { west, east } = await declaredPair();
@@ -343,7 +326,7 @@ describe("a tunnel is refused", () => {
     await until(() => new Date() > notAfterOf(leaf.certificate));
     await expect(attempt(east, leaf, name, begun)).resolves.toMatch(/^refused/);
     expect(east.refusals).toContainEqual(logged(connection, leaf));
-  }, 60_000);
+  });
 
   it("by the source when the target is somebody else", async () => {
     const west = await datacenter("west");
@@ -358,5 +341,5 @@ describe("a tunnel is refused", () => {
       established: false,
       message: expect.stringContaining("is not api of east"),
     });
-  }, 20_000);
+  });
 });

@@ -6,8 +6,6 @@ import { around, chainId, servers } from "./testing/worlds";
 import { tunnelProtocol } from "./tunnel-opening";
 import { TunnelSession } from "./tunnel-session";
 
-jest.setTimeout(20_000);
-
 it("ends when nothing is carried any more, though the other end does not close the connection", async () => {
   const { certificate, key } = await createDatacenterRoot({ chainId, datacenter: "east" }, around());
   const ended = jest.fn();

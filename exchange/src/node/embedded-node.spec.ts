@@ -18,8 +18,6 @@ import { defaultGenesis } from "../application/default-genesis";
 import { smallDeployment } from "../gateway/testing/served-node";
 import { type EmbeddedNode, startEmbeddedNode } from "./embedded-node";
 
-jest.setTimeout(60_000);
-
 const chainId = "dcx-spec-1";
 const denomination = "udcx";
 const gasPrice = { denom: denomination, amount: "2000" };

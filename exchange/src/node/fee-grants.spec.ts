@@ -18,8 +18,6 @@ import { defaultGenesis } from "../application/default-genesis";
 import { checkHome } from "./check-home";
 import { startEmbeddedNode } from "./embedded-node";
 
-jest.setTimeout(60_000);
-
 /** Fee grants from the signature to the block, by the client that the provider uses and by stock cosmjs. */
 test("an account without a token has its fees paid, for what and as far as was granted", async () => {
   const home = mkdtempSync(join(tmpdir(), "dcx-fees-"));

@@ -209,7 +209,7 @@ it("a node that answers without end is left for another, and takes no memory tha
   const failure = await ExchangeQueryClient.connect(url, { patience: 50, requestTimeout: 20_000 }).catch(String);
   expect(failure).toMatch(/its answer has more than \d+ bytes/);
   expect(sent).toBeLessThan(512 << 20);
-}, 30_000);
+});
 
 it("a node that is catching up speaks of itself, and of nothing else", async () => {
   const client = await connect([await node({ catchingUp: true, height: 7n })]);

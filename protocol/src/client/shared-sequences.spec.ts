@@ -5,8 +5,6 @@ import { Sequences } from "./sequences";
 import { down, FakeExchange, limits, signer } from "./testing/fake-exchange";
 import { deliverTransaction } from "./transaction-delivery";
 
-jest.setTimeout(60_000);
-
 let exchange: FakeExchange;
 
 beforeEach(() => {

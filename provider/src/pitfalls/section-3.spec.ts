@@ -11,8 +11,6 @@ import { Stack } from "../testing/stack";
 import { decode, encode } from "../wire/codec";
 import { Secret, Unknown, type Value, type ValueMap } from "../wire/value";
 
-jest.setTimeout(30_000);
-
 const small = { workloads: 2, connections: 2 };
 const settings = { namespace: "", timeout: 10, skipAwait: false };
 const urn = (type: string, name: string): string => `urn:pulumi:dev::project::dcx:index:${type}::${name}`;

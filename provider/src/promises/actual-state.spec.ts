@@ -4,8 +4,6 @@ import { parallelisms, theDeployment, twoRegions } from "../testing/model-world"
 import { inline, separate } from "../testing/program";
 import { Stack } from "../testing/stack";
 
-jest.setTimeout(60_000);
-
 const shape = { workloads: 4, connections: 4 };
 
 describe.each(parallelisms)("actual state at parallelism %d", (parallel) => {

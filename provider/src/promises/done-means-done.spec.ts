@@ -3,8 +3,6 @@ import { activeDeployments, parallelisms, theDeployment, twoRegions } from "../t
 import { inline, type Program, separate, workload } from "../testing/program";
 import { Stack } from "../testing/stack";
 
-jest.setTimeout(60_000);
-
 const shape = { workloads: 4, connections: 4 };
 
 describe.each(parallelisms)("done means done at parallelism %d", (parallel) => {

@@ -3,8 +3,6 @@ import { kinds, parallelisms, theDeployment, twoRegions } from "../testing/model
 import { connection, inline, separate, workload } from "../testing/program";
 import { Stack } from "../testing/stack";
 
-jest.setTimeout(60_000);
-
 const twenty = { workloads: 20, connections: 40 };
 
 /** The most transactions that 20 workloads and 40 connections take at parallelism p (design: "Group commit"). */

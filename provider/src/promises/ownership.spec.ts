@@ -2,8 +2,6 @@ import { parallelisms, theDeployment, twoRegions } from "../testing/model-world"
 import { capacity, type Declared, deployment, inline, type Program, separate, workload } from "../testing/program";
 import { Stack } from "../testing/stack";
 
-jest.setTimeout(60_000);
-
 const shape = { workloads: 4, connections: 4 };
 
 describe.each(parallelisms)("ownership at parallelism %d", (parallel) => {

@@ -6,8 +6,6 @@ import { kinds, parallelisms, theDeployment, twoRegions } from "../testing/model
 import { inline, separate } from "../testing/program";
 import { Stack } from "../testing/stack";
 
-jest.setTimeout(60_000);
-
 const shape = { workloads: 4, connections: 4 };
 
 it("every transaction is sent from one place, which runs plans", () => {

@@ -5,8 +5,6 @@ import { Stack } from "../testing/stack";
 import { encode } from "../wire/codec";
 import { Secret, type ValueMap } from "../wire/value";
 
-jest.setTimeout(60_000);
-
 const planted = "planted-in-the-program";
 const secretive: ValueMap = {
   infrastructure: "west",

@@ -5,8 +5,6 @@ import { Stack } from "../testing/stack";
 // That one key never signs two transactions that could both count is shown where it signs:
 // protocol/src/client/transaction-delivery.spec.ts.
 
-jest.setTimeout(60_000);
-
 const shape = { workloads: 4, connections: 2 };
 
 describe.each(parallelisms)("two pipelines at parallelism %d", (parallel) => {

@@ -5,8 +5,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { closed, connection, echo, exchange, IngressWorld, until } from "./testing/world";
 
-jest.setTimeout(60_000);
-
 const other = "dcx1other/7/connections/public";
 const block = Buffer.alloc(1 << 16, 120);
 

@@ -4,8 +4,6 @@ import { flag, frameType, type Header, headerLength, writeHeader } from "./frame
 import { MuxSession } from "./mux-session";
 import { firstWindow, type MuxStream, streamWindow } from "./mux-stream";
 
-jest.setTimeout(30_000);
-
 const servers: Server[] = [];
 const sockets: Socket[] = [];
 afterEach(() => {

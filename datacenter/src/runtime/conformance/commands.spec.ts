@@ -5,8 +5,6 @@ import { controlGroupName } from "../sandbox/sandbox";
 import { inNode, observed, startAnswering, until } from "../testing/instances";
 import { describeOffers } from "../testing/offers";
 
-jest.setTimeout(30_000);
-
 describeOffers(({ isolation, own, runtime }) => {
   beforeAll(() => startAnswering(runtime(), "answers"));
 

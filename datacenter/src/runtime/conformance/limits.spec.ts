@@ -5,8 +5,6 @@ import { text } from "node:stream/consumers";
 import { inNode, limits, observed, specification, until, untilLogged } from "../testing/instances";
 import { describeOffers } from "../testing/offers";
 
-jest.setTimeout(30_000);
-
 describeOffers(({ name, isolation, maker, isolated, runtime }) => {
   (name.includes("users mapped") ? it : it.skip)("makes root inside nobody outside", async () => {
     const read = 'process.stdout.write(require("fs").readFileSync("/proc/self/uid_map", "utf8"))';

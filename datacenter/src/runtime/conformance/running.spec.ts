@@ -8,8 +8,6 @@ import { get, image, inNode, observed, specification, until, untilLogged } from 
 import { describeOffers } from "../testing/offers";
 import { controlGroupsOf, loopFiles, marksOf, processesNaming } from "../testing/traces";
 
-jest.setTimeout(30_000);
-
 describeOffers(({ name, isolation, home, own, digest, runtime, reopen, isolated }) => {
   const started: string[] = [];
   const start = (id: string, changes: Partial<InstanceSpecification>): Promise<void> => {
