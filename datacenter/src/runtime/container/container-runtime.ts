@@ -254,13 +254,19 @@ export class ContainerRuntime implements Runtime {
           await engine.getEvents({ filters: { type: ["container"], label: [`${mark}=${datacenter}`] } }),
         );
         this.#events = events;
+        // An engine that goes away breaks it off at any time, also while nobody reads.
+        const lines = createInterface({ input: events.on("error", () => undefined) });
+        lines.on("error", () => undefined);
+        // From here on none is missed.
+        const heard = lines[Symbol.asyncIterator]();
         if (this.#closed) {
           events.destroy();
         }
         this.#notify();
         await this.#unstarted.remove();
         await this.#restarts?.look();
-        for await (const line of createInterface({ input: events })) {
+        if (events.destroyed) throw new Error("it closed the connection");
+        for await (const line of heard) {
           this.#notify();
           const { status } = Event.parse(JSON.parse(line));
           if (status === "create") await this.#unstarted.remove();
@@ -270,6 +276,8 @@ export class ContainerRuntime implements Runtime {
         if (!this.#closed) {
           logger.warn({ error: String(error) }, "the container engine does not report events");
         }
+      } finally {
+        this.#events?.destroy();
       }
       if (!this.#closed) {
         await new Promise((resolve) => setTimeout(resolve, retryDelay));
