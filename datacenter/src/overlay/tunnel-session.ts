@@ -20,7 +20,7 @@ export interface SessionEvents {
 
 export interface Opened {
   readonly stream: Duplex;
-  /** Rejects when the stream ends before it. */
+  /** Rejects, and the stream is closed, when that ends before it or it is none. */
   readonly answer: Promise<Answer>;
 }
 
@@ -79,7 +79,12 @@ export class TunnelSession {
     if (wish === "ask") stream.end(encodeWish(wish));
     else stream.write(encodeWish(wish));
     this.#unanswered.add(stream);
-    const answer = readAnswer(stream).finally(() => this.#unanswered.delete(stream));
+    const answer = readAnswer(stream)
+      .catch((error: unknown) => {
+        stream.destroy();
+        throw error;
+      })
+      .finally(() => this.#unanswered.delete(stream));
     return { stream, answer };
   }
 

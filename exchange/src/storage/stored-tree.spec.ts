@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
-import { open as openEnvironment } from "lmdb";
+import { type Database, open as openEnvironment } from "lmdb";
 import { StateDatabase } from "./state-database";
 import { StorageError } from "./storage-error";
 
@@ -42,6 +42,16 @@ async function recordsOf(name: string): Promise<ReadonlyMap<string, string>> {
   for (const { key, value } of records.getRange()) found.set(key.toString("latin1"), value.toString("hex"));
   await environment.close();
   return found;
+}
+
+/** Changes the records of a database, which is closed, behind the node's back. */
+async function tamper<T>(database: StateDatabase, change: (records: Database<Buffer, Buffer>) => T): Promise<T> {
+  await database.close();
+  opened.splice(opened.indexOf(database), 1);
+  const environment = openEnvironment<Buffer, Buffer>({ path: join(home, "state"), ...binary });
+  const changed = change(environment.openDB<Buffer, Buffer>("tree", binary));
+  await environment.close();
+  return changed;
 }
 
 /** Long keys fill a record with a few of them. */
@@ -111,11 +121,7 @@ test("a change among many entries writes no record of the first three levels, an
 test("a state whose tree does not lead to its app hash is not gone on from", async () => {
   const database = open("state");
   database.commit(database.prepare(1n, [["a", Buffer.from("1")]]));
-  await database.close();
-  opened.splice(0);
-  const environment = openEnvironment<Buffer, Buffer>({ path: join(home, "state"), ...binary });
-  environment.openDB<Buffer, Buffer>("tree", binary).clearSync();
-  await environment.close();
+  await tamper(database, (records) => records.clearSync());
   expect(() => open("state")).toThrow(StorageError);
   const looking = new StateDatabase({ path: join(home, "state"), readOnly: true });
   opened.push(looking);
@@ -133,14 +139,12 @@ test("a record that is missing is told", async () => {
       Array.from({ length: 200_000 }, (_, index) => [`entry ${index}`, Buffer.from("1")] as const),
     ),
   );
-  await database.close();
-  opened.splice(0);
-  const environment = openEnvironment<Buffer, Buffer>({ path: join(home, "state"), ...binary });
-  const records = environment.openDB<Buffer, Buffer>("tree", binary);
-  const [lost] = [...records.getKeys({ start: Buffer.from("/"), limit: 1 })];
-  if (lost === undefined) throw new Error("the state is too small to have a record below the upper ones");
-  records.removeSync(lost);
-  await environment.close();
+  const lost = await tamper(database, (records) => {
+    const [key] = [...records.getKeys({ start: Buffer.from("/"), limit: 1 })];
+    if (key === undefined) throw new Error("the state is too small to have a record below the upper ones");
+    records.removeSync(key);
+    return key;
+  });
   const problems = open("state").treeProblems();
   expect(problems).toContainEqual(
     `tree: the page at "${lost.toString().slice(1, -1)}" is not what the entries lead to`,

@@ -105,6 +105,31 @@ describeOffers(({ name, isolation, home, own, digest, runtime, reopen, isolated 
   });
 
   (isolation === "container" ? it.skip : it)(
+    "starts each instance again once when the agent finds all of them lost",
+    async () => {
+      const lost = Array.from({ length: 8 }, (_, index) => `lost-${index}`);
+      for (const id of lost) await start(id, { command: inNode("setInterval(() => 0, 1000)") });
+      await reopen(async () => {
+        for (const id of lost) {
+          const [supervisor] = marksOf(own, fileName(id));
+          if (supervisor === undefined) throw new Error("it has no supervisor");
+          process.kill(supervisor.pid, "SIGKILL");
+          await until(async () => !isRunning(supervisor));
+        }
+      });
+      const supervisorsOf = (id: string) =>
+        processesNaming(join(own, "instances", fileName(id))).filter((pid) =>
+          /supervisor\.[jt]s/.test(readFileSync(`/proc/${pid}/cmdline`, "utf8")),
+        );
+      for (const id of lost) {
+        await until(async () => (await observed(runtime(), id)).state.phase === "running");
+        expect(supervisorsOf(id)).toHaveLength(1);
+      }
+      for (const id of lost) await runtime().remove(id);
+    },
+  );
+
+  (isolation === "container" ? it.skip : it)(
     "keeps what the tenant says to its workloads off the disk, and has it again after supervisor and agent were killed",
     async () => {
       const secret = `secret-${Math.random().toString(36).slice(2)}-${process.pid}`;

@@ -1,5 +1,7 @@
 import { execFileSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
+import { connect, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Docker from "dockerode";
@@ -33,14 +35,14 @@ for (const { name, socket = "" } of engines) {
     const engine = new Docker({ socketPath: socket });
     const datacenter = `test-${name}-${process.pid}`;
     let runtime: Runtime;
-    const open = () =>
+    const open = (containerSocket = socket) =>
       openRuntime({
         isolation: "container",
         home: join(folder, name),
         imageLayouts: [layout],
         datacenter,
         logger,
-        containerSocket: socket,
+        containerSocket,
       });
     const own = async () => {
       const [found] = await engine.listContainers({ all: true, filters: { label: [`dcx.datacenter=${datacenter}`] } });
@@ -122,6 +124,27 @@ for (const { name, socket = "" } of engines) {
       expect(await runtime.list()).toMatchObject([{ state: { phase: "running", restarts: 0 } }]);
     }, 120_000);
 
+    it("goes on when the engine goes away while it is asked about an event, and hears it again when it is back", async () => {
+      const way = await WayTo.open(socket, join(folder, `${name}.sock`));
+      const heard = jest.fn();
+      const other = await open(way.path);
+      try {
+        other.subscribe(heard);
+        await until(async () => heard.mock.calls.length > 0);
+        way.cutAt("created");
+        await runtime.start(specification("seen", { command: [...node, "setInterval(() => 0, 1000)"] }));
+        await until(async () => way.cuts > 0);
+        heard.mockClear();
+        await until(async () => heard.mock.calls.length > 0);
+        heard.mockClear();
+        await runtime.remove("seen");
+        await until(async () => heard.mock.calls.length > 0);
+      } finally {
+        await other.close();
+        await way.close();
+      }
+    }, 120_000);
+
     it("gives folders that an image declares as volumes a bound too", async () => {
       await runtime.start(specification("declares", { command: [...node, "setInterval(() => 0, 1000)"] }));
       await (await own()).commit({ repo: "dcx.example/with-volume", tag: "1.0", changes: "VOLUME /declared" });
@@ -133,6 +156,59 @@ for (const { name, socket = "" } of engines) {
       expect(line).toBe("filled ENOSPC 16");
     }, 120_000);
   });
+}
+
+/** A way to an engine that breaks off. */
+class WayTo {
+  /** How often all of its connections were cut. */
+  cuts = 0;
+  readonly #connections = new Set<Socket>();
+  #word: string | undefined;
+
+  private constructor(
+    readonly path: string,
+    private readonly server: Server,
+  ) {}
+
+  static async open(engine: string, path: string): Promise<WayTo> {
+    const server = createServer((caller) => {
+      const callee = connect(engine);
+      for (const [one, other] of [
+        [caller, callee],
+        [callee, caller],
+      ] as const) {
+        way.#connections.add(one.on("error", () => undefined));
+        one.once("close", () => {
+          way.#connections.delete(one);
+          other.destroy();
+        });
+      }
+      caller.on("data", (data) => way.#look(data));
+      caller.pipe(callee).pipe(caller);
+    });
+    const way = new WayTo(path, server);
+    server.listen(path);
+    await once(server, "listening");
+    return way;
+  }
+
+  /** All of it breaks once something is asked in which this word is. */
+  cutAt(word: string): void {
+    this.#word = word;
+  }
+
+  async close(): Promise<void> {
+    this.server.close();
+    for (const socket of this.#connections) socket.destroy();
+    await once(this.server, "close");
+  }
+
+  #look(asked: Buffer): void {
+    if (this.#word === undefined || !asked.includes(this.#word)) return;
+    this.#word = undefined;
+    this.cuts += 1;
+    for (const socket of this.#connections) socket.destroy();
+  }
 }
 
 function specification(id: string, changes: Partial<InstanceSpecification>): InstanceSpecification {

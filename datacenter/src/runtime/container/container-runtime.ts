@@ -76,7 +76,6 @@ export class ContainerRuntime implements Runtime {
   /** Instances of this agent go on, or again where their volumes were missing. */
   static async open(options: ContainerRuntimeOptions): Promise<ContainerRuntime> {
     const runtime = new ContainerRuntime(options);
-    await runtime.#unstarted.remove();
     if (options.sizedVolumes !== undefined) {
       await runtime.#recover(options.sizedVolumes);
     }

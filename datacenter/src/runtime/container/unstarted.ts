@@ -1,5 +1,5 @@
 import type Docker from "dockerode";
-import { ignoreMissing } from "./engine-answers";
+import { ignoreLeaving } from "./engine-answers";
 
 /**
  * Containers that are created and not started. Those that nobody is about to start are of an agent that was killed in
@@ -19,9 +19,13 @@ export class UnstartedContainers {
     this.#starting.add(name);
     try {
       await start();
-    } finally {
+    } catch (error) {
       this.#starting.delete(name);
+      // One of this name may have come before, which was taken for this one.
+      await this.remove().catch(() => undefined);
+      throw error;
     }
+    this.#starting.delete(name);
   }
 
   /**
@@ -33,7 +37,7 @@ export class UnstartedContainers {
     const found = await this.engine.listContainers({ all: true, filters });
     const left = found.filter(({ Names }) => !Names.some((name) => this.#starting.has(name.replace(/^\//, ""))));
     await Promise.all(
-      left.map(({ Id }) => this.engine.getContainer(Id).remove({ force: true, v: true }).catch(ignoreMissing)),
+      left.map(({ Id }) => this.engine.getContainer(Id).remove({ force: true, v: true }).catch(ignoreLeaving)),
     );
   }
 }

@@ -4,7 +4,10 @@ import { restartDelays } from "../restart-delays";
 export class Losses {
   readonly #last = new Map<string, { readonly at: number; readonly delay: number }>();
 
-  /** Whether it is time to start `id` again, which is lost. Where it says yes it takes it that it is done. */
+  /**
+   * Whether it is time to start `id` again, which is lost. Where it says yes it takes it that it is done.
+   * @param now of a clock that nobody sets
+   */
   due(id: string, now: number): boolean {
     const { first, most, settled } = restartDelays;
     const last = this.#last.get(id);

@@ -96,6 +96,7 @@ export class SupervisedRuntime implements Runtime {
   readonly #poll: NodeJS.Timeout;
   readonly #cleaning: NodeJS.Timeout;
   #seen = "";
+  #closed = false;
   #cleaned: Promise<void> = Promise.resolve();
 
   private constructor(options: SupervisedRuntimeOptions) {
@@ -164,6 +165,7 @@ export class SupervisedRuntime implements Runtime {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     clearInterval(this.#poll);
     clearInterval(this.#cleaning);
     await this.#cleaned;
@@ -220,8 +222,7 @@ export class SupervisedRuntime implements Runtime {
     this.#watchers.get(folder)?.close();
     this.#watchers.delete(folder);
     this.#losses.forget(id);
-    await this.#end(folder);
-    await rm(folder, { recursive: true, force: true });
+    await this.#drop(folder);
     // Somebody may have asked for it while the instance ended.
     await this.#networks.close(id);
     this.#look();
@@ -234,35 +235,36 @@ export class SupervisedRuntime implements Runtime {
   }
 
   async #resume(): Promise<void> {
-    for (const folder of await this.#folders()) await this.#resumeIn(folder);
+    for (const folder of await this.#folders()) {
+      const instance = await readInstance(folder);
+      if (instance !== undefined) await this.#alone(instance.id, () => this.#resumeIn(folder, instance.id));
+      else await this.#drop(folder);
+    }
     this.#look();
   }
 
-  async #resumeIn(folder: string): Promise<void> {
-    const instance = await readInstance(folder);
-    if (instance === undefined) {
-      await this.#end(folder);
-      await rm(folder, { recursive: true, force: true });
-      return;
-    }
-    const state = await readState(folder);
-    if (isRunning(state?.supervisor)) return;
+  /** Starts a supervisor where there is none, and nothing where the instance has gone meanwhile. */
+  async #resumeIn(folder: string, id: string): Promise<void> {
+    if ((await readInstance(folder)) === undefined || isRunning((await readState(folder))?.supervisor)) return;
     await this.#end(folder);
-    await this.#supervise(folder, instance.id).catch(async (error: unknown) => {
-      const { logger } = this.#options;
-      logger.warn({ instance: instance.id, error: String(error) }, "an instance can't be resumed; it is removed");
+    await this.#supervise(folder, id).catch(async (error: unknown) => {
+      this.#options.logger.warn({ instance: id, error: String(error) }, "an instance can't be resumed; it is removed");
       // Whoever wants it starts it anew.
-      await this.#end(folder);
-      await rm(folder, { recursive: true, force: true });
+      await this.#drop(folder);
     });
+  }
+
+  async #drop(folder: string): Promise<void> {
+    await this.#end(folder);
+    await rm(folder, { recursive: true, force: true });
   }
 
   /** Of an instance whose supervisor was killed, as where memory is short. Nothing is done while it comes or goes. */
   #revive(id: string): void {
     const { logger } = this.#options;
-    if (this.#busy.has(id) || !this.#losses.due(id, Date.now())) return;
+    if (this.#closed || this.#busy.has(id) || !this.#losses.due(id, performance.now())) return;
     logger.warn({ instance: id }, "the supervisor of an instance is gone; both are started again");
-    this.#alone(id, () => this.#resumeIn(this.#folder(id))).then(
+    this.#alone(id, () => this.#resumeIn(this.#folder(id), id)).then(
       () => this.#look(),
       (error: unknown) => logger.warn({ instance: id, error: String(error) }, "an instance can't be started again"),
     );
