@@ -1,5 +1,12 @@
 import { createHash } from "node:crypto";
-import type { ConnectionStatus, DeploymentStatus, InstanceStatus, WorkloadStatus } from "@dcx/protocol";
+import {
+  type ConnectionStatus,
+  type DeploymentStatus,
+  entryDigest,
+  entryKey,
+  type InstanceStatus,
+  type WorkloadStatus,
+} from "@dcx/protocol";
 import type { ConnectionKey } from "../overlay/overlay";
 import type { InstanceSpecification, ObservedInstance } from "../runtime/runtime";
 import type { Health } from "./health";
@@ -120,9 +127,9 @@ function leaving(instance: ObservedInstance): InstanceStatus {
 function connectionsOf(source: StatusSource): Record<string, ConnectionStatus> {
   const found: Record<string, ConnectionStatus> = {};
   for (const { manifest, placement } of source.targets) {
-    for (const name of Object.keys(manifest?.connections ?? {})) {
+    if (manifest === undefined) continue;
+    for (const [name, entry] of Object.entries(manifest.connections)) {
       const key = `${source.deployment}/connections/${name}`;
-      if (manifest === undefined) continue;
       const here = sourcesOf(manifest, name).some(
         (workload) => manifest.workloads[workload]?.infrastructure === placement.infrastructure,
       );
@@ -130,7 +137,8 @@ function connectionsOf(source: StatusSource): Record<string, ConnectionStatus> {
         source.connections.get(`ingress ${key}`) ??
         (here ? source.connections.get(`source ${key}`) : undefined) ??
         source.connections.get(`target ${key}`);
-      if (status !== undefined) found[name] = status;
+      if (status === undefined) continue;
+      found[name] = { ...status, entryDigest: entryDigest(manifest.salt, entryKey("connections", name), entry) };
     }
   }
   return found;

@@ -191,6 +191,8 @@ export const ConnectionStatus = z.object({
   /** "source": the tunnel stands and the target accepts; "target": it accepts tunnels; "ingress": global. */
   role: z.enum(["source", "target", "ingress"]),
   established: z.boolean(),
+  /** SHA-256 of the entry that this is said of, in hexadecimal (`entryDigest`). */
+  entryDigest: z.string().optional(),
   /** With "ingress": where the workload is reached from outside, e.g. http://127.0.0.1:18080. */
   address: z.string().optional(),
   /** With "ingress", where `address` has a host name: `host:port` of a port of its own, for what is not in TLS. */

@@ -135,13 +135,17 @@ function instanceLine(state: InstanceStatus["state"], message: string | undefine
   return `${failing ? " " : ": "}${message}${failing ? ` (log: ${log})` : ""}`;
 }
 
-/** A connection carries traffic, as its source's holder says (a global one: its target's). */
-export function connected(name: string, view: HolderView): Verdict {
+/**
+ * A connection carries traffic, as its source's holder says (a global one: its target's).
+ * @param digest of the entry as it should be: what the holder says of another one counts for nothing
+ */
+export function connected(name: string, digest: string, view: HolderView): Verdict {
   const connection = view.status?.connections[name];
-  if (connection?.established === true) {
+  const known = connection?.entryDigest === digest ? connection : undefined;
+  if (known?.established === true) {
     return met;
   }
-  return { met: false, missing: `${name}: ${connection?.message ?? "not connected yet"}` };
+  return { met: false, missing: `${name}: ${known?.message ?? "not connected yet"}` };
 }
 
 /** The own host names of a connection that its datacenter does not serve, and why: they keep nothing from being done. */

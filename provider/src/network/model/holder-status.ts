@@ -48,17 +48,19 @@ function workloadsOf(holder: Holder, manifest: Manifest, places: readonly string
 
 function connectionsOf(holder: Holder, manifest: Manifest): DeploymentStatus["connections"] {
   const connections: DeploymentStatus["connections"] = {};
-  for (const [name, { from }] of Object.entries(manifest.connections)) {
+  for (const [name, entry] of Object.entries(manifest.connections)) {
+    const { from } = entry;
+    const told = { established: true, entryDigest: entryDigest(manifest.salt, entryKey("connections", name), entry) };
     connections[name] =
       from.global === true
         ? {
             role: "ingress",
-            established: true,
+            ...told,
             address: holder.url,
             ...(holder.raw === undefined ? {} : { rawAddress: holder.raw }),
             ...(from.hosts && { hosts: Object.fromEntries(from.hosts.map((host) => [host, unproven])) }),
           }
-        : { role: "source", established: true };
+        : { role: "source", ...told };
   }
   return connections;
 }

@@ -139,10 +139,11 @@ function manifestVerdicts(
       verdicts.push(workloadRuns({ name, count: workload.count ?? 1, digest, until: "ready", log }, said));
     }
   }
-  for (const name of Object.keys(content.connections)) {
+  for (const [name, connection] of Object.entries(content.connections)) {
+    const digest = entryDigest(content.salt, entryKey("connections", name), connection);
     for (const place of connectionPlaces(content, name)) {
       for (const [, said] of asked(place)) {
-        verdicts.push(connected(name, said));
+        verdicts.push(connected(name, digest, said));
       }
     }
   }

@@ -52,9 +52,9 @@ export const connectionRules: EntryKindRules<ManifestConnection> = {
   },
 
   arrive(session, entry, deadline, context) {
-    const { name, content, manifest } = entry;
+    const { name, content, digest, manifest } = entry;
     const arrival = (view: HolderView): Arrival => {
-      const verdict = connected(name, view);
+      const verdict = connected(name, digest, view);
       const told = view.status?.connections[name];
       const address = addressOf(content, told?.address);
       if (!verdict.met) return verdict;
@@ -91,14 +91,14 @@ export const connectionRules: EntryKindRules<ManifestConnection> = {
       : placeOf(told.address, told.rawAddress);
   },
 
-  async lacks(session, { manifest, snapshot, name, deployment }, _oldState, signal) {
+  async lacks(session, { manifest, snapshot, name, deployment, digest }, _oldState, signal) {
     const [place] = connectionPlaces(manifest, name);
     const [holder] = place === undefined ? [] : holdersOf(snapshot, place);
     if (holder === undefined) {
       return `${name}: infrastructure ${place ?? ""} has no lease`;
     }
     const status = await session.glance(deployment, holder, signal);
-    const verdict = status === undefined ? undefined : connected(name, { status, problem: undefined });
+    const verdict = status === undefined ? undefined : connected(name, digest, { status, problem: undefined });
     return verdict === undefined || verdict.met ? undefined : verdict.missing;
   },
 
