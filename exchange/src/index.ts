@@ -21,7 +21,10 @@ export {
   withValidators,
 } from "./distributed/engine-home";
 export type { ClientInterfaces, ClientUrls, ListenOptions } from "./gateway/serve-clients";
+export { BlockStore } from "./node/block-store";
 export { checkHome } from "./node/check-home";
+export { Chain } from "./node/consensus/chain";
+export { loadOrCreateValidatorKey } from "./node/consensus/validator-key";
 export { type EmbeddedNode, type EmbeddedNodeOptions, startEmbeddedNode } from "./node/embedded-node";
 export { Branch } from "./state/branch";
 export * from "./state/machine";

@@ -158,6 +158,12 @@ function expectDeploymentAsForetold(
     expect({ name, some: sent.length > 0 }).toEqual({ name, some: most > 0 });
     expect(sent.length).toBeLessThanOrEqual(most);
     expect(new Set(sent.map(({ kind }) => kind))).toEqual(new Set(most > 0 ? ["UpdateDeployment"] : []));
+    // Whatever such a transaction changes, it carries one version, and costs the same.
+    const fees = new Set(entries.flatMap(([entry]) => foretoldCosts(preview.said.get(entry) ?? "").fees));
+    expect(fees.size).toBe(said.length > 0 ? 1 : 0);
+    for (const foretoldFee of fees) {
+      expect(sent.filter(({ fee }) => Math.abs(fee - foretoldFee) > 1)).toEqual([]);
+    }
     return;
   }
   const said = preview.said.get(name) ?? "";

@@ -56,6 +56,8 @@ export interface ApplicationOptions {
   readonly log?: ApplicationLog;
   readonly cachedPages?: number;
   readonly cachedValues?: number;
+  /** As the state database's: whether whoever calls has the blocks on the disk, and executes again what the state there lacks. */
+  readonly writeBehind?: boolean;
   /**
    * Most decoded transactions kept by their hash. Default 0: in one process a transaction is the same bytes from the
    * mempool to its block; an engine of its own sends them anew with each of some five requests.
@@ -97,10 +99,11 @@ export class Application {
   private prepared: PreparedBlock | undefined;
 
   constructor(private readonly options: ApplicationOptions) {
-    const { path, machine, queries } = options;
+    const { path, machine, queries, writeBehind = false } = options;
     this.machine = machine;
     this.database = new StateDatabase({
       path,
+      writeBehind,
       ...(options.cachedPages === undefined ? {} : { cachedPages: options.cachedPages }),
       ...(options.cachedValues === undefined ? {} : { cachedValues: options.cachedValues }),
     });
@@ -217,7 +220,7 @@ export class Application {
     });
   }
 
-  /** Makes the finalized block the committed state, durably. */
+  /** Makes the finalized block the committed state: on the disk, or where it is written behind, on its way there. */
   commit(): ResponseCommit {
     if (this.prepared === undefined) throw new Error("commit without a finalized block");
     this.database.commit(this.prepared);
@@ -278,7 +281,12 @@ export class Application {
     return totals.openOrders > 0n || totals.activeLeases > 0n || totals.unbonding > 0n || totals.proposalDeposits > 0n;
   }
 
-  /** Resolves once everything is closed. */
+  /** Resolves once all that is committed is on the disk. Rejects with what keeps it from that. */
+  written() {
+    return this.database.written();
+  }
+
+  /** Resolves once everything is on the disk and closed. */
   close() {
     return this.database.close();
   }

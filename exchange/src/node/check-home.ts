@@ -43,9 +43,9 @@ async function problemsOfBlocks(home: string, database: StateDatabase): Promise<
 function blockProblems(database: StateDatabase, store: BlockStore): string[] {
   const problems: string[] = [];
   const height = database.last?.height ?? 0n;
-  // A node that was killed may have stored a block that its state has yet to execute.
-  if (store.height !== height && store.height !== height + 1n)
-    problems.push(`blocks: they end at ${store.height}, the state is that of block ${height}`);
+  // A node that was killed may have stored blocks that its state has yet to execute.
+  if (store.height < height || (store.height > height && store.base > height + 1n))
+    problems.push(`blocks: they are ${store.base} to ${store.height}, the state is that of block ${height}`);
   for (let at = store.base; at <= store.height && at > 0n; at++) {
     const stored = store.at(at);
     if (stored === undefined) {

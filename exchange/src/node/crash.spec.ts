@@ -131,7 +131,7 @@ async function replayed(
       const hashes = txs.map((tx) => createHash("sha256").update(tx).digest());
       store.save(block, Block.encode(block.block).finish(), hashes);
       for (const [index, hash] of hashes.entries()) expect(stored.place(hash)).toEqual({ height, index });
-      chain.replay();
+      await chain.replay();
     }
     const last = application.info({ version: "", blockVersion: 0n, p2pVersion: 0n, abciVersion: "" });
     const all = (one: BlockStore) => [...one.scan(Buffer.alloc(0))].map((entry) => Buffer.from(entry));

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DirectSecp256k1Wallet, type EncodeObject, Registry } from "@cosmjs/proto-signing";
@@ -16,6 +16,7 @@ import pino from "pino";
 import { Application } from "../application";
 import { defaultGenesis } from "../application/default-genesis";
 import { smallDeployment } from "../gateway/testing/served-node";
+import { checkHome } from "./check-home";
 import { type EmbeddedNode, startEmbeddedNode } from "./embedded-node";
 
 const chainId = "dcx-spec-1";
@@ -254,6 +255,56 @@ describe("an embedded node under the unmodified clients of cosmjs", () => {
     const { block } = await comet.block(Number(height));
     expect(block.header.height).toBe(Number(height));
     expect((await comet.status()).syncInfo.latestAppHash).toEqual(lastBlockAppHash);
+  });
+
+  test("executes again as many blocks as its state lacks, and refuses a state that is not of its blocks", async () => {
+    const world = await startWorld();
+    const state = join(world.home, "state");
+    const start = async (retainedBlocks?: bigint) => {
+      const node = await startEmbeddedNode({
+        home: world.home,
+        rpc: {},
+        logger: pino({ level: "silent" }),
+        ...(retainedBlocks === undefined ? {} : { retainedBlocks }),
+      });
+      closers.push(() => node.close());
+      return node;
+    };
+    const pay = async (node: EmbeddedNode) => {
+      const client = await signingClient({ ...world, node });
+      for (let count = 0; count < 4; count++)
+        await client.sendTokens(world.sender, world.sender, [{ denom: denomination, amount: "1" }], fee);
+    };
+    await pay(world.node);
+    await world.node.close();
+    cpSync(state, join(world.home, "earlier"), { recursive: true });
+    const second = await start();
+    await pay(second);
+    await second.close();
+    const end = second.height;
+    renameSync(state, join(world.home, "last"));
+    cpSync(join(world.home, "earlier"), state, { recursive: true });
+
+    const replay = jest.spyOn(Application.prototype, "finalizeBlock");
+    const third = await start();
+    expect(replay.mock.calls.length).toBeGreaterThanOrEqual(4);
+    replay.mockRestore();
+    expect(third.height).toBeGreaterThanOrEqual(end);
+    await third.close();
+    expect(await checkHome(world.home)).toEqual([]);
+
+    // The blocks that an older state would need are gone.
+    const fourth = await start(2n);
+    await pay(fourth);
+    await fourth.close();
+    rmSync(state, { recursive: true });
+    cpSync(join(world.home, "earlier"), state, { recursive: true });
+    await expect(start()).rejects.toThrow(/the state is at block \d+, the blocks are \d+ to \d+: the folder was put/);
+    // A state that is ahead of its blocks.
+    rmSync(state, { recursive: true });
+    renameSync(join(world.home, "last"), state);
+    rmSync(join(world.home, "blocks"), { recursive: true });
+    await expect(start()).rejects.toThrow(/the state is at block \d+, the blocks are 0 to 0: the folder was put/);
   });
 
   test("makes no block sooner than the interval, however much is sent", async () => {

@@ -82,6 +82,7 @@ export async function startEmbeddedNode(options: EmbeddedNodeOptions): Promise<E
       machine: exchangeMachine,
       queries: exchangeQueries,
       log: logger,
+      writeBehind: true,
     });
     opened.push(() => application.close());
     const store = new BlockStore(join(home, "blocks"), options.retainedBlocks ?? 200_000n);
@@ -100,7 +101,8 @@ export async function startEmbeddedNode(options: EmbeddedNodeOptions): Promise<E
       throw new Error(`the state in ${home} is of chain ${application.chainId}, its genesis of ${genesis.chainId}`);
     }
     const chain = new Chain(application, store, validator, genesis.time);
-    chain.replay();
+    const executed = await chain.replay();
+    if (executed > 0) logger.info({ blocks: executed }, "executed again what the state lacked");
 
     let finished = () => {};
     let failed = (_error: unknown) => {};

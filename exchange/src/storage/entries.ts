@@ -49,14 +49,14 @@ export class Entries {
     return this.partOf(key).database.get(keyBytes(key));
   }
 
-  /** To be called in a transaction. */
+  /** To be called in a transaction or a batch. */
   put(key: string, value: Uint8Array): void {
-    this.partOf(key).database.putSync(keyBytes(key), asBuffer(value));
+    void this.partOf(key).database.put(keyBytes(key), asBuffer(value));
   }
 
-  /** To be called in a transaction. */
+  /** To be called in a transaction or a batch. */
   remove(key: string): void {
-    this.partOf(key).database.removeSync(keyBytes(key));
+    void this.partOf(key).database.remove(keyBytes(key));
   }
 
   *range(start: string, end: string, options: RangeOptions = {}): Generator<readonly [key: string, value: Buffer]> {

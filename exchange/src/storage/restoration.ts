@@ -61,8 +61,9 @@ export class Restoration {
       const leaves = this.keysOf(bucket).map((key) => [key, provable(storedValue(entries, key))] as const);
       if (leaves.length === 0) continue;
       const update = updateTree(tree, leaves);
-      environment.transactionSync(() => tree.write(update));
-      tree.keep(update);
+      const records = tree.recordsOf(update);
+      environment.transactionSync(() => tree.write(records));
+      tree.keep(update, "written");
     }
     environment.resetReadTxn();
     rmSync(this.folder, { recursive: true });

@@ -1,6 +1,7 @@
 import { rmSync } from "node:fs";
 import type { CommitmentProof } from "cosmjs-types/cosmos/ics23/v1/proofs";
 import { type Database, open, type RootDatabase } from "lmdb";
+import { Branch } from "../state/branch";
 import type { KeyValueReader, RangeOptions } from "../state/store";
 import { BoundedCache } from "./bounded-cache";
 import { Entries, mostDatabases } from "./entries";
@@ -11,6 +12,7 @@ import { reading, StorageError } from "./storage-error";
 import { StoredTree } from "./stored-tree";
 import { provable, type TreeUpdate, updateTree } from "./tree";
 import { checkTree } from "./tree-check";
+import { type StateWrite, WriteBehind } from "./write-behind";
 
 /** The block that the committed state is the outcome of. */
 export interface CommittedBlock {
@@ -34,6 +36,11 @@ export interface StateDatabaseOptions {
   readonly cachedValues?: number;
   /** To look at it only, where it is there already. */
   readonly readOnly?: boolean;
+  /**
+   * Whether a commit returns before it is on the disk: for those who have the block itself there, and execute again what the
+   * state lacks. Default: it is there when it has returned.
+   */
+  readonly writeBehind?: boolean;
 }
 
 const absent = Symbol("absent");
@@ -41,8 +48,8 @@ export const heightKey = Buffer.from("height");
 const appHashKey = Buffer.from("app-hash");
 
 /**
- * The committed state: entries, tree and height, changed together by one transaction a block. It only ever shows the
- * last committed block; what a block in progress wrote is in a branch above it.
+ * The committed state: entries, tree and height, changed together, on the disk too: that has one block's or an earlier one's. It
+ * only ever shows the last committed block; what a block in progress wrote is in a branch above it.
  */
 export class StateDatabase implements KeyValueReader {
   private readonly environment: RootDatabase<Buffer, Buffer>;
@@ -51,6 +58,9 @@ export class StateDatabase implements KeyValueReader {
   private readonly meta: Database<Buffer, Buffer>;
   private readonly tree: StoredTree;
   private readonly valueCache: BoundedCache<string, Buffer | typeof absent>;
+  /** The entries in lmdb, and above them those that are committed and not there yet. */
+  private readonly unwritten: Branch;
+  private readonly behind: WriteBehind | undefined;
   private committed: CommittedBlock | undefined;
 
   constructor(private readonly options: StateDatabaseOptions) {
@@ -69,6 +79,16 @@ export class StateDatabase implements KeyValueReader {
     this.meta = this.environment.openDB("meta", binary);
     this.tree = new StoredTree(this.records, options.cachedPages ?? 20_000);
     this.valueCache = new BoundedCache(options.cachedValues ?? 50_000);
+    this.unwritten = new Branch({
+      get: (key) => reading(() => this.entries.get(key)),
+      range: storedRange(this.entries),
+    });
+    if (options.writeBehind === true) {
+      this.behind = new WriteBehind(
+        (one) => this.environment.batch(() => this.put(one)),
+        (one) => this.settle(one),
+      );
+    }
     const height = this.meta.get(heightKey);
     const appHash = this.meta.get(appHashKey);
     if (height !== undefined && appHash !== undefined) {
@@ -93,23 +113,14 @@ export class StateDatabase implements KeyValueReader {
     if (key.length === 0 || key.length > longestKey) return undefined;
     const cached = this.valueCache.get(key);
     if (cached !== undefined) return cached === absent ? undefined : cached;
-    const value = reading(() => this.entries.get(key));
-    this.valueCache.set(key, value ?? absent);
+    const value = this.unwritten.get(key);
+    this.valueCache.set(key, value === undefined ? absent : asBuffer(value));
     return value;
   }
 
-  *range(start: string, end: string, options: RangeOptions = {}): Iterable<readonly [string, Uint8Array]> {
-    if (start >= end || options.limit === 0) return;
-    const entries = this.entries.range(start, end, options);
-    try {
-      for (;;) {
-        const next = reading(() => entries.next());
-        if (next.done) return;
-        yield next.value;
-      }
-    } finally {
-      entries.return(undefined);
-    }
+  range(start: string, end: string, options: RangeOptions = {}): Iterable<readonly [string, Uint8Array]> {
+    if (start >= end || options.limit === 0) return [];
+    return this.unwritten.range(start, end, options);
   }
 
   /** Works out the app hash that these changes (undefined: delete) lead to. Writes nothing. */
@@ -122,24 +133,39 @@ export class StateDatabase implements KeyValueReader {
     return { height, appHash: tree.root, changes: list, tree };
   }
 
-  /** Makes the prepared changes the committed state, on the disk, all or nothing. */
-  commit(prepared: PreparedBlock): void {
-    // What throws in here leaves disk and memory as they were; the application stops the node.
-    this.environment.transactionSync(() => {
-      for (const [key, value] of prepared.changes) {
-        if (value === undefined) this.entries.remove(key);
-        else this.entries.put(key, value);
+  /**
+   * Makes the prepared changes the committed state, all or nothing: on the disk, or on their way there.
+   * @throws what the disk does, to this or to an earlier commit: disk and memory are as they were; the application stops the node
+   */
+  commit({ height, appHash, changes, tree }: PreparedBlock): void {
+    const block = { height, appHash };
+    const one: StateWrite = {
+      block,
+      entries: new Map(changes),
+      records: this.tree.recordsOf(tree),
+      pages: tree.pages,
+    };
+    if (this.behind === undefined) {
+      this.environment.transactionSync(() => this.put(one));
+      this.environment.resetReadTxn();
+    } else {
+      this.behind.add(one);
+      for (const [key, value] of one.entries) {
+        if (value === undefined) this.unwritten.delete(key);
+        else this.unwritten.set(key, value);
       }
-      this.tree.write(prepared.tree);
-      this.putCommitted(prepared);
-    });
-    this.environment.resetReadTxn();
+    }
     // After the write: what throws above leaves memory as it was.
-    for (const [key, value] of prepared.changes) {
+    for (const [key, value] of one.entries) {
       this.valueCache.set(key, value === undefined ? absent : asBuffer(value));
     }
-    this.tree.keep(prepared.tree);
-    this.committed = { height: prepared.height, appHash: prepared.appHash };
+    this.tree.keep(tree, this.behind === undefined ? "written" : "behind");
+    this.committed = block;
+  }
+
+  /** Resolves once all that is committed is on the disk. Rejects with what keeps it from that. */
+  async written(): Promise<void> {
+    await this.behind?.written();
   }
 
   /** Drops what a restoration has left that came to no end: without a committed block nothing else is there. */
@@ -220,18 +246,56 @@ export class StateDatabase implements KeyValueReader {
     return [...found, ...problems];
   }
 
+  /** Resolves once all is on the disk and the database closed. Rejects, closed, with what keeps it from that. */
   async close(): Promise<void> {
-    await this.environment.close();
+    try {
+      await this.written();
+    } finally {
+      await this.environment.close();
+    }
+  }
+
+  /** To be called in a transaction or a batch. */
+  private put({ block, entries, records }: StateWrite): void {
+    for (const [key, value] of entries) {
+      if (value === undefined) this.entries.remove(key);
+      else this.entries.put(key, value);
+    }
+    this.tree.write(records);
+    this.putCommitted(block);
+  }
+
+  /** What is read comes from the disk from now on. */
+  private settle({ entries, pages }: StateWrite): void {
+    this.environment.resetReadTxn();
+    for (const [key, value] of entries) this.unwritten.settle(key, value);
+    this.tree.settle(pages);
   }
 
   private putCommitted({ height, appHash }: CommittedBlock): void {
     const bytes = Buffer.alloc(8);
     bytes.writeBigUInt64BE(height);
-    this.meta.putSync(heightKey, bytes);
-    this.meta.putSync(appHashKey, asBuffer(appHash));
+    void this.meta.put(heightKey, bytes);
+    void this.meta.put(appHashKey, asBuffer(appHash));
   }
 
   private get restorationFolder(): string {
     return `${this.options.path}-restoration`;
   }
+}
+
+/** Entries of lmdb, whatever reads them. */
+function storedRange(entries: Entries): KeyValueReader["range"] {
+  return function* (start, end, options) {
+    const found = entries.range(start, end, options);
+    try {
+      for (;;) {
+        const next = reading(() => found.next());
+        if (next.done) return;
+        yield next.value;
+      }
+    } finally {
+      found.return(undefined);
+    }
+  };
 }

@@ -5,6 +5,9 @@ import { type Child, Page } from "./page";
 import { reading, StorageError } from "./storage-error";
 import { bytesOf, type PageReader, type TreeUpdate } from "./tree";
 
+/** Records of pages by path; undefined: none any more. */
+export type TreeRecords = ReadonlyMap<string, Buffer | undefined>;
+
 /**
  * The records of the tree's pages in lmdb.
  *
@@ -16,6 +19,8 @@ export class StoredTree implements PageReader {
   /** Of the first levels, and of the first that has records. */
   private readonly upper = new Map<string, Page>();
   private readonly cache: BoundedCache<string, Page>;
+  /** Those whose records are not written yet; undefined: deleted. */
+  private readonly unwritten = new Map<string, Page | undefined>();
 
   /** @param cachedPages most pages below those levels that are kept in memory */
   constructor(
@@ -30,6 +35,7 @@ export class StoredTree implements PageReader {
     if (isUpper(path)) return this.upper.get(path);
     const cached = this.cache.get(path);
     if (cached !== undefined) return cached;
+    if (this.unwritten.has(path)) return this.unwritten.get(path);
     const bytes = reading(() => this.records.get(pageKey(path)));
     if (bytes === undefined) return undefined;
     const page = Page.decode(bytes);
@@ -42,23 +48,40 @@ export class StoredTree implements PageReader {
     return bytesOf(this.page("")?.root() ?? null);
   }
 
-  /** Writes an update's records. To be called in a transaction; what is read is as before until `keep`. */
-  write({ pages }: TreeUpdate): void {
+  /** The records (undefined: none any more) that an update changes, by path. To be asked before `keep`. */
+  recordsOf({ pages }: TreeUpdate): TreeRecords {
+    const records = new Map<string, Buffer | undefined>();
     for (const [path, page] of pages) {
       const record = recordOf(path, page);
       // Nearly always: they are written for their own leaves alone.
       if (isTop(path) && same(record, recordOf(path, this.upper.get(path)))) continue;
-      if (record === undefined) this.records.removeSync(pageKey(path));
-      else this.records.putSync(pageKey(path), record);
+      records.set(path, record);
+    }
+    return records;
+  }
+
+  /** To be called in a transaction or a batch; what is read is as before until `keep`. */
+  write(records: TreeRecords): void {
+    for (const [path, record] of records) {
+      if (record === undefined) void this.records.remove(pageKey(path));
+      else void this.records.put(pageKey(path), record);
     }
   }
 
-  /** Goes on from an update that was written. */
-  keep({ pages }: TreeUpdate): void {
+  /** Goes on from an update, which is written already or, `behind`, will be: then `settle` is to be told. */
+  keep({ pages }: TreeUpdate, when: "written" | "behind"): void {
     for (const [path, page] of pages) {
       const kept = isUpper(path) ? this.upper : this.cache;
       if (page === undefined) kept.delete(path);
       else kept.set(path, page);
+      if (when === "behind" && !isUpper(path)) this.unwritten.set(path, page);
+    }
+  }
+
+  /** Of these pages the records are written: those of a path that has no newer one need not be kept any more. */
+  settle(pages: TreeUpdate["pages"]): void {
+    for (const [path, page] of pages) {
+      if (this.unwritten.get(path) === page) this.unwritten.delete(path);
     }
   }
 

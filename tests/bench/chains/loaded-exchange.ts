@@ -1,35 +1,35 @@
+import { join } from "node:path";
 import type { Registry } from "@cosmjs/proto-signing";
-import { Application, exchangeMachine } from "@dcx/exchange";
+import { Application, BlockStore, Chain, exchangeMachine, loadOrCreateValidatorKey } from "@dcx/exchange";
 import { createRegistry, messages } from "@dcx/protocol";
-import {
-  ResponseProcessProposal_ProposalStatus as ProposalStatus,
-  RequestFinalizeBlock,
-  RequestPrepareProposal,
-  RequestProcessProposal,
-} from "cosmjs-types/tendermint/abci/types";
 import type { BenchAccount } from "./accounts";
 import { loadState, orderAt, terms } from "./loaded-state";
 
 const chainId = "dcx-bench-orders";
 const fee = { amount: [{ denom: "udcx", amount: "1000" }], gas: 1_000_000n };
 
-/** The application of an exchange that begins with that many open orders (`loadState`). */
+/** The chain of an embedded node that begins with that many open orders (`loadState`). */
 export class LoadedExchange {
-  private height = 0n;
   private next = 0;
   private price = 10n;
 
   private constructor(
     private readonly application: Application,
+    private readonly blocks: BlockStore,
+    private readonly chain: Chain,
     private readonly accounts: readonly BenchAccount[],
     private readonly registry: Registry,
     private readonly orders: number,
   ) {}
 
-  static async load(path: string, orders: number): Promise<LoadedExchange> {
+  static async load(home: string, orders: number): Promise<LoadedExchange> {
+    const path = join(home, "state");
     const { accounts } = await loadState(path, chainId, orders);
-    const application = new Application({ path, machine: exchangeMachine });
-    return new LoadedExchange(application, accounts, await createRegistry(), orders);
+    const application = new Application({ path, machine: exchangeMachine, writeBehind: true });
+    const blocks = new BlockStore(join(home, "blocks"), 200_000n);
+    const validator = loadOrCreateValidatorKey(join(home, "validator.json"));
+    const chain = new Chain(application, blocks, validator, Date.now());
+    return new LoadedExchange(application, blocks, chain, accounts, await createRegistry(), orders);
   }
 
   /** A transaction that raises the price of an order which no transaction of this method has touched before. */
@@ -49,25 +49,27 @@ export class LoadedExchange {
     return account.sign(this.registry, chainId, message, fee);
   }
 
-  /** Proposes, checks, executes and commits a block. @throws Error when a transaction fails or is left out */
+  /**
+   * Proposes, executes, stores and commits a block of transactions that were not looked at before.
+   * @throws Error when a transaction fails or is left out
+   */
   block(transactions: readonly Uint8Array[]): void {
-    const height = this.height + 1n;
-    const time = { seconds: 1_800_000_000n + height, nanos: 0 };
-    const { txs } = this.application.prepareProposal(
-      RequestPrepareProposal.fromPartial({ height, time, txs: [...transactions], maxTxBytes: 2_000_000n }),
-    );
-    const { status } = this.application.processProposal(RequestProcessProposal.fromPartial({ height, time, txs }));
-    const { txResults } = this.application.finalizeBlock(RequestFinalizeBlock.fromPartial({ height, time, txs }));
-    this.application.commit();
-    this.height = height;
-    const failed = txResults.find(({ code }) => code !== 0);
-    if (failed !== undefined || txs.length !== transactions.length || status !== ProposalStatus.ACCEPT) {
-      throw new Error(`block ${height} did not take the change: ${failed?.log ?? "it was left out"}`);
+    const { stored } = this.chain.produce({ list: () => [...transactions], settle: () => undefined });
+    const { block, results } = stored;
+    const failed = results.txResults.find(({ code }) => code !== 0);
+    if (failed !== undefined || block.data.txs.length !== transactions.length) {
+      throw new Error(`block ${block.header.height} did not take the change: ${failed?.log ?? "it was left out"}`);
     }
+  }
+
+  /** Resolves once the state that the blocks lead to is on the disk. */
+  written(): Promise<void> {
+    return this.application.written();
   }
 
   async close(): Promise<void> {
     await this.application.close();
+    await this.blocks.close();
   }
 }
 

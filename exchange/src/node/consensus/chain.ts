@@ -22,7 +22,13 @@ import type { ValidatorKey } from "./validator-key";
 // Header, last commit and framing of a block with one validator, in bytes: less than this.
 const blockOverhead = 2048n;
 
-/** The blocks of a chain with one validator: makes the next one, and executes again what a crash cut short. */
+/** Blocks that are executed again before what they lead to is waited for on the disk. */
+const replayedTogether = 100;
+
+/**
+ * The blocks of a chain with one validator: makes the next one, and executes again what a crash cut short. A block is on the
+ * disk before the application commits it; the state that it leads to is written behind it.
+ */
 export class Chain {
   constructor(
     private readonly application: Application,
@@ -33,29 +39,37 @@ export class Chain {
   ) {}
 
   /**
-   * Brings the application to the last stored block. The store is at most one block ahead: a block is written with
-   * its results before the application commits it.
+   * Brings the application to the last stored block: it is behind by what a crash kept from being written.
+   * @returns how many blocks were executed again
    * @throws when the application's state does not fit the blocks, or comes to other results than are stored
    */
-  replay(): void {
-    const info = this.application.info({ version: "", blockVersion: 0n, p2pVersion: 0n, abciVersion: "" });
-    const stored = this.store.height;
-    if (stored === info.lastBlockHeight) return;
-    if (stored !== info.lastBlockHeight + 1n) {
+  async replay(): Promise<number> {
+    const { height: stored, base } = this.store;
+    const { height } = this.application;
+    if (stored < height || (stored > height && base > height + 1n)) {
       throw new Error(
-        `the state is at block ${info.lastBlockHeight}, the blocks end at ${stored}: the folder was put together from two; restore it as a whole`,
+        `the state is at block ${height}, the blocks are ${base} to ${stored}: the folder was put together from two; restore it as a whole`,
       );
     }
-    const block = this.store.at(stored);
-    if (block === undefined) throw new Error(`block ${stored} is missing from the block store`);
-    const results = this.finalize(block.block, block.commit.blockId.hash);
-    requireSame(stored, "app hash", block.results.appHash, results.appHash);
-    requireSame(stored, "results", resultsHash(block.results.txResults), resultsHash(results.txResults));
+    let executed = 0;
+    for (let at = height + 1n; at <= stored; at++) {
+      this.executeAgain(at);
+      if (++executed % replayedTogether === 0) await this.application.written();
+    }
+    return executed;
+  }
+
+  private executeAgain(height: bigint): void {
+    const stored = this.store.at(height);
+    if (stored === undefined) throw new Error(`block ${height} is missing from the block store`);
+    const results = this.finalize(stored.block, stored.commit.blockId.hash);
+    requireSame(height, "app hash", stored.results.appHash, results.appHash);
+    requireSame(height, "results", resultsHash(stored.results.txResults), resultsHash(results.txResults));
     this.application.commit();
   }
 
   /** Makes, executes, stores and commits the next block. @throws what must stop the node */
-  produce(mempool: Mempool): { readonly stored: StoredBlock; readonly hashes: Buffer[] } {
+  produce(mempool: Pick<Mempool, "list" | "settle">): { readonly stored: StoredBlock; readonly hashes: Buffer[] } {
     const height = this.store.height + 1n;
     const { chainId, parameters } = this.application;
     const previous = this.store.at(height - 1n);

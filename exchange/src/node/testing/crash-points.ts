@@ -4,20 +4,22 @@ import { BlockStore } from "../block-store";
 
 type Method = (...given: never[]) => unknown;
 
-/** What a block does that lasts, and what comes before it; of the engine's own store only where there is none beside. */
-const steps: Readonly<Record<string, { readonly of: object; readonly method: string }>> = {
+/** What a block does that lasts, and what comes before it. */
+const steps: Readonly<Record<string, { readonly of: object; readonly method: string; readonly embedded?: true }>> = {
   prepare: { of: Application.prototype, method: "prepareProposal" },
   execute: { of: Application.prototype, method: "finalizeBlock" },
-  store: { of: BlockStore.prototype, method: "save" },
+  store: { of: BlockStore.prototype, method: "save", embedded: true },
   state: { of: StateDatabase.prototype, method: "commit" },
+  write: { of: StateDatabase.prototype, method: "put" },
+  settle: { of: StateDatabase.prototype, method: "settle", embedded: true },
   commit: { of: Application.prototype, method: "commit" },
 };
 
 /** Names of the points at which a node can be killed, for one with the embedded engine or with one of its own. */
 export function crashPoints(engine: "embedded" | "distributed"): readonly string[] {
-  return Object.keys(steps)
-    .filter((step) => engine === "embedded" || step !== "store")
-    .flatMap((step) => [`before ${step}`, `after ${step}`]);
+  return Object.entries(steps)
+    .filter(([, { embedded = false }]) => engine === "embedded" || !embedded)
+    .flatMap(([step]) => [`before ${step}`, `after ${step}`]);
 }
 
 /** Ends this process without a warning at the `count`-th time that it comes to a point. @throws for a point of no such name */
