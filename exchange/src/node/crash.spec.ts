@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
@@ -61,8 +61,8 @@ function makeHome(): string {
   return home;
 }
 
-/** How a life of a node ends: at a point within a block, or after some milliseconds. */
-type End = { readonly point: string; readonly count: number } | { readonly after: number };
+/** How a life of a node ends: at a point within a block, after some milliseconds, or when its files have grown by so many KiB. */
+type End = { readonly point: string; readonly count: number } | { readonly after: number } | { readonly room: number };
 
 const anyEnd: fc.Arbitrary<End> = fc.oneof(
   {
@@ -70,7 +70,14 @@ const anyEnd: fc.Arbitrary<End> = fc.oneof(
     arbitrary: fc.record({ point: fc.constantFrom(...crashPoints("embedded")), count: fc.integer({ min: 1, max: 6 }) }),
   },
   { weight: 1, arbitrary: fc.record({ after: fc.integer({ min: 0, max: 120 }) }) },
+  { weight: 1, arbitrary: fc.record({ room: fc.integer({ min: 0, max: 40 }) }) },
 );
+
+/** Of a folder, in KiB. */
+function largestFile(folder: string): number {
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  return Math.max(100, ...files.map(({ parentPath, name }) => Math.ceil(statSync(join(parentPath, name)).size / 1024)));
+}
 
 /** Runs a node in a process of its own. `undefined`: it ended before it served. */
 async function startNode(
@@ -79,8 +86,14 @@ async function startNode(
   end?: End,
 ): Promise<{ child: ChildProcess; url: string | undefined }> {
   const point = end !== undefined && "point" in end ? [end.point, String(end.count)] : [];
-  const child = spawn(process.execPath, [program, home, chainId, address, ...point], {
-    stdio: ["ignore", "pipe", "inherit"],
+  const limit = end !== undefined && "room" in end ? largestFile(home) + end.room : undefined;
+  const command = [
+    // What writes beyond it is told so, as where a disk is full.
+    ...(limit === undefined ? [] : ["bash", "-c", `trap '' XFSZ; ulimit -f ${limit}; exec "$@"`, "bash"]),
+    ...[process.execPath, program, home, chainId, address, ...point],
+  ];
+  const child = spawn(command[0] ?? "", command.slice(1), {
+    stdio: ["ignore", "pipe", limit === undefined ? "inherit" : "ignore"],
     env: { ...process.env, NODE_PATH: join(root, "node_modules") },
   });
   children.push(child);

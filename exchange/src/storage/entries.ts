@@ -1,7 +1,8 @@
 import type { Database, RootDatabase, Transaction } from "lmdb";
 import { tables } from "../state/keys";
-import type { RangeOptions } from "../state/store";
+import type { KeyValueReader, RangeOptions } from "../state/store";
 import { asBuffer, keyBytes, keyString, longestKey } from "./keys";
+import { reading } from "./storage-error";
 
 const binary = { encoding: "binary", keyEncoding: "binary" } as const;
 
@@ -44,9 +45,14 @@ export class Entries {
     this.rest = { database: environment.openDB(entriesName(), binary) };
   }
 
-  /** @throws what lmdb throws, as all here */
+  /** @throws what lmdb throws, as all here but `reader` */
   get(key: string): Buffer | undefined {
     return this.partOf(key).database.get(keyBytes(key));
+  }
+
+  /** All that it reads of the disk, it reads or throws a StorageError. */
+  get reader(): KeyValueReader {
+    return { get: (key) => reading(() => this.get(key)), range: (...asked) => this.readRange(...asked) };
   }
 
   /** To be called in a transaction or a batch. */
@@ -89,6 +95,19 @@ export class Entries {
   clear(): void {
     for (const { database } of [...this.parts, this.rest]) {
       for (const _key of database.getKeys({ limit: 1 })) database.clearSync();
+    }
+  }
+
+  private *readRange(...asked: Parameters<KeyValueReader["range"]>): ReturnType<Entries["range"]> {
+    const found = this.range(...asked);
+    try {
+      for (;;) {
+        const next = reading(() => found.next());
+        if (next.done) return;
+        yield next.value;
+      }
+    } finally {
+      found.return(undefined);
     }
   }
 

@@ -79,13 +79,10 @@ export class StateDatabase implements KeyValueReader {
     this.meta = this.environment.openDB("meta", binary);
     this.tree = new StoredTree(this.records, options.cachedPages ?? 20_000);
     this.valueCache = new BoundedCache(options.cachedValues ?? 50_000);
-    this.unwritten = new Branch({
-      get: (key) => reading(() => this.entries.get(key)),
-      range: storedRange(this.entries),
-    });
+    this.unwritten = new Branch(this.entries.reader);
     if (options.writeBehind === true) {
       this.behind = new WriteBehind(
-        (one) => this.environment.batch(() => this.put(one)),
+        (one) => this.writeInBackground(one),
         (one) => this.settle(one),
       );
     }
@@ -255,6 +252,19 @@ export class StateDatabase implements KeyValueReader {
     }
   }
 
+  private async writeInBackground(one: StateWrite): Promise<void> {
+    try {
+      await this.environment.batch(() => this.put(one));
+    } catch (error) {
+      const { path } = this.options;
+      const cause = await reasonOf(error);
+      throw new StorageError(
+        `the state of block ${one.block.height} could not be written to ${path}: ${cause instanceof Error ? cause.message : cause}`,
+        { cause },
+      );
+    }
+  }
+
   /** To be called in a transaction or a batch. */
   private put({ block, entries, records }: StateWrite): void {
     for (const [key, value] of entries) {
@@ -284,18 +294,13 @@ export class StateDatabase implements KeyValueReader {
   }
 }
 
-/** Entries of lmdb, whatever reads them. */
-function storedRange(entries: Entries): KeyValueReader["range"] {
-  return function* (start, end, options) {
-    const found = entries.range(start, end, options);
-    try {
-      for (;;) {
-        const next = reading(() => found.next());
-        if (next.done) return;
-        yield next.value;
-      }
-    } finally {
-      found.return(undefined);
-    }
-  };
+/** Of a commit that failed in its thread lmdb has the reason in a promise beside the error. */
+async function reasonOf(error: unknown): Promise<unknown> {
+  if (!(error instanceof Error) || !("commitError" in error)) return error;
+  try {
+    await error.commitError;
+    return error;
+  } catch (reason) {
+    return reason;
+  }
 }

@@ -263,6 +263,8 @@ async function broadcastAndWait(view: NodeView, parameters: CallParameters): Pro
       () => reject(refused(`timed out waiting for tx to be included in a block: look ${hex(hash)} up with tx`)),
       commitTimeout,
     );
+    // Of a node that has stopped nobody gets an answer.
+    timer.unref();
     const stop = view.events.listen(({ transaction: one, block }) => {
       if (one === undefined || Buffer.compare(one.hash, hash) !== 0) return;
       resolve({ height: block.block.header.height.toString(), tx_result: formatResult(one.result) });
