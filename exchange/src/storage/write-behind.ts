@@ -1,4 +1,4 @@
-import type { TreeUpdate } from "./tree";
+import type { Page } from "./page";
 
 /** Height and app hash of a block. */
 interface BlockId {
@@ -11,17 +11,23 @@ export interface StateWrite {
   readonly block: BlockId;
   readonly entries: ReadonlyMap<string, Uint8Array | undefined>;
   readonly records: ReadonlyMap<string, Buffer | undefined>;
-  readonly pages: TreeUpdate["pages"];
+  readonly pages: ReadonlyMap<string, Page | undefined>;
 }
 
-/** As if the later one were written right after the earlier. */
-function together(earlier: StateWrite, later: StateWrite): StateWrite {
-  return {
-    block: later.block,
-    entries: new Map([...earlier.entries, ...later.entries]),
-    records: new Map([...earlier.records, ...later.records]),
-    pages: new Map([...earlier.pages, ...later.pages]),
-  };
+/** What the writes come to that were added to it one after the other. */
+class Together implements StateWrite {
+  readonly entries = new Map<string, Uint8Array | undefined>();
+  readonly records = new Map<string, Buffer | undefined>();
+  readonly pages = new Map<string, Page | undefined>();
+
+  constructor(public block: BlockId) {}
+
+  add({ block, entries, records, pages }: StateWrite): void {
+    this.block = block;
+    for (const [key, value] of entries) this.entries.set(key, value);
+    for (const [path, record] of records) this.records.set(path, record);
+    for (const [path, page] of pages) this.pages.set(path, page);
+  }
 }
 
 /**
@@ -29,7 +35,7 @@ function together(earlier: StateWrite, later: StateWrite): StateWrite {
  * is done, so that a slow disk is never behind by more than it writes at a time.
  */
 export class WriteBehind {
-  private waiting: StateWrite | undefined;
+  private waiting: Together | undefined;
   private writing: Promise<void> | undefined;
   private failure: { readonly reason: unknown } | undefined;
 
@@ -45,7 +51,8 @@ export class WriteBehind {
   /** @throws what an earlier write failed with: nothing was written since */
   add(one: StateWrite): void {
     if (this.failure !== undefined) throw this.failure.reason;
-    this.waiting = this.waiting === undefined ? one : together(this.waiting, one);
+    this.waiting ??= new Together(one.block);
+    this.waiting.add(one);
     this.writing ??= this.work();
   }
 
