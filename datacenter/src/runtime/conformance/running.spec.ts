@@ -1,4 +1,13 @@
-import { existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { isRunning } from "../processes";
 import type { InstanceSpecification, ObservedState } from "../runtime";
@@ -126,6 +135,36 @@ describeOffers(({ name, isolation, home, own, digest, runtime, reopen, isolated 
         expect(supervisorsOf(id)).toHaveLength(1);
       }
       for (const id of lost) await runtime().remove(id);
+    },
+  );
+
+  (isolation === "container" ? it.skip : it)(
+    "is opened again whatever a killed agent, or a machine that lost its power, had written of an instance",
+    async () => {
+      const loop = { command: inNode("setInterval(() => 0, 1000)") };
+      for (const id of ["nameless", "stateless"]) await start(id, loop);
+      const begun = join(own, "instances", fileName("begun"));
+      await reopen(async () => {
+        for (const [id, file] of [
+          ["nameless", "instance.json"],
+          ["stateless", "state.json"],
+        ] as const) {
+          const path = join(own, "instances", fileName(id), file);
+          const [supervisor] = marksOf(own, fileName(id));
+          if (supervisor === undefined) throw new Error("it has no supervisor");
+          process.kill(supervisor.pid, "SIGKILL");
+          await until(async () => !isRunning(supervisor));
+          truncateSync(path, 10);
+        }
+        mkdirSync(begun);
+        writeFileSync(join(begun, "launch.json"), "");
+      });
+      await until(async () => (await observed(runtime(), "stateless")).state.phase === "running");
+      expect((await runtime().list()).map(({ id }) => id)).not.toContain("nameless");
+      expect(existsSync(begun)).toBe(false);
+      await start("nameless", loop);
+      await until(async () => (await observed(runtime(), "nameless")).state.phase === "running");
+      for (const id of ["nameless", "stateless"]) await runtime().remove(id);
     },
   );
 

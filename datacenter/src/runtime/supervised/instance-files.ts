@@ -99,12 +99,11 @@ function sealedAs(id: string): string {
   return `instance ${id}`;
 }
 
+/** Undefined: there is none, or only a part of it, as a killed agent or a machine that lost its power leaves it. */
 async function readJson(path: string): Promise<unknown> {
-  let text: string;
   try {
-    text = await readFile(path, "utf8");
+    return JSON.parse(await readFile(path, "utf8"));
   } catch {
     return undefined;
   }
-  return JSON.parse(text);
 }
