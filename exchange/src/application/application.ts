@@ -281,6 +281,11 @@ export class Application {
     return totals.openOrders > 0n || totals.activeLeases > 0n || totals.unbonding > 0n || totals.proposalDeposits > 0n;
   }
 
+  /** Height of the block whose state is on the disk: those after it would have to be executed again. */
+  get writtenHeight(): bigint {
+    return this.database.writtenHeight;
+  }
+
   /** Resolves once all that is committed is on the disk. Rejects with what keeps it from that. */
   written() {
     return this.database.written();

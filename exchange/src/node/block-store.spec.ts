@@ -25,7 +25,7 @@ const transactionOf = (height: bigint) => Buffer.from(`transaction of block ${he
 const hashOf = (height: bigint) => sha256(Buffer.from(`block ${height}`));
 
 /** A block with one transaction and an event of each, whose value is the same in all blocks. */
-function save(height: bigint, target = store): void {
+function save(height: bigint, target = store, executed?: bigint): void {
   const attributes = [{ key: "by", value: "alice", index: true }];
   const block = Block.fromPartial({ header: { height }, data: { txs: [transactionOf(height)] } });
   const stored: StoredBlock = {
@@ -37,7 +37,7 @@ function save(height: bigint, target = store): void {
     }),
     size: 0,
   };
-  target.save(stored, Block.encode(block).finish(), [sha256(transactionOf(height))]);
+  target.save(stored, Block.encode(block).finish(), [sha256(transactionOf(height))], executed);
 }
 
 function indexed(kind: "transaction" | "block", key: string): bigint[] {
@@ -62,6 +62,15 @@ describe("the block store", () => {
     store = new BlockStore(folder, 3n);
     expect([store.base, store.height]).toEqual([8n, 10n]);
     expect(store.at(8n)?.block.data.txs).toEqual([new Uint8Array(transactionOf(8n))]);
+  });
+
+  test("keeps what may have to be executed again, however old it is", () => {
+    for (let height = 1n; height <= 6n; height++) save(height, store, 0n);
+    expect([store.base, store.height]).toEqual([1n, 6n]);
+    save(7n, store, 1n);
+    expect([store.base, store.height]).toEqual([2n, 7n]);
+    for (let height = 8n; height <= 12n; height++) save(height);
+    expect([store.base, store.height]).toEqual([10n, 12n]);
   });
 
   test("catches up with a retention that was shortened, two blocks at a time", async () => {

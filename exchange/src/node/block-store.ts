@@ -72,8 +72,16 @@ export class BlockStore {
     return this.first;
   }
 
-  /** Writes a block with its results and its index, durably, and drops what is older than is to be kept. */
-  save(stored: StoredBlock, blockBytes: Uint8Array, hashes: readonly Uint8Array[]): void {
+  /**
+   * Writes a block with its results and its index, durably, and drops what is older than is to be kept.
+   * @param executed height up to which blocks will never be executed again: only these are dropped. Absent: all
+   */
+  save(
+    stored: StoredBlock,
+    blockBytes: Uint8Array,
+    hashes: readonly Uint8Array[],
+    executed = stored.block.header.height,
+  ): void {
     const height = stored.block.header.height;
     const key = heightKey(height);
     this.environment.transactionSync(() => {
@@ -84,8 +92,7 @@ export class BlockStore {
       for (const [index, hash] of hashes.entries()) this.transactions.putSync(asBuffer(hash), placeKey(height, index));
       for (const entry of entriesOf(stored)) this.index.putSync(entry, nothing);
       // Two at a time, so that a shortened retention is caught up with and no block pays for it all.
-      for (let drop = 0; drop < 2 && this.first !== 0n && height - this.first >= this.retention; drop++)
-        this.dropFirst();
+      for (let drop = 0; drop < 2 && this.mayDrop(height, executed); drop++) this.dropFirst();
     });
     this.environment.resetReadTxn();
     this.recent.set(height, stored);
@@ -136,6 +143,10 @@ export class BlockStore {
       results: ResponseFinalizeBlock.decode(results),
       size: block.length,
     };
+  }
+
+  private mayDrop(height: bigint, executed: bigint): boolean {
+    return this.first !== 0n && height - this.first >= this.retention && this.first <= executed;
   }
 
   private dropFirst(): void {

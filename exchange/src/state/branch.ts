@@ -75,11 +75,6 @@ export class Branch implements KeyValueStore {
     }
   }
 
-  /** Whether nothing is changed. */
-  get isEmpty(): boolean {
-    return this.#changes.size === 0;
-  }
-
   /** Forgets the change of a key that the parent has by now, unless there is another one since. */
   settle(key: string, value: Uint8Array | undefined): void {
     if (!this.#changes.has(key) || this.#changes.get(key) !== value) return;

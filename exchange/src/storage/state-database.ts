@@ -62,6 +62,7 @@ export class StateDatabase implements KeyValueReader {
   private readonly unwritten: Branch;
   private readonly behind: WriteBehind | undefined;
   private committed: CommittedBlock | undefined;
+  private onDisk = 0n;
 
   constructor(private readonly options: StateDatabaseOptions) {
     this.environment = open<Buffer, Buffer>({
@@ -90,6 +91,7 @@ export class StateDatabase implements KeyValueReader {
     const appHash = this.meta.get(appHashKey);
     if (height !== undefined && appHash !== undefined) {
       this.committed = { height: height.readBigUInt64BE(), appHash };
+      this.onDisk = this.committed.height;
     }
     if (options.readOnly === true) return;
     this.dropUncommitted();
@@ -145,6 +147,7 @@ export class StateDatabase implements KeyValueReader {
     if (this.behind === undefined) {
       this.environment.transactionSync(() => this.put(one));
       this.environment.resetReadTxn();
+      this.onDisk = height;
     } else {
       this.behind.add(one);
       for (const [key, value] of one.entries) {
@@ -158,6 +161,11 @@ export class StateDatabase implements KeyValueReader {
     }
     this.tree.keep(tree, this.behind === undefined ? "written" : "behind");
     this.committed = block;
+  }
+
+  /** Height of the state on the disk: with what a crash now leaves one goes on from there. */
+  get writtenHeight(): bigint {
+    return this.onDisk;
   }
 
   /** Resolves once all that is committed is on the disk. Rejects with what keeps it from that. */
@@ -203,6 +211,7 @@ export class StateDatabase implements KeyValueReader {
     this.tree.reset();
     this.valueCache.clear();
     this.committed = { height, appHash: Buffer.from(appHash) };
+    this.onDisk = height;
     return true;
   }
 
@@ -276,8 +285,9 @@ export class StateDatabase implements KeyValueReader {
   }
 
   /** What is read comes from the disk from now on. */
-  private settle({ entries, pages }: StateWrite): void {
+  private settle({ block, entries, pages }: StateWrite): void {
     this.environment.resetReadTxn();
+    this.onDisk = block.height;
     for (const [key, value] of entries) this.unwritten.settle(key, value);
     this.tree.settle(pages);
   }

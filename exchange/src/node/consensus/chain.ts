@@ -113,7 +113,7 @@ export class Chain {
     const commit = signCommit(this.validator, chainId, height, id, timestampOf(now));
     const stored = { block, commit, results, size: bytes.length };
     // Nobody has seen the block before it is stored, so it may be stored once it is executed, all in one write.
-    this.store.save(stored, bytes, hashes);
+    this.store.save(stored, bytes, hashes, this.application.writtenHeight);
     this.application.commit();
     mempool.settle(hashes);
     return { stored, hashes };
