@@ -1,11 +1,12 @@
 import { createHash, randomBytes } from "node:crypto";
-import { mkdir, open, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { mkdir, open, readdir, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { PassThrough, type Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import type { RegistryCredentials } from "@dcx/protocol";
 import { z } from "zod";
+import { readJson } from "../home/json-file";
 import { Digest, ImageConfigFile, ImageDocument, type ImageManifest, selectPlatform } from "./formats";
 import { findInLayouts } from "./layout";
 import { formatImageReference, parseImageReference } from "./reference";
@@ -251,15 +252,6 @@ async function readAll(stream: Readable): Promise<Buffer> {
     parts.push(part);
   }
   return Buffer.concat(parts);
-}
-
-/** Undefined: there is none, or only a part of it, as a machine leaves it that lost its power. */
-async function readJson(path: string): Promise<unknown> {
-  try {
-    return JSON.parse(await readFile(path, "utf8"));
-  } catch {
-    return undefined;
-  }
 }
 
 async function replaceFile(path: string, text: string): Promise<void> {

@@ -268,7 +268,8 @@ export class StateDatabase implements KeyValueReader {
       const { path } = this.options;
       const cause = await reasonOf(error);
       throw new StorageError(
-        `the state of block ${one.block.height} could not be written to ${path}: ${cause instanceof Error ? cause.message : cause}`,
+        `the state of block ${one.block.height} could not be written to ${path}: ${cause instanceof Error ? cause.message : cause}; ` +
+          "nothing committed is lost: mend that, then start the node again",
         { cause },
       );
     }

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { readJson } from "../../home/json-file";
 import type { Seal } from "../../home/seal";
 import { InstanceLabels } from "../labels";
 import { isRunning, ProcessMark } from "../processes";
@@ -97,13 +98,4 @@ export function observedState(state: State | undefined): ObservedState {
 
 function sealedAs(id: string): string {
   return `instance ${id}`;
-}
-
-/** Undefined: there is none, or only a part of it, as a killed agent or a machine that lost its power leaves it. */
-async function readJson(path: string): Promise<unknown> {
-  try {
-    return JSON.parse(await readFile(path, "utf8"));
-  } catch {
-    return undefined;
-  }
 }
